@@ -1,0 +1,86 @@
+/*
+ * file.h - read and replace files safely, also after chroot.
+ *
+ * A file_ref keeps a descriptor of the folder, opened once, so that a process
+ * that has entered a chroot or given up root can still look whether the file
+ * changed. Owners and modes are checked as INTERFACE 1 says.
+ */
+#ifndef CERTAUTH_BASE_FILE_H
+#define CERTAUTH_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "certauth.h"
+
+/* Who may own what we read: root, the effective user at open, `owner`. */
+struct file_owners {
+	uid_t	uids[3];
+	size_t	num_uids;
+};
+/* root and the process's effective user. */
+void	file_owners_init(struct file_owners *);
+/* Adds the user of that name; false: no such user (error_r filled). */
+bool	file_owners_add(struct file_owners *, const char *user,
+	    struct certauth_error *error_r);
+
+/* How a change is seen (INTERFACE 1). All zero: no such file. */
+struct file_stamp {
+	uint64_t	device, inode;
+	int64_t		size, mtime_ns, ctime_ns;
+};
+bool	file_stamp_equal(const struct file_stamp *, const struct file_stamp *);
+
+struct file_ref {
+	char	*path;		/* absolute, as in messages */
+	char	*name;		/* last component, in `folder_fd` */
+	int	 folder_fd;	/* O_PATH, close-on-exec */
+};
+/* `path` absolute, or relative to `base` (a folder, NULL: the cwd). The file
+ * need not exist, its folder must. False: error_r filled, nothing to free. */
+bool	file_ref_open(struct file_ref *, const char *base, const char *path,
+	    struct certauth_error *error_r);
+void	file_ref_close(struct file_ref *);		/* zeroed struct allowed */
+
+struct file_bytes {
+	unsigned char	 *data;	/* private memory, one NUL behind the end */
+	size_t		  data_len;
+	struct file_stamp stamp;	/* of what was read */
+};
+void	file_bytes_free(struct file_bytes *);
+
+/*
+ * Whole regular file into private memory, at most `max` bytes. Refuses (false,
+ * error_r filled) a wrong owner, group- or other-writable, not regular, a
+ * symbolic link in a folder that someone else can write, too big, or changed
+ * while reading. On false errno is kept (ENOENT: no such file).
+ */
+bool	file_read(const struct file_ref *, const struct file_owners *,
+	    size_t max, struct file_bytes *bytes_r, struct certauth_error *error_r);
+
+/* What file_read would see, without reading. Never fails: zero stamp. Follows
+ * a symbolic link. For a folder: its own stamp. */
+void	file_stat(const struct file_ref *, struct file_stamp *stamp_r);
+
+/*
+ * The regular files (or links to such) in the folder `ref` names, sorted by name;
+ * names starting with "." or ending in "~", ".part" are passed over. Each entry
+ * is a file_ref of its own. More than `max_files`: refused. Works after chroot.
+ */
+struct file_list { struct file_ref *refs; size_t num_refs; };
+bool	file_list_read(const struct file_ref *folder, const struct file_owners *,
+	    size_t max_files, struct file_list *list_r,
+	    struct certauth_error *error_r);
+void	file_list_free(struct file_list *);
+bool	file_is_folder(const struct file_ref *);
+
+/*
+ * Writes NAME.part, fsync, rename to `name`, fsync of the folder; mode 0644.
+ * dirfd may not be O_PATH. A reader sees the old or the new. False: error_r filled, the old file stands.
+ */
+bool	file_replace(int dirfd, const char *name, const void *data,
+	    size_t data_len, struct certauth_error *error_r);
+
+#endif

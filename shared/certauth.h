@@ -1,0 +1,243 @@
+/*
+ * certauth.h - public door 1: ask "may this certificate in, and as whom?"
+ *
+ * The only header a server module may include. The library behind it opens no
+ * socket, starts no thread, installs no signal handler, keeps no global and
+ * writes no log: what it has to say is in a verdict, a certauth_error or a
+ * certauth_note.
+ *
+ * Refuse by default: a NULL verdict, the value zero of each enum, and every
+ * reason but CERTAUTH_OK mean "no".
+ */
+#ifndef CERTAUTH_H
+#define CERTAUTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/x509.h>
+
+#if defined(__GNUC__)
+#define CERTAUTH_PRINTF(f, a)	__attribute__((format(printf, f, a)))
+#else
+#define CERTAUTH_PRINTF(f, a)
+#endif
+
+struct certauth;		/* engine: rules, trust, current data */
+struct certauth_profile;	/* one named rule set, borrowed from its engine */
+struct certauth_verdict;	/* one answer, owned by whoever asked */
+
+/*
+ * Where a configuration or data fault is. Filled by the functions that take
+ * one, caller's storage. `line` 0: no line applies. `text` is one printable
+ * line that says what was found, what was expected and what to do.
+ */
+struct certauth_error {
+	char		file[256];
+	unsigned	line;
+	unsigned	column;
+	char		text[512];
+};
+
+/* ------------------------------------------------------------------ reasons */
+
+/*
+ * One number per reason, never reused (reasons.def has the whole row).
+ * REASON(number, symbol, slug, rank, stage, x509, http, nginx, imap, flags,
+ *        text, mend)
+ */
+enum certauth_reason {
+#define REASON(number, symbol, ...) CERTAUTH_##symbol = number,
+#include "reasons.def"
+#undef REASON
+};
+
+/* All: static storage; an unknown reason is treated as CERTAUTH_INTERNAL. */
+const char *certauth_reason_slug(enum certauth_reason);
+const char *certauth_reason_text(enum certauth_reason);	/* one sentence */
+const char *certauth_reason_mend(enum certauth_reason);	/* what to do */
+int	    certauth_reason_x509(enum certauth_reason);	/* X509_V_ERR_* */
+int	    certauth_reason_http(enum certauth_reason);	/* 403, 503, 421 ... */
+int	    certauth_reason_nginx(enum certauth_reason);/* 495, 496, 403 ... */
+const char *certauth_reason_imap(enum certauth_reason);	/* RFC 5530 code */
+/* True: no other proof of identity (a password) may replace this refusal. */
+bool	    certauth_reason_final(enum certauth_reason);
+/* True: the certificate is not at fault, our own data or code is. */
+bool	    certauth_reason_ours(enum certauth_reason);
+
+/* ------------------------------------------------------------------- engine */
+
+/*
+ * Reads the policy file `conf` and everything it names. NULL after filling
+ * `error_r` (file, line, what was expected). The caller frees the engine with
+ * certauth_free(). Stale or missing revocation data is not an error; a missing,
+ * empty, unreadable or wrongly owned policy file, anchor, map or denied file is.
+ * Call it in the master before fork: all directories that poll needs later are
+ * opened here, so the engine survives chroot and the loss of privilege.
+ */
+struct certauth *certauth_open(const char *conf, struct certauth_error *error_r);
+
+/* NULL allowed. No other thread may use the engine; verdicts may outlive it. */
+void certauth_free(struct certauth *);
+
+enum certauth_news {
+	CERTAUTH_NEWS_FAILED,	/* some new data was bad; the last good stays */
+	CERTAUTH_NEWS_NONE,
+	CERTAUTH_NEWS_TAKEN	/* a new generation is in force */
+};
+
+/*
+ * Looks whether CRL files, published indexes, maps or denied files changed and
+ * takes them up; never the policy file, profiles or anchors. Call it about once
+ * a second. Any thread, beside any number of certauth_verify(); a second caller
+ * at the same time gets NEWS_NONE at once. FAILED fills `error_r` with the first
+ * fault; all faults and advice are also queued as notes.
+ */
+enum certauth_news certauth_poll(struct certauth *, struct certauth_error *error_r);
+
+enum certauth_severity { CERTAUTH_NOTE, CERTAUTH_WARNING, CERTAUTH_FATAL };
+
+/*
+ * Takes the oldest queued remark about our own data (an unreadable member, a CRL
+ * that was refused, "run certauth compile"). False: none left. Any thread. Call
+ * it in a loop after open and after each poll that was not NEWS_NONE and log
+ * each line: CERTAUTH_WARNING and FATAL at the server's warning/error level. The
+ * queue is bounded; remarks over its size are counted in a last one.
+ */
+struct certauth_note {
+	enum certauth_severity	severity;
+	char			text[768];	/* printable, one line, with file */
+};
+bool certauth_take_note(struct certauth *, struct certauth_note *note_r);
+
+/* Counts up with each data change. Any thread. */
+uint64_t certauth_generation(const struct certauth *);
+
+/* Borrowed until certauth_free(). NULL: no profile of that name. */
+const struct certauth_profile *certauth_profile_find(const struct certauth *,
+    const char *name);
+/* The i-th profile of the file, NULL past the end. */
+const struct certauth_profile *certauth_profile_at(const struct certauth *,
+    size_t i);
+const char *certauth_profile_name(const struct certauth_profile *);
+/* Path of the policy file, for messages. Borrowed. */
+const char *certauth_conf_path(const struct certauth *);
+
+enum certauth_names { CERTAUTH_NAMES_ISSUERS, CERTAUTH_NAMES_ANCHORS };
+
+/*
+ * CA names for the CertificateRequest: NAMES_ISSUERS gives pinned issuers,
+ * intermediates that may issue, and anchors; NAMES_ANCHORS the anchors alone.
+ * Owned by the profile; duplicate it (SSL_dup_CA_list) before giving it away.
+ */
+STACK_OF(X509_NAME) *certauth_profile_get0_ca_names(
+    const struct certauth_profile *, enum certauth_names);
+
+/*
+ * SHA-256 over everything that decides in this profile (settings, anchors,
+ * issuers): the same over restarts and processes, another as soon as one
+ * setting changes. For SSL_CTX_set_session_id_context.
+ */
+void certauth_profile_digest(const struct certauth_profile *,
+    unsigned char digest_r[32]);
+
+/* ----------------------------------------------------------------- question */
+
+struct certauth_bytes { const unsigned char *data; size_t data_len; };
+
+#define CERTAUTH_EXPLAIN	0x01u	/* collect the story of every path */
+#define CERTAUTH_FINAL		0x02u	/* undecided becomes the profile's answer */
+
+/* Zero it first. Everything is borrowed for the length of the call. */
+struct certauth_request {
+	const struct certauth_profile *profile;	/* NULL refuses: data-missing */
+	X509		*leaf;		/* NULL: none was sent */
+	STACK_OF(X509)	*sent;		/* NULL: resumed session. May contain
+					   the leaf itself, it is skipped */
+	int64_t		 now;		/* seconds since 1970; 0: the clock */
+	const char	*service;	/* "http", "imap", "pop3", ... or NULL */
+	const char	*host;		/* virtual host, for the log, or NULL */
+	unsigned	 flags;
+};
+
+/*
+ * The decision, in one call, from local data only. NULL: out of memory, which
+ * refuses like CERTAUTH_INTERNAL. Free with certauth_verdict_free(). Any number
+ * of threads. Leaves the caller's OpenSSL error queue as it was.
+ */
+struct certauth_verdict *certauth_verify(struct certauth *,
+    const struct certauth_request *);
+
+/*
+ * A REJECT verdict for what only the host can see: no-tls, early-data,
+ * misdirected, data-missing when no engine could be opened. `profile` may be
+ * NULL. `detail` may be NULL, any bytes, is escaped. NULL: out of memory.
+ */
+struct certauth_verdict *certauth_refuse(const struct certauth_profile *profile,
+    enum certauth_reason, const char *detail);
+
+/* Another owner of the same verdict (threads of one HTTP/2 connection). */
+struct certauth_verdict *certauth_verdict_ref(struct certauth_verdict *);
+void certauth_verdict_free(struct certauth_verdict *);	/* NULL allowed */
+
+/* ------------------------------------------------------------------- answer */
+/* Closed verdicts never change; every pointer lives as long as the verdict. */
+
+enum certauth_decision { CERTAUTH_REJECT, CERTAUTH_UNDECIDED, CERTAUTH_ACCEPT };
+
+struct certauth_finding {
+	enum certauth_reason	 reason;
+	enum certauth_severity	 severity;
+	int			 path;	/* 0: the path shown, -1: no path */
+	int			 depth;	/* 0: the leaf, -1: no one certificate */
+	const char		*detail;/* printable UTF-8, one line; never parse */
+};
+
+/* All of these take NULL as a REJECT with CERTAUTH_INTERNAL. */
+enum certauth_decision certauth_verdict_decision(const struct certauth_verdict *);
+enum certauth_reason   certauth_verdict_reason(const struct certauth_verdict *);
+/* The mapped user of an ACCEPT; "" otherwise, and when no rule maps. */
+const char     *certauth_verdict_user(const struct certauth_verdict *);
+/* leaf first, anchor last; of a REJECT the best path tried, or NULL. */
+STACK_OF(X509) *certauth_verdict_get0_path(const struct certauth_verdict *);
+size_t		certauth_verdict_findings(const struct certauth_verdict *,
+		    const struct certauth_finding **);
+const struct certauth_profile *certauth_verdict_profile(
+		    const struct certauth_verdict *);
+/* One line for a log; the contract of INTERFACE 3 as JSON; the whole story. */
+const char     *certauth_verdict_text(const struct certauth_verdict *);
+const char     *certauth_verdict_json(const struct certauth_verdict *);
+const char     *certauth_verdict_explain(const struct certauth_verdict *);
+/*
+ * One attribute as text, NULL when unknown name, "" when it has no value:
+ * verdict (accept, reject, none), reason, message, user, groups (comma), email,
+ * serial, issuer, subject, fingerprint, policies (comma), days_left, profile,
+ * authority, rule, id. "none" is the verdict of a request without certificate.
+ */
+const char     *certauth_verdict_get(const struct certauth_verdict *,
+		    const char *name);
+
+/*
+ * May the verdict still be used at `now` (0: the clock)? False when the data
+ * changed or something on the path has begun, ended or gone stale since.
+ */
+bool certauth_verdict_current(const struct certauth *,
+    const struct certauth_verdict *, int64_t now);
+
+/*
+ * The name the client asks to act as (SASL authzid), `name_len` bytes, any
+ * bytes. True for an ACCEPT with a user when it is empty, the mapped user, or
+ * one of the certificate's own mailboxes.
+ */
+bool certauth_verdict_may_act_as(const struct certauth_verdict *,
+    const char *name, size_t name_len);
+/* True when `name` is exactly the mapped user of an ACCEPT. */
+bool certauth_verdict_is_user(const struct certauth_verdict *,
+    const char *name, size_t name_len);
+
+/* "certauth 0.1.0"; and, in a build with fixed times for tests only, true. */
+const char *certauth_version(void);
+bool certauth_is_test_build(void);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * certauth_data.h - public door 2: make data, and ask without a policy file.
+ *
+ * For the command (and later the refresher) only; never for a server module.
+ */
+#ifndef CERTAUTH_DATA_H
+#define CERTAUTH_DATA_H
+
+#include "certauth.h"
+
+/*
+ * An engine without policy file: what `certauth verify --roots` needs. Every
+ * certificate in `roots` is an anchor. Arrays of file names, borrowed for the
+ * call; the files may be PEM, DER, PKCS#7 or PKCS#12 with one or many objects,
+ * owned by anyone. Words as in INTERFACE 3. NULL after filling error_r.
+ * The engine's only profile is called "command".
+ */
+struct certauth_setup {
+	const char *const *roots;		size_t num_roots;
+	const char *const *intermediates;	size_t num_intermediates;
+	const char *const *crls;		size_t num_crls;
+	const char	*purpose;	/* NULL: "client" */
+	const char *const *policies;		size_t num_policies;
+	bool		 explicit_policy, inhibit_any_policy, inhibit_policy_mapping;
+	unsigned	 max_depth;
+	const char	*email;		/* NULL: none */
+	const char	*revocation;	/* "none", "leaf", "chain"; NULL: none */
+};
+struct certauth *certauth_open_setup(const struct certauth_setup *,
+    struct certauth_error *error_r);
+
+/*
+ * The certificate a person has: PEM, DER, PKCS#7 or PKCS#12 bytes of one file.
+ * *leaf_r is the first, or the one that belongs to the .pfx's key; all others go
+ * to *sent_r. Both are the caller's. `password` NULL: none. False: error_r.
+ * Unreadable members beside a readable leaf are not fatal.
+ */
+bool	certauth_read_leaf(const char *file, const char *password, X509 **leaf_r,
+	    STACK_OF(X509) **sent_r, struct certauth_error *error_r);
+/* Adds every certificate of the file to `sent` (created when NULL). */
+bool	certauth_read_sent(const char *file, STACK_OF(X509) **sent,
+	    struct certauth_error *error_r);
+
+/* ------------------------------------------------------------ compile, show */
+
+struct certauth_crl_report {
+	char	 file[256];
+	char	 issuer[256];		/* RFC 4514, printable */
+	char	 number[48];		/* hex, "" none */
+	int64_t	 this_update, next_update;	/* 0: none */
+	size_t	 entries;
+	char	 error[256];		/* "" fine */
+};
+struct certauth_compile {
+	size_t	 entries, bytes;	/* of the published index */
+	double	 seconds;
+	struct certauth_crl_report *crls;	size_t num_crls;
+};
+/* Reads the CRLs, checks each against the issuers, publishes one index in
+ * `folder` (created 0755 when missing). A bad CRL keeps its last good rows. False: nothing
+ * could be published (error_r). Free the report with certauth_compile_free(). */
+bool	certauth_compile(const char *const *issuers, size_t num_issuers,
+	    const char *const *crls, size_t num_crls, const char *folder,
+	    struct certauth_compile *report_r, struct certauth_error *error_r);
+/* All CRLs of all authorities of a policy file, into its `state`. */
+bool	certauth_compile_conf(const char *conf, struct certauth_compile *report_r,
+	    struct certauth_error *error_r);
+void	certauth_compile_free(struct certauth_compile *);
+
+enum certauth_listed { CERTAUTH_NOT_COVERED, CERTAUTH_NOT_LISTED, CERTAUTH_LISTED };
+struct certauth_show {
+	enum certauth_listed status;
+	int64_t	 date;		/* of the revocation */
+	int	 reason;	/* CRLReason, RFC 5280 5.3.1; -1: not given */
+};
+bool	certauth_show(const char *folder, const char *issuer_file,
+	    const char *serial_hex, struct certauth_show *show_r,
+	    struct certauth_error *error_r);
+
+/* The CRLs an engine holds, for `certauth check`; false past the end. */
+struct certauth_revocation_row {
+	char	 source[256], issuer[256];
+	int64_t	 this_update, next_update;
+	size_t	 entries;
+	bool	 published;
+};
+bool	certauth_revocation_at(struct certauth *, size_t i,
+	    struct certauth_revocation_row *row_r);
+/* Full check of a published index (digests, order, bounds). */
+bool	certauth_index_verify(const char *folder, struct certauth_error *error_r);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * config.h - the policy file, read and checked. Reads no other file than it
+ * and what it includes; opens (file_ref) the places it names.
+ */
+#ifndef CERTAUTH_CONFIG_CONFIG_H
+#define CERTAUTH_CONFIG_CONFIG_H
+
+#include "base/file.h"
+#include "identity/rules.h"
+#include "revocation/revocation.h"
+#include "trust/policy.h"
+
+#define CONFIG_MAX_BYTES	(1024u * 1024)
+#define CONFIG_MAX_INCLUDES	64
+#define CONFIG_MAX_AUTHORITIES	256
+#define CONFIG_MAX_PROFILES	1024
+#define CONFIG_MAX_LIVE		1024
+
+struct config_refs { struct file_ref *refs; unsigned *lines; size_t num_refs; };
+
+struct config_authority {
+	char			 *name;
+	unsigned		  line;
+	struct config_refs	  anchors, issuers, intermediates, crls;
+	struct revocation_options revocation;
+};
+
+enum config_live_kind { CONFIG_TABLE, CONFIG_DENIED };
+/* A file that poll looks at: maps and denied lists; one entry however often it
+ * is named, so its number is what rules and profiles hold. */
+struct config_live {
+	enum config_live_kind	kind;
+	struct file_ref		ref;
+	unsigned		line;
+};
+
+struct config_profile {
+	char			*name;
+	unsigned		 line;
+	size_t			*authorities;	/* numbers, in the order written */
+	size_t			 num_authorities;
+	struct policy_options	 policy;
+	struct rules		*rules;		/* NULL: no identity setting */
+	int			 denied;	/* live number, -1: none */
+	/* every setting in force in canonical form, for the profile's digest:
+	 * "name=value" lines sorted, authorities' settings included */
+	char			*canonical;
+};
+
+struct config {
+	char			*path;		/* absolute */
+	struct file_owners	 owners;
+	struct file_ref		 state;
+	bool			 has_state;	/* its parent folder exists */
+	struct config_authority	*authorities;	size_t num_authorities;
+	struct config_profile	*profiles;	size_t num_profiles;
+	struct config_live	*live;		size_t num_live;
+	char			*test_clock;	/* -DCERTAUTH_TEST: file with the time; else NULL */
+};
+
+/* NULL: error_r names file and line. Out of memory too. */
+struct config *config_load(const char *path, struct certauth_error *error_r);
+void	config_free(struct config *);
+
+#endif

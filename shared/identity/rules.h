@@ -1,0 +1,59 @@
+/*
+ * rules.h - who is it? Ordered rules, compiled once.
+ *
+ * The first rule whose authorities and `when` match decides, unless its lookup
+ * misses and says "next". No value that the client typed is ever looked at.
+ */
+#ifndef CERTAUTH_IDENTITY_RULES_H
+#define CERTAUTH_IDENTITY_RULES_H
+
+#include "base/arena.h"
+#include "identity/table.h"
+#include "trust/cert.h"
+
+#define RULES_MAX		256
+/* Values that one template may expand to (mailboxes of one certificate). */
+#define RULES_MAX_VALUES	64
+#define RULES_MAX_USER_LEN	255
+
+enum rule_miss { RULE_MISS_REFUSE, RULE_MISS_NEXT };
+
+/* One rule as written; strings borrowed for rules_compile() only. */
+struct rule_options {
+	const char	*name;
+	const char *const *authorities;	/* empty: every one of the profile's */
+	size_t		 num_authorities;
+	const char	*when;		/* NULL: always */
+	const char	*user;		/* template; or NULL with key + table */
+	const char	*key;		/* template looked up in `table` */
+	int		 table;		/* number in the tables array, -1: none */
+	int		 must_exist;	/* likewise */
+	enum rule_miss	 on_miss;
+	const char	*groups;	/* template, or NULL: from the table */
+	const char	*file;		/* for messages */
+	unsigned	 line;
+};
+
+struct rules;
+
+/* NULL: error_r says which rule, what was found and what was expected. */
+struct rules *rules_compile(const struct rule_options *, size_t num,
+    struct certauth_error *error_r);
+void	rules_free(struct rules *);
+
+struct rules_answer {
+	enum certauth_reason reason;	/* OK, NO_USER, AMBIGUOUS_USER, BAD_NAME, INTERNAL */
+	const char	*user, *groups, *rule;	/* in the arena; "" when none */
+	const char	*detail;	/* printable, for the finding */
+};
+typedef void rules_tell_fn(void *context, const char *line);
+
+/* `tables[i]` is the table numbered i; a NULL entry refuses. `tell` NULL or gets
+ * one printable line per rule tried, what it extracted and what came of it. No
+ * rules at all (num 0): reason OK and user "". */
+void	rules_map(const struct rules *, const struct cert *, const char *authority,
+	    struct table *const *tables, size_t num_tables, int64_t now,
+	    struct arena *, rules_tell_fn *tell, void *context,
+	    struct rules_answer *answer_r);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * table.h - key -> user and groups, from a text file; and who is denied.
+ *
+ * Immutable after parsing, reference counted, any thread may look up.
+ */
+#ifndef CERTAUTH_IDENTITY_TABLE_H
+#define CERTAUTH_IDENTITY_TABLE_H
+
+#include "base/arena.h"
+#include "certauth.h"
+#include "trust/cert.h"
+
+#define TABLE_MAX_BYTES		(256u * 1024 * 1024)
+#define TABLE_MAX_LINE		4096
+#define DENIED_MAX_BYTES	(16u * 1024 * 1024)
+
+struct table;
+
+/*
+ * Lines: key user [group,group...] [not-before=DATE] [not-after=DATE], `#`
+ * comments, blank lines. NULL: error_r names `file` and line. Two lines of one
+ * key with different users are an error (two lines of one key whose times do
+ * not overlap are fine).
+ */
+struct table *table_parse(const unsigned char *data, size_t data_len,
+    const char *file, struct certauth_error *error_r);
+struct table *table_ref(struct table *);
+void	table_free(struct table *);
+
+struct table_entry { const char *user, *groups; };	/* borrowed from the table */
+/* False: no line for that key that is in force at `now`. */
+bool	table_lookup(const struct table *, const char *key, size_t key_len,
+	    int64_t now, struct table_entry *entry_r);
+/* Is `user` the user (or, for a one-column line, the key) of any line in force?
+ * What `must_exist` asks. */
+bool	table_has(const struct table *, const char *user, size_t user_len,
+	    int64_t now);
+size_t	table_size(const struct table *);
+
+/* Lines: cert:SHA256 | key:SHA256 | serial:HEX | user:NAME | mailbox:ADDR, then
+ * optional until=TIME and reason=TEXT (the rest of the line). */
+struct denied;
+struct denied *denied_parse(const unsigned char *data, size_t data_len,
+    const char *file, struct certauth_error *error_r);
+struct denied *denied_ref(struct denied *);
+void	denied_free(struct denied *);
+/* `user` "" before mapping. True: denied; *detail_r printable, in the arena (or
+ * static when out of memory). */
+bool	denied_match(const struct denied *, const struct cert *, const char *user,
+	    int64_t now, struct arena *, const char **detail_r);
+
+#endif

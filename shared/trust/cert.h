@@ -1,0 +1,97 @@
+/*
+ * cert.h - what does this certificate say? A view, read once.
+ *
+ * Never judges: a field that is unreadable is a flag in `faults`, which
+ * validate.c and policy.c turn into findings.
+ */
+#ifndef CERTAUTH_TRUST_CERT_H
+#define CERTAUTH_TRUST_CERT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/x509.h>
+
+#include "certauth.h"
+
+/* A certificate larger than this is not looked at. */
+#define CERT_MAX_BYTES		(64u * 1024)
+/* Names of all kinds in one certificate (LibreSSL takes 512). */
+#define CERT_MAX_NAMES		512
+/* Distribution point names remembered for partitioned CRLs. */
+#define CERT_MAX_DISTRIBUTION_POINTS	64
+/* RFC 5280 4.1.2.2 says 20; GlobalSign uses up to 18; a sign octet is stripped. */
+#define CERT_MAX_SERIAL		20
+
+enum cert_san_kind {
+	CERT_SAN_EMAIL, CERT_SAN_DNS, CERT_SAN_URI, CERT_SAN_UPN,
+	CERT_SAN_SMTP_UTF8, CERT_SAN_OTHER
+};
+struct cert_san {
+	enum cert_san_kind	 kind;
+	const unsigned char	*data;	/* raw bytes of the value, may hold NUL */
+	size_t			 data_len;
+};
+
+/* faults: bits */
+#define CERT_FAULT_EXTENSION	0x01u	/* an extension does not decode */
+#define CERT_FAULT_DUPLICATE	0x02u	/* one extension twice, RFC 5280 4.2 */
+#define CERT_FAULT_SAN		0x04u	/* SAN does not decode or is empty */
+#define CERT_FAULT_SERIAL	0x08u	/* longer than CERT_MAX_SERIAL */
+#define CERT_FAULT_TRAILING	0x10u	/* bytes after an extension's value */
+#define CERT_FAULT_TOO_BIG	0x20u	/* bytes or names over the ceilings */
+#define CERT_FAULT_ALGORITHM	0x40u	/* tbs and outer signature algorithm differ */
+#define CERT_FAULT_TIME		0x80u	/* a validity date does not decode */
+#define CERT_FAULT_VERSION	0x100u	/* extensions in a v1/v2 certificate */
+
+struct cert {
+	X509		*x509;		/* one reference */
+	unsigned	 faults;
+	unsigned char	 sha256[32];	/* of the DER */
+	unsigned char	 spki_sha256[32];	/* of the SubjectPublicKeyInfo DER */
+	unsigned char	 subject_sha256[32];	/* of OpenSSL's canonical name */
+	unsigned char	 issuer_sha256[32];	/* likewise; "names equal" = equal */
+	unsigned char	 serial[CERT_MAX_SERIAL];	/* big-endian, no leading zeros; "0" is one zero byte */
+	size_t		 serial_len;
+	bool		 serial_negative;
+	int64_t		 not_before, not_after;
+	const unsigned char *ski, *aki;	/* key ids, NULL when absent */
+	size_t		 ski_len, aki_len;
+	bool		 self_issued;	/* subject == issuer */
+	bool		 is_ca;		/* basicConstraints CA true */
+	bool		 has_bc;
+	long		 path_len;	/* -1: none */
+	bool		 has_key_usage;
+	uint32_t	 key_usage;	/* KU_* of x509v3.h */
+	bool		 has_eku;
+	ASN1_OBJECT    **ekus;	 size_t num_ekus;
+	struct cert_san	*sans;	 size_t num_sans;
+	/* sha256 of each distribution point's GeneralName DER (fullName), and of
+	 * the directoryName that a relative name makes */
+	unsigned char  (*dps)[32]; size_t num_dps;
+	/* ... */
+	void		*owned;		/* cert.c's own */
+};
+
+/* Takes a reference of its own. NULL: out of memory or not a certificate at
+ * all. Immutable afterwards: any thread may read it. */
+struct cert *cert_new(X509 *);
+struct cert *cert_ref(struct cert *);
+void	cert_free(struct cert *);			/* NULL allowed */
+
+/* The n-th (0 first) value of a subject attribute by NID or dotted OID/short or
+ * long name, as UTF-8 bytes; false: no such value or it does not convert.
+ * *data_r is freed by the caller with OPENSSL_free(). */
+bool	cert_subject_attr(const struct cert *, const char *name, size_t n,
+	    unsigned char **data_r, size_t *data_len_r);
+/* Subject (or issuer) in RFC 4514 order and escaping, printable. Caller frees
+ * with free(). NULL: out of memory. */
+char   *cert_subject_print(const struct cert *);
+char   *cert_issuer_print(const struct cert *);
+char   *cert_name_print(const X509_NAME *);
+/* True when `data` could be one mailbox: local@domain, no control characters,
+ * valid UTF-8. */
+bool	cert_mailbox_plain(const unsigned char *data, size_t data_len);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * verdict.h - the sink that every room writes to, and how it is closed.
+ *
+ * While open it belongs to one thread. verdict_close() picks the path to tell
+ * of, the primary reason and the decision; afterwards nothing changes.
+ */
+#ifndef CERTAUTH_VERDICT_VERDICT_H
+#define CERTAUTH_VERDICT_VERDICT_H
+
+#include <stdarg.h>
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "certauth.h"
+
+/* More than any honest chain gives; further ones are counted, not kept. */
+#define VERDICT_MAX_FINDINGS	256
+/* A verdict's whole memory. */
+#define VERDICT_MAX_BYTES	(4u * 1024 * 1024)
+
+/* Attributes by name; the order is verdict_get's table in verdict.c. */
+enum verdict_attr {
+	VERDICT_USER, VERDICT_GROUPS, VERDICT_EMAIL, VERDICT_SERIAL,
+	VERDICT_ISSUER, VERDICT_SUBJECT, VERDICT_FINGERPRINT, VERDICT_POLICIES,
+	VERDICT_DAYS_LEFT, VERDICT_PROFILE, VERDICT_AUTHORITY, VERDICT_RULE,
+	VERDICT_ID, VERDICT_NUM_ATTRS
+};
+
+/* NULL: out of memory. `profile` may be NULL. */
+struct certauth_verdict *verdict_new(const struct certauth_profile *profile,
+    const char *profile_name, int64_t now, unsigned flags);
+
+struct arena *verdict_arena(struct certauth_verdict *);
+
+/*
+ * Records a finding. Severity FATAL makes the path (or, with path -1, the whole
+ * question) a refusal; WARNING and NOTE never change the decision. `path` is the
+ * number verdict_path_begin() gave. The detail may hold hostile text only where
+ * the caller escaped it. Out of memory marks the verdict CERTAUTH_INTERNAL.
+ */
+void	verdict_add(struct certauth_verdict *, enum certauth_reason,
+	    enum certauth_severity, int path, int depth, const char *format, ...)
+	    CERTAUTH_PRINTF(6, 7);
+#define verdict_fault(v, reason, path, depth, ...) \
+	verdict_add(v, reason, CERTAUTH_FATAL, path, depth, __VA_ARGS__)
+
+/* A new candidate path; keeps references. -1: no memory (verdict is marked). */
+int	verdict_path_begin(struct certauth_verdict *, STACK_OF(X509) *path,
+	    const char *authority);
+/* Has that path (or -1: the whole) a FATAL finding? */
+bool	verdict_faulty(const struct certauth_verdict *, int path);
+/* Does any FATAL finding of that path have this reason? */
+bool	verdict_has(const struct certauth_verdict *, int path,
+	    enum certauth_reason);
+
+void	verdict_set(struct certauth_verdict *, enum verdict_attr,
+	    const char *printable);
+/* The mapped user; bytes already checked by identity/. */
+void	verdict_set_user(struct certauth_verdict *, const char *user,
+	    const char *groups, const char *rule);
+/* The certificate's own mailboxes, for certauth_verdict_may_act_as(). */
+void	verdict_add_mailbox(struct certauth_verdict *, const char *mailbox,
+	    size_t mailbox_len);
+/* Narrow the time in which the verdict holds: [from, until). */
+void	verdict_holds(struct certauth_verdict *, int64_t from, int64_t until);
+void	verdict_set_generation(struct certauth_verdict *, uint64_t engine,
+	    uint64_t generation);
+/* Same engine, same generation, and now within what verdict_holds() left. */
+bool	verdict_is_current(const struct certauth_verdict *, uint64_t engine,
+	    uint64_t generation, int64_t now);
+/* A line of the story, kept only under CERTAUTH_EXPLAIN. */
+void	verdict_tell(struct certauth_verdict *, const char *format, ...)
+	    CERTAUTH_PRINTF(2, 3);
+
+/* chosen: path number that was accepted, or -1. Renumbers findings so that the
+ * path told of is 0. Makes text, JSON and explain. */
+void	verdict_close(struct certauth_verdict *, int chosen);
+
+/* Used by explain.c. */
+const char *verdict_attr(const struct certauth_verdict *, enum verdict_attr);
+const char *verdict_story(const struct certauth_verdict *);
+const char *verdict_message(const struct certauth_verdict *);
+int64_t	    verdict_now(const struct certauth_verdict *);
+
+/* reasons.c */
+int	reason_rank(enum certauth_reason);
+int	reason_stage(enum certauth_reason);
+
+#endif
