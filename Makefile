@@ -21,8 +21,10 @@ FLAGS_test    = -DCERTAUTH_TEST
 FLAGS_clang   = -DCERTAUTH_TEST
 FLAGS_asan    = -DCERTAUTH_TEST -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan    = -DCERTAUTH_TEST -fsanitize=thread
+CC_fuzz       = clang
+FLAGS_fuzz    = -DCERTAUTH_TEST -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS        := $(FLAGS_$(FLAVOUR))
-FORTIFY      := $(if $(filter asan tsan,$(FLAVOUR)),,-D_FORTIFY_SOURCE=2)
+FORTIFY      := $(if $(filter asan tsan fuzz,$(FLAVOUR)),,-D_FORTIFY_SOURCE=2)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wconversion -Wvla -Wformat=2 -Werror
@@ -37,7 +39,7 @@ LIBS     = $(shell pkg-config --libs libcrypto libconfig libpcre2-8 jansson) -lp
 CORE := certauth.c setup.c compile.c input.c \
 	base/arena.c base/text.c base/file.c \
 	verdict/verdict.c verdict/reasons.c verdict/explain.c \
-	trust/cert.c trust/pool.c trust/path.c trust/validate.c trust/policy.c \
+	trust/cert.c trust/read.c trust/pool.c trust/path.c trust/validate.c trust/policy.c \
 	revocation/crl.c revocation/index_read.c revocation/index_write.c \
 	revocation/revocation.c revocation/load.c \
 	identity/rules.c identity/template.c identity/table.c identity/denied.c \
@@ -84,6 +86,93 @@ unit: $(UNIT:%=$(B)/unit/%)
 $(B)/unit/%: tests/unit/%.c $(B)/libcertauth.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CORE_CFLAGS) -Itests/unit -o $@ $< $(B)/libcertauth.a $(LDFLAGS) $(LIBS) -lcmocka
+
+# ------------------------------------------------- fuzz, deps, docs, promises
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+.PHONY: fuzz fuzz-build fuzz-all docs man demo play unplay asan tsan install
+
+fuzz-build: $(FUZZ:%=$(B)/fuzz/%)
+$(B)/fuzz/%: tests/fuzz/fuzz_%.c $(B)/libcertauth.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CORE_CFLAGS) -fsanitize=fuzzer -o $@ $< $(B)/libcertauth.a $(LDFLAGS) $(LIBS)
+
+# make fuzz T=crl: one fuzzer, one minute (SECONDS_EACH=60); fuzz-all: each.
+SECONDS_EACH ?= 60
+fuzz:
+	@test -n "$(T)" || { echo "make fuzz T=NAME, one of: $(FUZZ)"; exit 2; }
+	@tests/fuzz/run $(SECONDS_EACH) $(T)
+fuzz-all:
+	@tests/fuzz/run $(SECONDS_EACH) $(FUZZ)
+
+# What is missing on this machine, from Debian; see tests/packages.
+deps:
+	@tests/deps check
+
+# The pages made from shared/*.def; `make check` fails when they are stale.
+docs:
+	@docs/generate
+MAN := certauth.1 certauth.conf.5
+man: $(MAN:%=build/man/%)
+build/man/%: docs/man/%.scd
+	@mkdir -p $(@D)
+	scdoc < $< > $@
+
+demo:
+	@tests/deps demo
+	@$(MAKE) --no-print-directory FLAVOUR=release all
+	@tests/demo/demo run
+play:
+	@tests/deps demo
+	@$(MAKE) --no-print-directory FLAVOUR=release all
+	@tests/demo/demo play
+unplay:
+	@tests/demo/demo unplay
+
+# The whole promise; PART=... runs one of its parts (tests/check --list).
+check: deps
+	@tests/check $(PART)
+quick:
+	@tests/check --flavour $(if $(filter release,$(FLAVOUR)),test,$(FLAVOUR)) unit cases command house
+asan tsan:
+	@tests/check $@
+
+# Nothing in /etc is touched: docs/install.md says what to switch on.
+PREFIX ?= /usr
+NGINX_MODULES   ?= $(PREFIX)/lib/nginx/modules
+APACHE_MODULES  ?= $(PREFIX)/lib/apache2/modules
+DOVECOT_MODULES ?= $(PREFIX)/lib/dovecot/modules/login
+install: all
+	install -D -m 755 $(B)/certauth $(DESTDIR)$(PREFIX)/bin/certauth
+	@for f in ngx_http_certauth_module.so:$(NGINX_MODULES) mod_certauth.so:$(APACHE_MODULES) \
+	    lib50_certauth_plugin.so:$(DOVECOT_MODULES); do \
+		if [ -e $(B)/$${f%%:*} ]; then \
+			set -x; install -D -m 644 $(B)/$${f%%:*} $(DESTDIR)$${f#*:}/$${f%%:*}; \
+		else \
+			echo "not built, not installed: $${f%%:*}"; \
+		fi; \
+	done
+	@if command -v scdoc >/dev/null; then \
+		set -ex; $(MAKE) --no-print-directory man; \
+		for m in $(MAN); do install -D -m 644 build/man/$$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$$m; done; \
+	else \
+		echo "no scdoc: man pages are not installed"; \
+	fi
+	install -D -m 644 conf-examples/certauth-compile.service $(DESTDIR)$(PREFIX)/lib/systemd/system/certauth-compile.service
+	install -D -m 644 conf-examples/certauth-compile.path $(DESTDIR)$(PREFIX)/lib/systemd/system/certauth-compile.path
+	install -D -m 644 conf-examples/certauth.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/certauth.conf
+	@for f in conf-examples/*.conf; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/certauth/examples/$${f##*/}; done
+
+help:
+	@echo 'make                 build/certauth and the three server modules'
+	@echo 'make demo            installs what is missing, builds, real servers, real clients, one table'
+	@echo 'make play | unplay   the same, left running, with lines to copy | removed'
+	@echo 'make check           installs what is missing, builds, runs every test (PART=name: one part)'
+	@echo 'make quick           unit tests, cases, house rules'
+	@echo 'make asan | tsan     the tests under sanitizers'
+	@echo 'make fuzz T=NAME     one fuzzer for SECONDS_EACH=60; fuzz-all: each of them'
+	@echo 'make docs            the pages made from shared/reasons.def and directives.def'
+	@echo 'make install         into DESTDIR= PREFIX=/usr; see docs/install.md'
+	@echo 'make deps | clean'
 
 clean:
 	rm -rf build

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "certauth.h"
 
@@ -90,6 +91,15 @@ bool	cert_subject_attr(const struct cert *, const char *name, size_t n,
 char   *cert_subject_print(const struct cert *);
 char   *cert_issuer_print(const struct cert *);
 char   *cert_name_print(const X509_NAME *);
+/*
+ * SHA-256 over a canonical form of the name (RFC 5280 7.1: string types as
+ * UTF-8, ASCII lower case, white space folded, the attributes of one RDN in any
+ * order): equal hashes are equal names. False: out of memory.
+ */
+bool	cert_name_sha256(const X509_NAME *, unsigned char sha256_r[32]);
+/* The same for one GeneralName: a directoryName by cert_name_sha256, all other
+ * kinds by their DER. */
+bool	cert_general_name_sha256(const GENERAL_NAME *, unsigned char sha256_r[32]);
 /* True when `data` could be one mailbox: local@domain, no control characters,
  * valid UTF-8. */
 bool	cert_mailbox_plain(const unsigned char *data, size_t data_len);

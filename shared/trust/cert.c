@@ -1,0 +1,688 @@
+/*
+ * cert.c - what does this certificate say?
+ *
+ * Reads a certificate once into plain fields. Judges nothing: what cannot be
+ * read is a bit in `faults`.
+ */
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <openssl/x509v3.h>
+
+#include "base/text.h"
+#include "trust/cert.h"
+
+/* RFC 5280 defines 17; a certificate with more than this is an attack. */
+#define CERT_MAX_EXTENSIONS	128
+/* A name of more attributes than this is not compared, nor printed whole. */
+#define CERT_MAX_NAME_ENTRIES	256
+
+/* What cert.c keeps alive behind the public fields. */
+struct cert_owned {
+	atomic_uint		 refs;
+	GENERAL_NAMES		*san;
+	EXTENDED_KEY_USAGE	*eku;
+	ASN1_OCTET_STRING	*ski;
+	AUTHORITY_KEYID		*aki;
+};
+
+/* ---------------------------------------------------------------- names */
+
+/* One attribute in canonical form, appended to `out`. */
+static bool
+canonical_entry(struct text *out, const X509_NAME_ENTRY *entry)
+{
+	const ASN1_OBJECT	*oid = X509_NAME_ENTRY_get_object(entry);
+	const ASN1_STRING	*value = X509_NAME_ENTRY_get_data(entry);
+	unsigned char		*utf8 = NULL;
+	const unsigned char	*data;
+	size_t			 len, i, start;
+	int			 n, type = ASN1_STRING_type(value);
+	bool			 space = false, string;
+
+	string = type == V_ASN1_UTF8STRING || type == V_ASN1_BMPSTRING ||
+	    type == V_ASN1_UNIVERSALSTRING || type == V_ASN1_PRINTABLESTRING ||
+	    type == V_ASN1_T61STRING || type == V_ASN1_IA5STRING ||
+	    type == V_ASN1_VISIBLESTRING;
+	text_printf(out, "%zu:", OBJ_length(oid));
+	text_add_n(out, (const char *)OBJ_get0_data(oid), OBJ_length(oid));
+	if (!string || (n = ASN1_STRING_to_UTF8(&utf8, value)) < 0) {
+		/* Another type, or bytes that are no such string: as they are. */
+		text_printf(out, "r%d:%d:", type, ASN1_STRING_length(value));
+		text_add_n(out, (const char *)ASN1_STRING_get0_data(value),
+		    (size_t)ASN1_STRING_length(value));
+		return !out->failed;
+	}
+	data = utf8;
+	len = (size_t)n;
+	text_add(out, "s");
+	start = out->len;
+	for (i = 0; i < len; i++) {
+		unsigned char	c = data[i];
+		char		low;
+
+		if (c == ' ' || (c >= '\t' && c <= '\r')) {
+			space = true;
+			continue;
+		}
+		if (space && out->len > start)
+			text_add_n(out, " ", 1);
+		space = false;
+		low = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+		text_add_n(out, &low, 1);
+	}
+	/* The length behind the value keeps the whole uniquely readable. */
+	text_printf(out, ":%zu;", out->len - start);
+	OPENSSL_free(utf8);
+	return !out->failed;
+}
+
+static int
+compare_text(const void *a, const void *b)
+{
+	const struct text	*x = a, *y = b;
+	size_t			 n = x->len < y->len ? x->len : y->len;
+	int			 c = n == 0 ? 0 : memcmp(x->data, y->data, n);
+
+	if (c != 0)
+		return c;
+	return x->len < y->len ? -1 : x->len > y->len;
+}
+
+bool
+cert_name_sha256(const X509_NAME *name, unsigned char sha256_r[32])
+{
+	struct text	*avas = NULL, whole = { 0 };
+	int		 i, j, first, n = X509_NAME_entry_count(name);
+	bool		 ok = false;
+
+	memset(sha256_r, 0, 32);
+	if (n > CERT_MAX_NAME_ENTRIES) {
+		/* Too long to be canonicalised: its DER stands for it. */
+		unsigned int len;
+
+		return X509_NAME_digest(name, EVP_sha256(), sha256_r, &len) == 1;
+	}
+	avas = calloc((size_t)n + 1, sizeof(*avas));
+	if (avas == NULL)
+		return false;
+	for (i = 0; i < n; i++) {
+		if (!canonical_entry(&avas[i], X509_NAME_get_entry(name, i)))
+			goto out;
+	}
+	for (first = 0; first < n; first = j) {
+		int	set = X509_NAME_ENTRY_set(X509_NAME_get_entry(name, first));
+
+		for (j = first; j < n &&
+		    X509_NAME_ENTRY_set(X509_NAME_get_entry(name, j)) == set; j++)
+			;
+		qsort(&avas[first], (size_t)(j - first), sizeof(*avas),
+		    compare_text);
+		text_add(&whole, "(");
+		for (i = first; i < j; i++)
+			text_add_n(&whole, avas[i].data, avas[i].len);
+		text_add(&whole, ")");
+	}
+	if (whole.failed)
+		goto out;
+	ok = SHA256((const unsigned char *)(whole.data != NULL ? whole.data : ""),
+	    whole.len, sha256_r) != NULL;
+out:
+	for (i = 0; i < n; i++)
+		text_free(&avas[i]);
+	free(avas);
+	text_free(&whole);
+	return ok;
+}
+
+bool
+cert_general_name_sha256(const GENERAL_NAME *name, unsigned char sha256_r[32])
+{
+	unsigned char	*der = NULL;
+	int		 len;
+	bool		 ok;
+
+	if (name->type == GEN_DIRNAME)
+		return cert_name_sha256(name->d.directoryName, sha256_r);
+	len = i2d_GENERAL_NAME(name, &der);
+	if (len <= 0)
+		return false;
+	ok = SHA256(der, (size_t)len, sha256_r) != NULL;
+	OPENSSL_free(der);
+	return ok;
+}
+
+/* Printable UTF-8 but for the backslashes and quotes that RFC 4514 needs? */
+static bool
+name_is_plain(const char *data, size_t len)
+{
+	struct text	bare = { 0 }, shown = { 0 };
+	size_t		i;
+	bool		plain;
+
+	for (i = 0; i < len; i++)
+		if (data[i] != '\\' && data[i] != '"')
+			text_add_n(&bare, &data[i], 1);
+	text_add_printable(&shown, bare.data != NULL ? bare.data : "", bare.len,
+	    bare.len);
+	plain = !bare.failed && !shown.failed && bare.len == shown.len;
+	text_free(&bare);
+	text_free(&shown);
+	return plain;
+}
+
+/* As UTF-8 where that is safe to look at, else with every byte over 7f as \XX. */
+char *
+cert_name_print(const X509_NAME *name)
+{
+	unsigned long	 flags[2] = { XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB,
+			    XN_FLAG_RFC2253 };
+	struct text	 out = { 0 };
+	BIO		*bio;
+	char		*data;
+	long		 len;
+	size_t		 i;
+
+	ERR_set_mark();
+	for (i = 0; i < 2; i++) {
+		bio = BIO_new(BIO_s_mem());
+		if (bio == NULL)
+			break;
+		if (X509_NAME_print_ex(bio, name, 0, flags[i]) >= 0 &&
+		    (len = BIO_get_mem_data(bio, &data)) >= 0 &&
+		    (i == 1 || name_is_plain(data, (size_t)len))) {
+			text_add_n(&out, data, (size_t)len);
+			BIO_free(bio);
+			break;
+		}
+		BIO_free(bio);
+	}
+	ERR_pop_to_mark();
+	if (i == 2)
+		text_add(&out, "(unreadable name)");
+	if (out.len == 0)
+		text_add(&out, "");
+	return text_take(&out);
+}
+
+char *
+cert_subject_print(const struct cert *cert)
+{
+	return cert_name_print(X509_get_subject_name(cert->x509));
+}
+
+char *
+cert_issuer_print(const struct cert *cert)
+{
+	return cert_name_print(X509_get_issuer_name(cert->x509));
+}
+
+bool
+cert_subject_attr(const struct cert *cert, const char *name, size_t n,
+    unsigned char **data_r, size_t *data_len_r)
+{
+	const X509_NAME	*subject = X509_get_subject_name(cert->x509);
+	ASN1_OBJECT	*oid = NULL;
+	ASN1_STRING	*value;
+	int		 at = -1, len;
+	size_t		 i;
+	bool		 ok = false;
+
+	*data_r = NULL;
+	*data_len_r = 0;
+	ERR_set_mark();
+	oid = OBJ_txt2obj(name, 0);
+	if (oid == NULL || n > CERT_MAX_NAME_ENTRIES)
+		goto out;
+	for (i = 0; i <= n; i++) {
+		at = X509_NAME_get_index_by_OBJ(subject, oid, at);
+		if (at < 0)
+			goto out;
+	}
+	value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
+	len = ASN1_STRING_to_UTF8(data_r, value);
+	if (len < 0) {
+		*data_r = NULL;
+		goto out;
+	}
+	*data_len_r = (size_t)len;
+	ok = true;
+out:
+	ASN1_OBJECT_free(oid);
+	ERR_pop_to_mark();
+	return ok;
+}
+
+bool
+cert_mailbox_plain(const unsigned char *data, size_t data_len)
+{
+	const unsigned char	*at = memchr(data, '@', data_len);
+	size_t			 local;
+
+	if (at == NULL || text_has_control(data, data_len) ||
+	    !text_utf8_valid(data, data_len))
+		return false;
+	local = (size_t)(at - data);
+	return local > 0 && local + 1 < data_len &&
+	    memchr(at + 1, '@', data_len - local - 1) == NULL;
+}
+
+/* ----------------------------------------------------------- extensions */
+
+/* The extensions of RFC 5280 4.2; others are decoded by nobody here. */
+static bool
+known_extension(int nid)
+{
+	static const int	known[] = {
+		NID_authority_key_identifier, NID_subject_key_identifier,
+		NID_key_usage, NID_certificate_policies, NID_policy_mappings,
+		NID_subject_alt_name, NID_issuer_alt_name,
+		NID_basic_constraints, NID_name_constraints,
+		NID_policy_constraints, NID_ext_key_usage,
+		NID_crl_distribution_points, NID_inhibit_any_policy,
+		NID_freshest_crl, NID_info_access, NID_sinfo_access
+	};
+	size_t			i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (nid == known[i])
+			return true;
+	return false;
+}
+
+/* Exactly one DER element and nothing behind it? (X.690 8.1) */
+static bool
+one_element(const ASN1_OCTET_STRING *value)
+{
+	const unsigned char	*p = ASN1_STRING_get0_data(value);
+	long			 len = 0, total = ASN1_STRING_length(value);
+	const unsigned char	*start = p;
+	int			 tag, class, ret;
+
+	if (total <= 0)
+		return false;
+	ret = ASN1_get_object(&p, &len, &tag, &class, total);
+	if ((ret & 0x80) != 0 || (ret & 1) != 0)
+		return false;
+	return (p - start) + len == total;
+}
+
+static void
+read_extensions(struct cert *cert)
+{
+	X509		*x = cert->x509;
+	int		 i, j, n = X509_get_ext_count(x);
+	X509_EXTENSION	*ext;
+	void		*decoded;
+	const X509V3_EXT_METHOD *method;
+
+	if (n > 0 && X509_get_version(x) != X509_VERSION_3)
+		cert->faults |= CERT_FAULT_VERSION;
+	if (n > CERT_MAX_EXTENSIONS) {
+		cert->faults |= CERT_FAULT_TOO_BIG;
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		ext = X509_get_ext(x, i);
+		for (j = 0; j < i; j++)
+			if (OBJ_cmp(X509_EXTENSION_get_object(ext),
+			    X509_EXTENSION_get_object(X509_get_ext(x, j))) == 0)
+				cert->faults |= CERT_FAULT_DUPLICATE;
+		method = X509V3_EXT_get(ext);
+		if (method == NULL || !known_extension(method->ext_nid))
+			continue;
+		if (!one_element(X509_EXTENSION_get_data(ext))) {
+			cert->faults |= CERT_FAULT_TRAILING;
+			continue;
+		}
+		decoded = X509V3_EXT_d2i(ext);
+		if (decoded == NULL) {
+			cert->faults |= CERT_FAULT_EXTENSION;
+			if (method->ext_nid == NID_subject_alt_name)
+				cert->faults |= CERT_FAULT_SAN;
+			continue;
+		}
+		if (method->it != NULL)
+			ASN1_item_free(decoded, ASN1_ITEM_ptr(method->it));
+		else
+			method->ext_free(decoded);
+	}
+}
+
+/* Typed SAN only; the values are raw bytes and may hold anything. */
+static bool
+read_san(struct cert *cert, struct cert_owned *owned)
+{
+	GENERAL_NAME	*name;
+	struct cert_san	*san;
+	int		 i, n;
+
+	if ((cert->faults & CERT_FAULT_DUPLICATE) != 0)
+		return true;	/* which of two would be a guess */
+	owned->san = X509_get_ext_d2i(cert->x509, NID_subject_alt_name, NULL, NULL);
+	if (owned->san == NULL)
+		return true;
+	n = sk_GENERAL_NAME_num(owned->san);
+	if (n == 0)
+		cert->faults |= CERT_FAULT_SAN;	/* RFC 5280 4.2.1.6: at least one */
+	if (n > CERT_MAX_NAMES) {
+		cert->faults |= CERT_FAULT_TOO_BIG;
+		return true;
+	}
+	cert->sans = calloc((size_t)n + 1, sizeof(*cert->sans));
+	if (cert->sans == NULL)
+		return false;
+	for (i = 0; i < n; i++) {
+		const ASN1_STRING	*s = NULL;
+		const ASN1_TYPE		*other;
+
+		name = sk_GENERAL_NAME_value(owned->san, i);
+		san = &cert->sans[cert->num_sans];
+		san->kind = CERT_SAN_OTHER;
+		switch (name->type) {
+		case GEN_EMAIL:
+			san->kind = CERT_SAN_EMAIL;
+			s = name->d.rfc822Name;
+			break;
+		case GEN_DNS:
+			san->kind = CERT_SAN_DNS;
+			s = name->d.dNSName;
+			break;
+		case GEN_URI:
+			san->kind = CERT_SAN_URI;
+			s = name->d.uniformResourceIdentifier;
+			break;
+		case GEN_OTHERNAME:
+			other = name->d.otherName->value;
+			if (other == NULL || other->type != V_ASN1_UTF8STRING)
+				break;
+			if (OBJ_obj2nid(name->d.otherName->type_id) == NID_ms_upn)
+				san->kind = CERT_SAN_UPN;
+			else if (OBJ_obj2nid(name->d.otherName->type_id) ==
+			    NID_id_on_SmtpUTF8Mailbox)
+				san->kind = CERT_SAN_SMTP_UTF8;
+			else
+				break;
+			s = other->value.utf8string;
+			break;
+		default:	/* the other GeneralName forms map to nobody */
+			break;
+		}
+		if (s == NULL)
+			continue;
+		san->data = ASN1_STRING_get0_data(s);
+		san->data_len = (size_t)ASN1_STRING_length(s);
+		cert->num_sans++;
+	}
+	return true;
+}
+
+static bool
+add_dp(struct cert *cert, const GENERAL_NAME *name)
+{
+	if (cert->num_dps == CERT_MAX_DISTRIBUTION_POINTS)
+		return true;	/* further ones match no partition */
+	return cert_general_name_sha256(name, cert->dps[cert->num_dps]) &&
+	    ++cert->num_dps > 0;
+}
+
+/* RFC 5280 4.2.1.13: full names, and names relative to the CRL issuer. */
+static bool
+read_distribution_points(struct cert *cert)
+{
+	CRL_DIST_POINTS	*points;
+	DIST_POINT	*point;
+	GENERAL_NAME	 relative;
+	const X509_NAME	*base;
+	int		 i, j;
+	bool		 ok = true;
+
+	points = X509_get_ext_d2i(cert->x509, NID_crl_distribution_points, NULL,
+	    NULL);
+	if (points == NULL)
+		return true;
+	cert->dps = calloc(CERT_MAX_DISTRIBUTION_POINTS, sizeof(*cert->dps));
+	if (cert->dps == NULL)
+		ok = false;
+	for (i = 0; ok && i < sk_DIST_POINT_num(points); i++) {
+		if (i == CERT_MAX_DISTRIBUTION_POINTS)
+			break;
+		point = sk_DIST_POINT_value(points, i);
+		if (point->distpoint == NULL)
+			continue;
+		if (point->distpoint->type == 0) {
+			GENERAL_NAMES *full = point->distpoint->name.fullname;
+
+			for (j = 0; ok && j < sk_GENERAL_NAME_num(full) &&
+			    j < CERT_MAX_DISTRIBUTION_POINTS; j++)
+				ok = add_dp(cert, sk_GENERAL_NAME_value(full, j));
+			continue;
+		}
+		base = X509_get_issuer_name(cert->x509);
+		if (point->CRLissuer != NULL &&
+		    sk_GENERAL_NAME_num(point->CRLissuer) == 1 &&
+		    sk_GENERAL_NAME_value(point->CRLissuer, 0)->type == GEN_DIRNAME)
+			base = sk_GENERAL_NAME_value(point->CRLissuer, 0)->
+			    d.directoryName;
+		if (DIST_POINT_set_dpname(point->distpoint,
+		    (X509_NAME *)(uintptr_t)base) != 1)
+			continue;
+		relative.type = GEN_DIRNAME;
+		relative.d.directoryName = point->distpoint->dpname;
+		ok = add_dp(cert, &relative);
+	}
+	sk_DIST_POINT_pop_free(points, DIST_POINT_free);
+	return ok;
+}
+
+static bool
+read_usages(struct cert *cert, struct cert_owned *owned)
+{
+	uint32_t		 flags = X509_get_extension_flags(cert->x509);
+	BASIC_CONSTRAINTS	*bc;
+	int			 i, n;
+
+	if ((flags & (EXFLAG_INVALID | EXFLAG_INVALID_POLICY)) != 0)
+		cert->faults |= CERT_FAULT_EXTENSION;
+	cert->path_len = -1;
+	bc = X509_get_ext_d2i(cert->x509, NID_basic_constraints, NULL, NULL);
+	if (bc != NULL) {
+		cert->has_bc = true;
+		cert->is_ca = bc->ca != 0;
+		if (bc->pathlen != NULL) {
+			cert->path_len = ASN1_INTEGER_get(bc->pathlen);
+			/* RFC 5280 4.2.1.9: only in a CA, never negative. */
+			if (cert->path_len < 0 || !cert->is_ca)
+				cert->faults |= CERT_FAULT_EXTENSION;
+			if (cert->path_len < 0)
+				cert->path_len = 0;
+		}
+		BASIC_CONSTRAINTS_free(bc);
+	}
+	if ((flags & EXFLAG_KUSAGE) != 0) {
+		cert->has_key_usage = true;
+		cert->key_usage = X509_get_key_usage(cert->x509);
+	}
+	owned->eku = X509_get_ext_d2i(cert->x509, NID_ext_key_usage, NULL, NULL);
+	if (owned->eku == NULL)
+		return true;
+	cert->has_eku = true;
+	n = sk_ASN1_OBJECT_num(owned->eku);
+	if (n > CERT_MAX_NAMES) {
+		cert->faults |= CERT_FAULT_TOO_BIG;
+		return true;	/* present with none that we read: allows nothing */
+	}
+	cert->ekus = calloc((size_t)n + 1, sizeof(*cert->ekus));
+	if (cert->ekus == NULL)
+		return false;
+	for (i = 0; i < n; i++)
+		cert->ekus[cert->num_ekus++] = sk_ASN1_OBJECT_value(owned->eku, i);
+	return true;
+}
+
+/* -------------------------------------------------------------- the rest */
+
+/* RFC 5280 4.1.2.5: UTCTime or GeneralizedTime with seconds and Z. */
+static bool
+read_time(const ASN1_TIME *time, int64_t *seconds_r)
+{
+	struct tm	tm;
+	int		len = ASN1_STRING_length(time);
+	const unsigned char *data = ASN1_STRING_get0_data(time);
+
+	*seconds_r = 0;
+	if (ASN1_STRING_type(time) == V_ASN1_UTCTIME ? len != 13 : len != 15)
+		return false;
+	if (data[len - 1] != 'Z' || ASN1_TIME_to_tm(time, &tm) != 1)
+		return false;
+	*seconds_r = (int64_t)timegm(&tm);
+	return true;
+}
+
+static void
+read_serial(struct cert *cert)
+{
+	const ASN1_INTEGER	*serial = X509_get0_serialNumber(cert->x509);
+	const unsigned char	*data = ASN1_STRING_get0_data(serial);
+	int			 len = ASN1_STRING_length(serial);
+
+	while (len > 1 && data[0] == 0) {
+		data++;
+		len--;
+	}
+	cert->serial_negative = ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER;
+	if (len > CERT_MAX_SERIAL) {
+		cert->faults |= CERT_FAULT_SERIAL;
+		len = CERT_MAX_SERIAL;
+	}
+	if (len > 0)
+		memcpy(cert->serial, data, (size_t)len);
+	cert->serial_len = len > 0 ? (size_t)len : 1;
+}
+
+static bool
+read_hashes(struct cert *cert)
+{
+	unsigned char	*der = NULL;
+	unsigned int	 n;
+	int		 len;
+	bool		 ok;
+
+	len = i2d_X509(cert->x509, NULL);
+	if (len <= 0)
+		return false;
+	if ((unsigned)len > CERT_MAX_BYTES)
+		cert->faults |= CERT_FAULT_TOO_BIG;
+	if (X509_digest(cert->x509, EVP_sha256(), cert->sha256, &n) != 1)
+		return false;
+	len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert->x509), &der);
+	if (len <= 0)
+		return false;
+	ok = SHA256(der, (size_t)len, cert->spki_sha256) != NULL;
+	OPENSSL_free(der);
+	return ok &&
+	    cert_name_sha256(X509_get_subject_name(cert->x509),
+	    cert->subject_sha256) &&
+	    cert_name_sha256(X509_get_issuer_name(cert->x509),
+	    cert->issuer_sha256);
+}
+
+static void
+read_key_ids(struct cert *cert, struct cert_owned *owned)
+{
+	owned->ski = X509_get_ext_d2i(cert->x509, NID_subject_key_identifier,
+	    NULL, NULL);
+	if (owned->ski != NULL && ASN1_STRING_length(owned->ski) > 0) {
+		cert->ski = ASN1_STRING_get0_data(owned->ski);
+		cert->ski_len = (size_t)ASN1_STRING_length(owned->ski);
+	}
+	owned->aki = X509_get_ext_d2i(cert->x509, NID_authority_key_identifier,
+	    NULL, NULL);
+	if (owned->aki != NULL && owned->aki->keyid != NULL &&
+	    ASN1_STRING_length(owned->aki->keyid) > 0) {
+		cert->aki = ASN1_STRING_get0_data(owned->aki->keyid);
+		cert->aki_len = (size_t)ASN1_STRING_length(owned->aki->keyid);
+	}
+}
+
+struct cert *
+cert_new(X509 *x509)
+{
+	struct cert		*cert;
+	struct cert_owned	*owned;
+	const X509_ALGOR	*outer;
+	bool			 ok = false;
+
+	if (x509 == NULL)
+		return NULL;
+	cert = calloc(1, sizeof(*cert));
+	owned = calloc(1, sizeof(*owned));
+	if (cert == NULL || owned == NULL || X509_up_ref(x509) != 1) {
+		free(cert);
+		free(owned);
+		return NULL;
+	}
+	atomic_init(&owned->refs, 1);
+	cert->owned = owned;
+	cert->x509 = x509;
+	ERR_set_mark();
+	/* Makes OpenSSL read what it caches; its answer is not asked for. */
+	(void)X509_check_purpose(x509, -1, 0);
+	if (!read_hashes(cert))
+		goto out;
+	read_serial(cert);
+	if (!read_time(X509_get0_notBefore(x509), &cert->not_before) ||
+	    !read_time(X509_get0_notAfter(x509), &cert->not_after))
+		cert->faults |= CERT_FAULT_TIME;
+	X509_get0_signature(NULL, &outer, x509);
+	if (X509_ALGOR_cmp(X509_get0_tbs_sigalg(x509), outer) != 0)
+		cert->faults |= CERT_FAULT_ALGORITHM;
+	cert->self_issued = memcmp(cert->subject_sha256, cert->issuer_sha256,
+	    32) == 0;
+	read_extensions(cert);
+	read_key_ids(cert, owned);
+	ok = read_san(cert, owned) && read_usages(cert, owned) &&
+	    read_distribution_points(cert);
+out:
+	ERR_pop_to_mark();
+	if (!ok) {
+		cert_free(cert);
+		return NULL;
+	}
+	return cert;
+}
+
+struct cert *
+cert_ref(struct cert *cert)
+{
+	atomic_fetch_add(&((struct cert_owned *)cert->owned)->refs, 1);
+	return cert;
+}
+
+void
+cert_free(struct cert *cert)
+{
+	struct cert_owned	*owned;
+
+	if (cert == NULL)
+		return;
+	owned = cert->owned;
+	if (atomic_fetch_sub(&owned->refs, 1) != 1)
+		return;
+	GENERAL_NAMES_free(owned->san);
+	EXTENDED_KEY_USAGE_free(owned->eku);
+	ASN1_OCTET_STRING_free(owned->ski);
+	AUTHORITY_KEYID_free(owned->aki);
+	free(owned);
+	free(cert->ekus);
+	free(cert->sans);
+	free(cert->dps);
+	X509_free(cert->x509);
+	free(cert);
+}
