@@ -20,6 +20,7 @@ char   *arena_string(struct arena *, const char *);
 char   *arena_string_n(struct arena *, const char *data, size_t data_len);
 char   *arena_printf(struct arena *, const char *format, ...)
 	    __attribute__((format(printf, 2, 3)));
-char   *arena_vprintf(struct arena *, const char *format, va_list);
+char   *arena_vprintf(struct arena *, const char *format, va_list)
+	    __attribute__((format(printf, 2, 0)));
 
 #endif

@@ -36,12 +36,18 @@ bool	file_stamp_equal(const struct file_stamp *, const struct file_stamp *);
 struct file_ref {
 	char	*path;		/* absolute, as in messages */
 	char	*name;		/* last component, in `folder_fd` */
-	int	 folder_fd;	/* O_PATH, close-on-exec */
+	int	 folder_fd;	/* O_PATH, close-on-exec; -1: no such folder */
+	bool	 borrowed;	/* folder_fd belongs to a file_list */
 };
 /* `path` absolute, or relative to `base` (a folder, NULL: the cwd). The file
  * need not exist, its folder must. False: error_r filled, nothing to free. */
 bool	file_ref_open(struct file_ref *, const char *base, const char *path,
 	    struct certauth_error *error_r);
+/* The same, but a folder that does not exist is no error: file_read() and
+ * file_list_read() then say ENOENT, file_stat() gives the zero stamp. For data
+ * that may be missing (CRLs). */
+bool	file_ref_open_missing(struct file_ref *, const char *base,
+	    const char *path, struct certauth_error *error_r);
 void	file_ref_close(struct file_ref *);		/* zeroed struct allowed */
 
 struct file_bytes {
@@ -66,14 +72,17 @@ void	file_stat(const struct file_ref *, struct file_stamp *stamp_r);
 
 /*
  * The regular files (or links to such) in the folder `ref` names, sorted by name;
- * names starting with "." or ending in "~", ".part" are passed over. Each entry
- * is a file_ref of its own. More than `max_files`: refused. Works after chroot.
+ * names starting with "." or ending in "~", ".part" are passed over, and links to
+ * nothing. The folder is held to the same owners and modes as a file. The refs
+ * share one descriptor: they live as long as the list (file_ref_close() on one
+ * does nothing to it). More than `max_files`: refused. Works after chroot. On
+ * false errno is kept, nothing to free.
  */
-struct file_list { struct file_ref *refs; size_t num_refs; };
+struct file_list { struct file_ref *refs; size_t num_refs; int folder_fd; };
 bool	file_list_read(const struct file_ref *folder, const struct file_owners *,
 	    size_t max_files, struct file_list *list_r,
 	    struct certauth_error *error_r);
-void	file_list_free(struct file_list *);
+void	file_list_free(struct file_list *);		/* zeroed struct allowed */
 bool	file_is_folder(const struct file_ref *);
 
 /*
