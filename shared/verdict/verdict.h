@@ -15,6 +15,8 @@
 
 /* More than any honest chain gives; further ones are counted, not kept. */
 #define VERDICT_MAX_FINDINGS	256
+/* Candidate paths kept for the story; the search stops at 64 per authority. */
+#define VERDICT_MAX_PATHS	256
 /* A verdict's whole memory. */
 #define VERDICT_MAX_BYTES	(4u * 1024 * 1024)
 
@@ -76,11 +78,19 @@ void	verdict_tell(struct certauth_verdict *, const char *format, ...)
  * path told of is 0. Makes text, JSON and explain. */
 void	verdict_close(struct certauth_verdict *, int chosen);
 
-/* Used by explain.c. */
+/* For explain.c. */
 const char *verdict_attr(const struct certauth_verdict *, enum verdict_attr);
 const char *verdict_story(const struct certauth_verdict *);
-const char *verdict_message(const struct certauth_verdict *);
+const char *verdict_message(const struct certauth_verdict *);	/* text + detail */
 int64_t	    verdict_now(const struct certauth_verdict *);
+size_t	    verdict_num_paths(const struct certauth_verdict *);
+/* Path i of the closed verdict (0: the one told of); authority may be "". */
+STACK_OF(X509) *verdict_path(const struct certauth_verdict *, size_t i,
+	    const char **authority_r);
+/* explain.c makes them, the caller frees with free(); NULL: out of memory. */
+char	   *explain_line(const struct certauth_verdict *);
+char	   *explain_json(const struct certauth_verdict *);
+char	   *explain_story(const struct certauth_verdict *);
 
 /* reasons.c */
 int	reason_rank(enum certauth_reason);

@@ -1,0 +1,566 @@
+/*
+ * verdict.c - the sink that every room writes to, and how it is closed.
+ *
+ * Decides only which finding is told first; what is a fault was decided by the
+ * room that recorded it.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "verdict/verdict.h"
+
+/* Mailboxes of one certificate that a client may ask to act as. */
+#define MAX_MAILBOXES	64
+#define MAX_DETAIL	1024
+
+struct path {
+	STACK_OF(X509)	*certs;
+	const char	*authority;
+};
+
+struct mailbox { const char *data; size_t data_len; };
+
+struct certauth_verdict {
+	atomic_uint			 refs;
+	struct arena			*arena;
+	const struct certauth_profile	*profile;
+	int64_t				 now, from, until;
+	unsigned			 flags;
+	uint64_t			 engine, generation;
+	bool				 no_memory, closed;
+	enum certauth_decision		 decision;
+	enum certauth_reason		 reason;
+	struct certauth_finding		*findings;
+	size_t				 num_findings, dropped;
+	struct path			 paths[VERDICT_MAX_PATHS];
+	size_t				 num_paths;
+	const char			*attrs[VERDICT_NUM_ATTRS];
+	const char			*message;
+	struct mailbox			 mailboxes[MAX_MAILBOXES];
+	size_t				 num_mailboxes;
+	struct text			 story;
+	/* made when first asked for; whoever loses the race frees its own */
+	_Atomic(char *)			 line, json, explained;
+};
+
+static const struct { const char *name; enum verdict_attr attr; } attr_names[] = {
+	{ "user", VERDICT_USER }, { "groups", VERDICT_GROUPS },
+	{ "email", VERDICT_EMAIL }, { "serial", VERDICT_SERIAL },
+	{ "issuer", VERDICT_ISSUER }, { "subject", VERDICT_SUBJECT },
+	{ "fingerprint", VERDICT_FINGERPRINT },
+	{ "policies", VERDICT_POLICIES }, { "days_left", VERDICT_DAYS_LEFT },
+	{ "profile", VERDICT_PROFILE }, { "authority", VERDICT_AUTHORITY },
+	{ "rule", VERDICT_RULE }, { "id", VERDICT_ID },
+};
+
+struct certauth_verdict *
+verdict_new(const struct certauth_profile *profile, const char *profile_name,
+    int64_t now, unsigned flags)
+{
+	struct certauth_verdict	*v = calloc(1, sizeof(*v));
+
+	if (v == NULL)
+		return NULL;
+	atomic_init(&v->refs, 1);
+	v->arena = arena_new(VERDICT_MAX_BYTES);
+	if (v->arena != NULL)
+		v->findings = arena_array(v->arena, VERDICT_MAX_FINDINGS,
+		    sizeof(*v->findings));
+	if (v->findings == NULL) {
+		certauth_verdict_free(v);
+		return NULL;
+	}
+	v->profile = profile;
+	v->now = now;
+	v->from = INT64_MIN;
+	v->until = INT64_MAX;
+	v->flags = flags;
+	v->decision = CERTAUTH_REJECT;
+	v->reason = CERTAUTH_INTERNAL;
+	verdict_set(v, VERDICT_PROFILE, profile_name != NULL ? profile_name : "");
+	return v;
+}
+
+struct certauth_verdict *
+certauth_verdict_ref(struct certauth_verdict *v)
+{
+	if (v != NULL)
+		atomic_fetch_add(&v->refs, 1);
+	return v;
+}
+
+void
+certauth_verdict_free(struct certauth_verdict *v)
+{
+	size_t	i;
+
+	if (v == NULL || atomic_fetch_sub(&v->refs, 1) != 1)
+		return;
+	for (i = 0; i < v->num_paths; i++)
+		sk_X509_pop_free(v->paths[i].certs, X509_free);
+	text_free(&v->story);
+	free(atomic_load(&v->line));
+	free(atomic_load(&v->json));
+	free(atomic_load(&v->explained));
+	arena_free(v->arena);
+	free(v);
+}
+
+struct arena *
+verdict_arena(struct certauth_verdict *v)
+{
+	return v->arena;
+}
+
+void
+verdict_add(struct certauth_verdict *v, enum certauth_reason reason,
+    enum certauth_severity severity, int path, int depth, const char *format,
+    ...)
+{
+	struct certauth_finding	*f;
+	char			 detail[MAX_DETAIL];
+	va_list			 ap;
+
+	if (v->closed)
+		return;
+	if (v->num_findings == VERDICT_MAX_FINDINGS) {
+		/* A fault that finds no place must still refuse. */
+		if (severity == CERTAUTH_FATAL)
+			v->dropped++;
+		return;
+	}
+	va_start(ap, format);
+	(void)vsnprintf(detail, sizeof(detail), format, ap);
+	va_end(ap);
+	f = &v->findings[v->num_findings];
+	f->reason = reason;
+	f->severity = severity;
+	f->path = path;
+	f->depth = depth;
+	f->detail = arena_string(v->arena, detail);
+	if (f->detail == NULL) {
+		f->detail = "";
+		v->no_memory = true;
+	}
+	v->num_findings++;
+}
+
+int
+verdict_path_begin(struct certauth_verdict *v, STACK_OF(X509) *certs,
+    const char *authority)
+{
+	struct path	*p;
+
+	if (v->num_paths == VERDICT_MAX_PATHS) {
+		v->no_memory = true;
+		return -1;
+	}
+	p = &v->paths[v->num_paths];
+	p->certs = X509_chain_up_ref(certs);
+	p->authority = arena_string(v->arena, authority);
+	if (p->certs == NULL || p->authority == NULL) {
+		sk_X509_pop_free(p->certs, X509_free);
+		p->certs = NULL;
+		v->no_memory = true;
+		return -1;
+	}
+	return (int)v->num_paths++;
+}
+
+bool
+verdict_faulty(const struct certauth_verdict *v, int path)
+{
+	size_t	i;
+
+	if (v->no_memory || v->dropped > 0)
+		return true;
+	for (i = 0; i < v->num_findings; i++)
+		if (v->findings[i].path == path &&
+		    v->findings[i].severity == CERTAUTH_FATAL)
+			return true;
+	return false;
+}
+
+bool
+verdict_has(const struct certauth_verdict *v, int path,
+    enum certauth_reason reason)
+{
+	size_t	i;
+
+	for (i = 0; i < v->num_findings; i++)
+		if (v->findings[i].path == path &&
+		    v->findings[i].severity == CERTAUTH_FATAL &&
+		    v->findings[i].reason == reason)
+			return true;
+	return false;
+}
+
+void
+verdict_set(struct certauth_verdict *v, enum verdict_attr attr,
+    const char *printable)
+{
+	v->attrs[attr] = arena_string(v->arena,
+	    printable != NULL ? printable : "");
+	if (v->attrs[attr] == NULL)
+		v->no_memory = true;
+}
+
+void
+verdict_set_user(struct certauth_verdict *v, const char *user,
+    const char *groups, const char *rule)
+{
+	verdict_set(v, VERDICT_USER, user);
+	verdict_set(v, VERDICT_GROUPS, groups);
+	verdict_set(v, VERDICT_RULE, rule);
+}
+
+void
+verdict_add_mailbox(struct certauth_verdict *v, const char *mailbox,
+    size_t mailbox_len)
+{
+	struct mailbox	*m;
+
+	if (v->num_mailboxes == MAX_MAILBOXES)
+		return;		/* a mailbox too many may be acted as by nobody */
+	m = &v->mailboxes[v->num_mailboxes];
+	m->data = arena_string_n(v->arena, mailbox, mailbox_len);
+	m->data_len = mailbox_len;
+	if (m->data == NULL)
+		v->no_memory = true;
+	else
+		v->num_mailboxes++;
+}
+
+void
+verdict_holds(struct certauth_verdict *v, int64_t from, int64_t until)
+{
+	if (from > v->from)
+		v->from = from;
+	if (until < v->until)
+		v->until = until;
+}
+
+void
+verdict_set_generation(struct certauth_verdict *v, uint64_t engine,
+    uint64_t generation)
+{
+	v->engine = engine;
+	v->generation = generation;
+}
+
+bool
+verdict_is_current(const struct certauth_verdict *v, uint64_t engine,
+    uint64_t generation, int64_t now)
+{
+	return v->closed && v->engine == engine &&
+	    v->generation == generation && now >= v->from && now < v->until;
+}
+
+void
+verdict_tell(struct certauth_verdict *v, const char *format, ...)
+{
+	char	line[MAX_DETAIL];
+	va_list	ap;
+
+	if ((v->flags & CERTAUTH_EXPLAIN) == 0 || v->closed)
+		return;
+	va_start(ap, format);
+	(void)vsnprintf(line, sizeof(line), format, ap);
+	va_end(ap);
+	text_add(&v->story, line);
+	text_add(&v->story, "\n");
+}
+
+/* ----------------------------------------------------------------- closing */
+
+/* How far a path came: the earliest stage at which it failed. */
+static int
+path_stage(const struct certauth_verdict *v, int path)
+{
+	size_t	i;
+	int	stage = 99, s;
+
+	for (i = 0; i < v->num_findings; i++) {
+		if (v->findings[i].path != path ||
+		    v->findings[i].severity != CERTAUTH_FATAL)
+			continue;
+		s = reason_stage(v->findings[i].reason);
+		if (s < stage)
+			stage = s;
+	}
+	return stage;
+}
+
+/* The most blameworthy FATAL finding of the path told of, or of no path. */
+static const struct certauth_finding *
+primary(const struct certauth_verdict *v, int path)
+{
+	const struct certauth_finding	*f, *best = NULL;
+	size_t				 i;
+
+	for (i = 0; i < v->num_findings; i++) {
+		f = &v->findings[i];
+		if (f->severity != CERTAUTH_FATAL ||
+		    (f->path != path && f->path != -1))
+			continue;
+		if (best == NULL ||
+		    reason_rank(f->reason) > reason_rank(best->reason))
+			best = f;
+	}
+	return best;
+}
+
+/* Path `shown` becomes number 0; those before it move up by one. */
+static void
+renumber(struct certauth_verdict *v, int shown)
+{
+	struct path	kept;
+	size_t		i;
+
+	if (shown <= 0)
+		return;
+	kept = v->paths[shown];
+	memmove(&v->paths[1], &v->paths[0], (size_t)shown * sizeof(v->paths[0]));
+	v->paths[0] = kept;
+	for (i = 0; i < v->num_findings; i++) {
+		if (v->findings[i].path == shown)
+			v->findings[i].path = 0;
+		else if (v->findings[i].path >= 0 &&
+		    v->findings[i].path < shown)
+			v->findings[i].path++;
+	}
+}
+
+static void
+set_message(struct certauth_verdict *v, const struct certauth_finding *f)
+{
+	const char	*text = certauth_reason_text(v->reason);
+
+	if (f != NULL && f->detail[0] != '\0')
+		v->message = arena_printf(v->arena, "%s %s", text, f->detail);
+	else
+		v->message = text;
+	if (v->message == NULL)
+		v->message = text;
+}
+
+void
+verdict_close(struct certauth_verdict *v, int chosen)
+{
+	const struct certauth_finding	*f;
+	size_t				 i;
+	int				 shown = chosen, stage, best = -1;
+
+	if (chosen >= 0 && (verdict_faulty(v, chosen) || verdict_faulty(v, -1)))
+		chosen = -1;
+	if (shown < 0) {
+		for (i = 0; i < v->num_paths; i++) {
+			stage = path_stage(v, (int)i);
+			if (stage > best && stage != 99) {
+				best = stage;
+				shown = (int)i;
+			}
+		}
+	}
+	f = primary(v, shown);
+	if (v->no_memory || v->dropped > 0) {
+		v->decision = CERTAUTH_REJECT;
+		v->reason = CERTAUTH_INTERNAL;
+		f = NULL;
+	} else if (chosen >= 0 && f == NULL) {
+		v->decision = CERTAUTH_ACCEPT;
+		v->reason = CERTAUTH_OK;
+	} else {
+		v->decision = CERTAUTH_REJECT;
+		v->reason = f != NULL ? f->reason : CERTAUTH_INTERNAL;
+	}
+	set_message(v, f);
+	if (v->decision != CERTAUTH_ACCEPT) {
+		/* Nobody is anybody on a refusal. */
+		v->attrs[VERDICT_USER] = "";
+		v->attrs[VERDICT_GROUPS] = "";
+		v->attrs[VERDICT_POLICIES] = "";
+		v->num_mailboxes = 0;
+	}
+	renumber(v, shown);
+	for (i = 0; i < VERDICT_NUM_ATTRS; i++)
+		if (v->attrs[i] == NULL)
+			v->attrs[i] = "";
+	if (v->num_paths > 0)
+		v->attrs[VERDICT_AUTHORITY] = v->paths[0].authority;
+	v->closed = true;
+}
+
+/* ----------------------------------------------------------------- answers */
+
+enum certauth_decision
+certauth_verdict_decision(const struct certauth_verdict *v)
+{
+	return v != NULL && v->closed ? v->decision : CERTAUTH_REJECT;
+}
+
+enum certauth_reason
+certauth_verdict_reason(const struct certauth_verdict *v)
+{
+	return v != NULL && v->closed ? v->reason : CERTAUTH_INTERNAL;
+}
+
+const char *
+certauth_verdict_user(const struct certauth_verdict *v)
+{
+	return certauth_verdict_decision(v) == CERTAUTH_ACCEPT ?
+	    v->attrs[VERDICT_USER] : "";
+}
+
+STACK_OF(X509) *
+certauth_verdict_get0_path(const struct certauth_verdict *v)
+{
+	return v != NULL && v->num_paths > 0 ? v->paths[0].certs : NULL;
+}
+
+size_t
+certauth_verdict_findings(const struct certauth_verdict *v,
+    const struct certauth_finding **findings_r)
+{
+	*findings_r = v != NULL ? v->findings : NULL;
+	return v != NULL ? v->num_findings : 0;
+}
+
+const struct certauth_profile *
+certauth_verdict_profile(const struct certauth_verdict *v)
+{
+	return v != NULL ? v->profile : NULL;
+}
+
+const char *
+certauth_verdict_get(const struct certauth_verdict *v, const char *name)
+{
+	enum certauth_reason	reason = certauth_verdict_reason(v);
+	size_t			i;
+
+	if (strcmp(name, "verdict") == 0) {
+		if (certauth_verdict_decision(v) == CERTAUTH_ACCEPT)
+			return "accept";
+		return reason == CERTAUTH_NO_CERTIFICATE ? "none" : "reject";
+	}
+	if (strcmp(name, "reason") == 0)
+		return certauth_reason_slug(reason);
+	if (strcmp(name, "message") == 0)
+		return v != NULL ? v->message : certauth_reason_text(reason);
+	for (i = 0; i < sizeof(attr_names) / sizeof(attr_names[0]); i++)
+		if (strcmp(name, attr_names[i].name) == 0)
+			return v != NULL ? v->attrs[attr_names[i].attr] : "";
+	return NULL;
+}
+
+bool
+certauth_verdict_is_user(const struct certauth_verdict *v, const char *name,
+    size_t name_len)
+{
+	const char	*user = certauth_verdict_user(v);
+
+	return user[0] != '\0' && name != NULL && strlen(user) == name_len &&
+	    memcmp(user, name, name_len) == 0;
+}
+
+bool
+certauth_verdict_may_act_as(const struct certauth_verdict *v, const char *name,
+    size_t name_len)
+{
+	size_t	i;
+
+	if (certauth_verdict_user(v)[0] == '\0')
+		return false;
+	if (name_len == 0 || certauth_verdict_is_user(v, name, name_len))
+		return true;
+	for (i = 0; i < v->num_mailboxes; i++)
+		if (v->mailboxes[i].data_len == name_len &&
+		    memcmp(v->mailboxes[i].data, name, name_len) == 0)
+			return true;
+	return false;
+}
+
+/* What is made on demand is made once; verdicts are shared by threads. */
+static const char *
+made(_Atomic(char *) *slot, char *(*make)(const struct certauth_verdict *),
+    const struct certauth_verdict *v)
+{
+	char	*have = atomic_load(slot), *mine;
+
+	if (have != NULL)
+		return have;
+	mine = make(v);
+	if (mine == NULL)
+		return "";
+	if (atomic_compare_exchange_strong(slot, &have, mine))
+		return mine;
+	free(mine);
+	return have;
+}
+
+const char *
+certauth_verdict_text(const struct certauth_verdict *v)
+{
+	if (v == NULL)
+		return "REJECT 1901 internal: out of memory";
+	return made(&((struct certauth_verdict *)(uintptr_t)v)->line,
+	    explain_line, v);
+}
+
+const char *
+certauth_verdict_json(const struct certauth_verdict *v)
+{
+	if (v == NULL)
+		return "{\"result\":\"reject\",\"reason\":\"internal\"}";
+	return made(&((struct certauth_verdict *)(uintptr_t)v)->json,
+	    explain_json, v);
+}
+
+const char *
+certauth_verdict_explain(const struct certauth_verdict *v)
+{
+	if (v == NULL)
+		return "Out of memory.\n";
+	return made(&((struct certauth_verdict *)(uintptr_t)v)->explained,
+	    explain_story, v);
+}
+
+const char *
+verdict_attr(const struct certauth_verdict *v, enum verdict_attr attr)
+{
+	return v->attrs[attr];
+}
+
+const char *
+verdict_story(const struct certauth_verdict *v)
+{
+	return v->story.data != NULL ? v->story.data : "";
+}
+
+const char *
+verdict_message(const struct certauth_verdict *v)
+{
+	return v->message;
+}
+
+int64_t
+verdict_now(const struct certauth_verdict *v)
+{
+	return v->now;
+}
+
+size_t
+verdict_num_paths(const struct certauth_verdict *v)
+{
+	return v->num_paths;
+}
+
+STACK_OF(X509) *
+verdict_path(const struct certauth_verdict *v, size_t i, const char **authority_r)
+{
+	*authority_r = v->paths[i].authority;
+	return v->paths[i].certs;
+}
