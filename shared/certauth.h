@@ -236,6 +236,16 @@ bool certauth_verdict_may_act_as(const struct certauth_verdict *,
 bool certauth_verdict_is_user(const struct certauth_verdict *,
     const char *name, size_t name_len);
 
+/*
+ * Does the leaf of an ACCEPT carry this subject alternative name? `type` is
+ * "email", "upn", "uri" or "dns"; another type is false. Compared as RFC 5280
+ * says: the domain of a mailbox and a dns name without regard to case (ASCII),
+ * the local part and all else exactly; no wildcards. Compares the raw bytes, so
+ * a name with a NUL never matches. False for a REJECT, NULL and no such name.
+ */
+bool certauth_verdict_has_san(const struct certauth_verdict *,
+    const char *type, const char *value);
+
 /* "certauth 0.1.0"; and, in a build with fixed times for tests only, true. */
 const char *certauth_version(void);
 bool certauth_is_test_build(void);
