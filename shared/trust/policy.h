@@ -69,6 +69,9 @@ bool	policy_digest_parse(const char *, unsigned *bit_r);	/* "sha256" ... */
 /* Findings about `path[0]` leaf ... `path[n-1]` anchor go into the verdict. */
 void	policy_check(const struct policy_options *, struct cert *const *path,
 	    size_t num_path, struct certauth_verdict *, int path_no);
+/* Could a path with this certificate serve any of the purposes? (EKU only) */
+bool	policy_purpose_possible(const struct policy_options *,
+	    const struct cert *);
 /* May this key be used to check a signature at all? False: `text_r` (static or
  * buf) says why. Used before any signature check. */
 bool	policy_key_allowed(const struct policy_options *, const struct cert *,

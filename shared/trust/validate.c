@@ -1,0 +1,424 @@
+/*
+ * validate.c - does this one chain hold under RFC 5280 section 6.1?
+ *
+ * The chain is fixed before it comes here, so the algorithm is one walk from
+ * the anchor to the leaf. Signatures, name constraints and the policy tree are
+ * OpenSSL's; the walk is ours, because X509_verify_cert insists on choosing a
+ * chain of its own (docs/developing.md tells the traps).
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+#include "base/text.h"
+#include "trust/validate.h"
+
+/* Extensions that are acted on here, so that they may be critical. */
+static const int	processed[] = {
+	NID_basic_constraints, NID_key_usage, NID_ext_key_usage,
+	NID_subject_alt_name, NID_name_constraints, NID_certificate_policies,
+	NID_policy_mappings, NID_policy_constraints, NID_inhibit_any_policy,
+	NID_crl_distribution_points
+};
+
+struct walk {
+	const struct policy_options	*options;
+	struct path			*path;
+	int64_t				 now;
+	unsigned			*signatures_left;
+	struct certauth_verdict		*v;	/* NULL: no story wanted */
+	int				 path_no;
+	bool				 faulty;
+};
+
+static void fault(struct walk *, enum certauth_reason, size_t depth,
+    const char *format, ...) CERTAUTH_PRINTF(4, 5);
+
+static void
+fault(struct walk *w, enum certauth_reason reason, size_t depth,
+    const char *format, ...)
+{
+	char	detail[512];
+	va_list	ap;
+
+	w->faulty = true;
+	if (w->v == NULL)
+		return;
+	va_start(ap, format);
+	(void)vsnprintf(detail, sizeof(detail), format, ap);
+	va_end(ap);
+	verdict_fault(w->v, reason, w->path_no, (int)depth, "%s", detail);
+}
+
+/* ------------------------------------------------------ one certificate */
+
+static void
+check_encoding(struct walk *w, size_t depth)
+{
+	unsigned	f = w->path->certs[depth]->faults;
+
+	if ((f & CERT_FAULT_TOO_BIG) != 0)
+		fault(w, CERTAUTH_TOO_BIG, depth, "The certificate is over %u "
+		    "bytes, or has over %d names.", CERT_MAX_BYTES,
+		    CERT_MAX_NAMES);
+	if ((f & CERT_FAULT_DUPLICATE) != 0)
+		fault(w, CERTAUTH_BAD_EXTENSION, depth,
+		    "An extension is there twice (RFC 5280 4.2).");
+	if ((f & CERT_FAULT_TRAILING) != 0)
+		fault(w, CERTAUTH_BAD_EXTENSION, depth,
+		    "An extension has bytes behind its value (X.690 8.1).");
+	if ((f & CERT_FAULT_SAN) != 0)
+		fault(w, CERTAUTH_BAD_EXTENSION, depth, "The subject "
+		    "alternative name is unreadable or empty (RFC 5280 4.2.1.6).");
+	if ((f & CERT_FAULT_EXTENSION) != 0)
+		fault(w, CERTAUTH_BAD_EXTENSION, depth,
+		    "An extension is unreadable or contradicts itself "
+		    "(RFC 5280 4.2.1).");
+	if ((f & CERT_FAULT_VERSION) != 0)
+		fault(w, CERTAUTH_BAD_EXTENSION, depth,
+		    "It has extensions but is no v3 certificate "
+		    "(RFC 5280 4.1.2.1).");
+	if ((f & CERT_FAULT_SERIAL) != 0)
+		fault(w, CERTAUTH_MALFORMED, depth,
+		    "The serial number is over 20 octets (RFC 5280 4.1.2.2).");
+	if ((f & CERT_FAULT_ALGORITHM) != 0)
+		fault(w, CERTAUTH_MALFORMED, depth, "The signature algorithm "
+		    "differs inside and outside (RFC 5280 4.1.1.2).");
+	if ((f & CERT_FAULT_TIME) != 0)
+		fault(w, CERTAUTH_MALFORMED, depth,
+		    "A validity date is unreadable (RFC 5280 4.1.2.5).");
+}
+
+/* RFC 5280 6.1.3 (a)(2); the last second of notAfter still counts. */
+static void
+check_dates(struct walk *w, size_t depth)
+{
+	const struct cert	*c = w->path->certs[depth];
+	char			 when[32];
+
+	if (w->now < c->not_before)
+		fault(w, CERTAUTH_NOT_YET_VALID, depth,
+		    "It is valid from %s.",
+		    text_time_print(when, sizeof(when), c->not_before));
+	if (w->now > c->not_after)
+		fault(w, depth == 0 ? CERTAUTH_EXPIRED : CERTAUTH_ISSUER_EXPIRED,
+		    depth, "It was valid until %s.",
+		    text_time_print(when, sizeof(when), c->not_after));
+}
+
+static void
+check_critical(struct walk *w, size_t depth)
+{
+	X509		*x = w->path->certs[depth]->x509;
+	X509_EXTENSION	*ext;
+	char		 name[80];
+	size_t		 k;
+	int		 i, nid, n = X509_get_ext_count(x);
+
+	for (i = 0; i < n; i++) {
+		ext = X509_get_ext(x, i);
+		if (X509_EXTENSION_get_critical(ext) == 0)
+			continue;
+		nid = OBJ_obj2nid(X509_EXTENSION_get_object(ext));
+		for (k = 0; k < sizeof(processed) / sizeof(processed[0]); k++)
+			if (nid == processed[k])
+				break;
+		if (k < sizeof(processed) / sizeof(processed[0]))
+			continue;
+		OBJ_obj2txt(name, sizeof(name), X509_EXTENSION_get_object(ext), 0);
+		fault(w, CERTAUTH_CRITICAL_EXTENSION, depth, "Extension %s is "
+		    "critical and not understood (RFC 5280 4.2).", name);
+		return;
+	}
+}
+
+/* RFC 5280 6.1.4 (k), (l), (m), (n): may it stand above another? */
+static void
+check_issuer(struct walk *w, size_t depth)
+{
+	const struct cert	*c = w->path->certs[depth];
+	size_t			 i, below = 0;
+	bool			 v1_anchor;
+
+	/* A v1 anchor has no extensions to say that it is a CA: that it was
+	 * configured says so (6.1.4 (k), "by out-of-band means"). */
+	v1_anchor = depth + 1 == w->path->num_certs && c->self_issued &&
+	    X509_get_version(c->x509) != X509_VERSION_3;
+	if (!c->is_ca && !v1_anchor)
+		fault(w, CERTAUTH_NOT_A_CA, depth, "Its basic constraints do "
+		    "not make it a CA (RFC 5280 4.2.1.9).");
+	if (c->has_key_usage && (c->key_usage & KU_KEY_CERT_SIGN) == 0)
+		fault(w, CERTAUTH_KEY_USAGE, depth, "Its key usage lacks "
+		    "keyCertSign (RFC 5280 4.2.1.3).");
+	for (i = 1; i < depth; i++)
+		below += !w->path->certs[i]->self_issued;
+	if (c->path_len >= 0 && below > (size_t)c->path_len)
+		fault(w, CERTAUTH_PATH_LENGTH, depth, "%zu intermediates below "
+		    "it, its path length constraint allows %ld "
+		    "(RFC 5280 4.2.1.9).", below, c->path_len);
+}
+
+/* -------------------------------------------------------------- signatures */
+
+/* False: nothing below `depth` is vouched for. */
+static bool
+check_signature(struct walk *w, size_t depth)
+{
+	const struct cert	*issuer = w->path->certs[depth + 1];
+	struct path_edge	*edge = w->path->edges[depth];
+	char			 why[160];
+	EVP_PKEY		*key;
+	bool			 good;
+
+	if (edge->state == PATH_EDGE_GOOD)
+		return true;
+	if (!policy_key_allowed(w->options, issuer, why, sizeof(why))) {
+		fault(w, CERTAUTH_WEAK_KEY, depth + 1, "%s.", why);
+		return false;
+	}
+	if (*w->signatures_left == 0) {
+		fault(w, CERTAUTH_PATH_LIMIT, depth, "Over %d signatures would "
+		    "have to be checked.", PATH_MAX_SIGNATURES);
+		return false;
+	}
+	(*w->signatures_left)--;
+	key = X509_get0_pubkey(issuer->x509);
+	good = key != NULL && X509_verify(w->path->certs[depth]->x509, key) == 1;
+	edge->state = good ? PATH_EDGE_GOOD : PATH_EDGE_BAD;
+	if (!good)
+		fault(w, CERTAUTH_BAD_SIGNATURE, depth, "It is not signed with "
+		    "the key of the certificate above it (RFC 5280 6.1.3).");
+	return good;
+}
+
+/* -------------------------------------------------------- name constraints */
+
+static size_t
+count_names(const struct cert *c)
+{
+	GENERAL_NAMES	*names;
+	size_t		 n;
+
+	names = X509_get_ext_d2i(c->x509, NID_subject_alt_name, NULL, NULL);
+	n = names != NULL ? (size_t)sk_GENERAL_NAME_num(names) : 0;
+	GENERAL_NAMES_free(names);
+	return n + (size_t)X509_NAME_entry_count(
+	    X509_get_subject_name(c->x509)) + 1;
+}
+
+static size_t
+count_subtrees(const NAME_CONSTRAINTS *nc)
+{
+	int	p = sk_GENERAL_SUBTREE_num(nc->permittedSubtrees);
+	int	e = sk_GENERAL_SUBTREE_num(nc->excludedSubtrees);
+
+	return (size_t)(p > 0 ? p : 0) + (size_t)(e > 0 ? e : 0);
+}
+
+/* RFC 5280 6.1.3 (b), (c): certs below `depth`, self-issued ones but the leaf
+ * excepted. The anchor's constraints bind as any other's. */
+static void
+check_constraints(struct walk *w, size_t depth)
+{
+	const struct cert	*c;
+	NAME_CONSTRAINTS	*nc;
+	size_t			 i;
+	int			 rc;
+
+	nc = X509_get_ext_d2i(w->path->certs[depth]->x509, NID_name_constraints,
+	    NULL, NULL);
+	if (nc == NULL)
+		return;		/* absent; unreadable is a fault of the view */
+	for (i = depth; i-- > 0;) {
+		c = w->path->certs[i];
+		if (i > 0 && c->self_issued)
+			continue;
+		if (count_names(c) * count_subtrees(nc) >
+		    VALIDATE_MAX_CONSTRAINTS) {
+			fault(w, CERTAUTH_NAME_CONSTRAINTS, i, "Over %d "
+			    "comparisons would be needed.",
+			    VALIDATE_MAX_CONSTRAINTS);
+			continue;
+		}
+		rc = NAME_CONSTRAINTS_check(c->x509, nc);
+		if (rc != X509_V_OK)
+			fault(w, CERTAUTH_NAME_CONSTRAINTS, i,
+			    "The CA at depth %zu: %s (RFC 5280 4.2.1.10).",
+			    depth, X509_verify_cert_error_string(rc));
+	}
+	NAME_CONSTRAINTS_free(nc);
+}
+
+/* -------------------------------------------------------- policies, 6.1.5 (g) */
+
+static size_t
+count_policies(const struct path *path)
+{
+	CERTIFICATEPOLICIES	*cp;
+	size_t			 i, n = 0;
+
+	for (i = 0; i < path->num_certs; i++) {
+		cp = X509_get_ext_d2i(path->certs[i]->x509,
+		    NID_certificate_policies, NULL, NULL);
+		if (cp != NULL && sk_POLICYINFO_num(cp) > 0)
+			n += (size_t)sk_POLICYINFO_num(cp);
+		CERTIFICATEPOLICIES_free(cp);
+	}
+	return n;
+}
+
+static const char *
+policy_set(struct walk *w, X509_POLICY_TREE *tree)
+{
+	STACK_OF(X509_POLICY_NODE)	*nodes;
+	struct text			 out = { 0 };
+	char				 oid[128];
+	const char			*kept;
+	int				 i;
+
+	nodes = X509_policy_tree_get0_user_policies(tree);
+	for (i = 0; nodes != NULL && i < sk_X509_POLICY_NODE_num(nodes); i++) {
+		OBJ_obj2txt(oid, sizeof(oid), X509_policy_node_get0_policy(
+		    sk_X509_POLICY_NODE_value(nodes, i)), 1);
+		text_printf(&out, "%s%s", i > 0 ? "," : "", oid);
+	}
+	kept = arena_string(verdict_arena(w->v), out.data != NULL ? out.data : "");
+	text_free(&out);
+	return kept;
+}
+
+static void
+check_policies(struct walk *w, const char **policies_r)
+{
+	const struct policy_options	*o = w->options;
+	STACK_OF(X509)			*certs = sk_X509_new_null();
+	STACK_OF(ASN1_OBJECT)		*wanted = NULL;
+	X509_POLICY_TREE		*tree = NULL;
+	unsigned			 flags = 0;
+	size_t				 i;
+	int				 rc, explicit_needed = 0;
+
+	if (o->num_policies > 0)
+		wanted = sk_ASN1_OBJECT_new_null();
+	for (i = 0; certs != NULL && i < w->path->num_certs; i++)
+		if (sk_X509_push(certs, w->path->certs[i]->x509) <= 0)
+			goto internal;
+	for (i = 0; wanted != NULL && i < o->num_policies; i++)
+		if (sk_ASN1_OBJECT_push(wanted, o->policies[i]) <= 0)
+			goto internal;
+	if (certs == NULL || (o->num_policies > 0 && wanted == NULL))
+		goto internal;
+	if (count_policies(w->path) > VALIDATE_MAX_POLICIES) {
+		fault(w, CERTAUTH_PATH_LIMIT, 0, "The path has over %d "
+		    "certificate policies.", VALIDATE_MAX_POLICIES);
+		goto out;
+	}
+	if (o->explicit_policy)
+		flags |= X509_V_FLAG_EXPLICIT_POLICY;
+	if (o->inhibit_any)
+		flags |= X509_V_FLAG_INHIBIT_ANY;
+	if (o->inhibit_mapping)
+		flags |= X509_V_FLAG_INHIBIT_MAP;
+	if (w->path->num_certs == 1) {
+		/* The leaf is an anchor: there is no CA to assert a policy. */
+		if (o->explicit_policy)
+			fault(w, CERTAUTH_POLICY_REQUIRED, 0, "It is an anchor "
+			    "itself, so no CA vouches for a policy.");
+		goto out;
+	}
+	rc = X509_policy_check(&tree, &explicit_needed, certs, wanted, flags);
+	if (rc == X509_PCY_TREE_FAILURE)
+		fault(w, CERTAUTH_POLICY_REQUIRED, 0,
+		    "No policy that is acceptable here is valid on the whole "
+		    "path (RFC 5280 6.1.5 (g)).");
+	else if (rc == X509_PCY_TREE_INVALID)
+		fault(w, CERTAUTH_BAD_EXTENSION, 0,
+		    "A policy extension of the path is invalid.");
+	else if (rc != X509_PCY_TREE_VALID && rc != X509_PCY_TREE_EMPTY)
+		goto internal;
+	else if (tree != NULL && policies_r != NULL && w->v != NULL)
+		*policies_r = policy_set(w, tree);
+	goto out;
+internal:
+	fault(w, CERTAUTH_INTERNAL, 0, "The policy tree could not be built.");
+out:
+	X509_policy_tree_free(tree);
+	sk_X509_free(certs);
+	sk_ASN1_OBJECT_free(wanted);
+}
+
+/* ------------------------------------------------------------------- walk */
+
+/* True: every signature below the anchor holds. */
+static bool
+walk_down(struct walk *w)
+{
+	size_t	depth, n = w->path->num_certs;
+
+	for (depth = n; depth-- > 0;) {
+		if (depth + 1 < n && !check_signature(w, depth))
+			return false;
+		check_encoding(w, depth);
+		check_dates(w, depth);
+		check_critical(w, depth);
+		if (depth > 0)
+			check_issuer(w, depth);
+	}
+	return true;
+}
+
+enum validate_result
+validate_path(const struct policy_options *options, struct path *path,
+    int64_t now, unsigned *signatures_left, struct certauth_verdict *v,
+    int path_no, const char **policies_r)
+{
+	struct walk		 w = { options, path, now, signatures_left, v,
+				    path_no, false };
+	enum validate_result	 result = VALIDATE_UNVOUCHED;
+	size_t			 depth;
+
+	*policies_r = "";
+	ERR_set_mark();
+	if (!walk_down(&w))
+		goto out;
+	if (path->num_certs == 1 && path->certs[0]->is_ca)
+		fault(&w, CERTAUTH_NO_PATH, 0, "It is an anchor itself and a "
+		    "CA: a CA may vouch for others, not enter.");
+	for (depth = 1; depth < path->num_certs; depth++)
+		check_constraints(&w, depth);
+	check_policies(&w, policies_r);
+	result = w.faulty ? VALIDATE_FAULTY : VALIDATE_HOLDS;
+out:
+	if (*policies_r == NULL) {
+		*policies_r = "";
+		fault(&w, CERTAUTH_INTERNAL, 0, "Out of memory.");
+		result = VALIDATE_FAULTY;
+	}
+	ERR_pop_to_mark();
+	return result;
+}
+
+bool
+validate_signer(const struct policy_options *options, struct path *path,
+    int64_t now, unsigned *signatures_left)
+{
+	struct walk	w = { options, path, now, signatures_left, NULL, -1,
+			    false };
+	const struct cert *signer = path->certs[0];
+	size_t		depth;
+
+	if (signer->has_key_usage && (signer->key_usage & KU_CRL_SIGN) == 0)
+		return false;
+	ERR_set_mark();
+	if (!walk_down(&w))
+		w.faulty = true;
+	for (depth = 1; !w.faulty && depth < path->num_certs; depth++)
+		check_constraints(&w, depth);
+	ERR_pop_to_mark();
+	return !w.faulty;
+}
