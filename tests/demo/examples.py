@@ -1,0 +1,186 @@
+"""
+examples.py - is every file of conf-examples/ taken by the program that reads it?
+"""
+
+import configparser
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+
+import servers
+import world
+
+sys.path.insert(0, os.path.join(world.ROOT, "tests", "lib"))
+from pki import CA, write_pem  # noqa: E402
+
+
+def run(*args):
+    p = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, timeout=60, check=False)
+    return p.returncode == 0, p.stdout.decode(errors="replace").strip()
+
+
+def certauth_check(build, conf):
+    return run(os.path.join(build, "certauth"), "check", "--config", conf)
+
+
+def policy_certauth(folder, build):
+    return certauth_check(build, os.path.join(folder, "etc", "certauth.conf"))
+
+
+def policy_minimal(folder, build):
+    d = os.path.join(folder, "minimal")
+    os.mkdir(d)
+    shutil.copy(os.path.join(world.EXAMPLES, "minimal.conf"), d)
+    ca = CA("Our CA")
+    write_pem(os.path.join(d, "ca.pem"), ca)
+    ca.crl().write(os.path.join(d, "ca.crl"))
+    good = certauth_check(build, os.path.join(d, "minimal.conf"))
+    if not good[0]:
+        return good
+    leaf = ca.leaf("Alice", email="alice@example.com").write(d)
+    return run(os.path.join(build, "certauth"), "verify", "--config",
+               os.path.join(d, "minimal.conf"), "--profile", "web", leaf)
+
+
+def policy_smartcard(folder, build):
+    d = os.path.join(folder, "smartcard")
+    os.makedirs(os.path.join(d, "cards", "crls"))
+    shutil.copy(os.path.join(world.EXAMPLES, "smartcard.conf"), d)
+    policy = ["1.3.6.1.4.1.99999.1.2"]
+    root = CA("Card Root")
+    ca = CA("Card CA", root, policies=policy)
+    write_pem(os.path.join(d, "cards", "root.pem"), root)
+    write_pem(os.path.join(d, "cards", "issuing.pem"), ca)
+    root.crl().write(os.path.join(d, "cards", "crls", "root.crl"))
+    ca.crl().write(os.path.join(d, "cards", "crls", "issuing.crl"))
+    guest = ca.leaf("Guest 7", policies=policy)
+    for name, text in (("denied", "# nobody\n"), ("cards.map", guest.sha256() + " guest7\n")):
+        with open(os.path.join(d, name), "w", encoding="utf-8") as f:
+            f.write(text)
+    conf = os.path.join(d, "smartcard.conf")
+    good = certauth_check(build, conf)
+    if not good[0]:
+        return good
+    alice = ca.leaf("Alice", upn="Alice@corp.example.com", policies=policy)
+    for cert, user in ((alice, "alice"), (guest, "guest7")):
+        good = run(os.path.join(build, "certauth"), "verify", "--json", "--config", conf,
+                   "--profile", "cards", cert.write(d))
+        if not good[0] or '"%s"' % user not in good[1]:
+            return False, good[1]
+    return good
+
+
+def nginx(folder, build):
+    s = servers.Nginx(folder, build)
+    return run(*s.command()[:-2], "-t")
+
+
+def apache(folder, build):
+    s = servers.Apache(folder, build)
+    return run(*s.command()[:-1], "-t")
+
+
+def dovecot(folder, build):
+    s = servers.Mail(folder, build)
+    s.dovecot.start()       # doveconf alone does not read login plugins
+    try:
+        return run("doveconf", "-c", s.conf, "login_plugins", "auth_mechanisms")
+    finally:
+        s.stop()
+
+
+def units(folder, name):
+    """systemd's own checker where there is one; else at least its grammar."""
+    path = os.path.join(world.EXAMPLES, name)
+    parser = configparser.RawConfigParser(strict=False)
+    parser.optionxform = str
+    parser.read(path)
+    need = {"service": ("Unit", "Service"), "path": ("Unit", "Path", "Install")}
+    if tuple(parser.sections()) != need[name.rsplit(".", 1)[1]]:
+        return False, "sections: %s" % parser.sections()
+    if shutil.which("systemd-analyze") is None:
+        return True, "parsed only: no systemd-analyze here"
+    root = os.path.join(folder, "systemd-" + name)
+    os.makedirs(os.path.join(root, "usr", "bin"))
+    for unit in ("certauth-compile.service", "certauth-compile.path"):
+        with open(os.path.join(world.EXAMPLES, unit), encoding="utf-8") as f:
+            text = f.read().replace("/usr/bin/certauth", os.path.join(root, "usr/bin/certauth"))
+        with open(os.path.join(root, unit), "w", encoding="utf-8") as f:
+            f.write(text)
+    shutil.copy("/bin/true", os.path.join(root, "usr", "bin", "certauth"))
+    good, said = run("systemd-analyze", "verify", "--man=no", os.path.join(root, name))
+    said = "\n".join(line for line in said.splitlines() if "certauth" in line)
+    return good and not said, said
+
+
+def service(folder, _):
+    return units(folder, "certauth-compile.service")
+
+
+def path_unit(folder, _):
+    return units(folder, "certauth-compile.path")
+
+
+def tmpfiles(folder, _):
+    with open(os.path.join(world.EXAMPLES, "certauth.tmpfiles"), encoding="utf-8") as f:
+        text = f.read()
+    rows = [line.split() for line in text.splitlines() if line and line[0] != "#"]
+    for r in rows:
+        if len(r) != 6 or r[0] != "d" or not re.fullmatch(r"0[0-7]{3}", r[2]):
+            return False, " ".join(r)
+    if shutil.which("systemd-tmpfiles") is None or os.geteuid() != 0:
+        return bool(rows), "parsed only"
+    root = os.path.join(folder, "tmpfiles")
+    os.makedirs(os.path.join(root, "etc"))
+    # Names are looked up inside of --root.
+    nobody = pwd.getpwnam("nobody")
+    with open(os.path.join(root, "etc", "passwd"), "w", encoding="utf-8") as f:
+        f.write("root:x:0:0::/:/bin/sh\ncertauth:x:%d:%d::/:/bin/sh\n"
+                % (nobody.pw_uid, nobody.pw_gid))
+    with open(os.path.join(root, "etc", "group"), "w", encoding="utf-8") as f:
+        f.write("root:x:0:\ncertauth:x:%d:\n" % nobody.pw_gid)
+    conf = os.path.join(root, "certauth.conf")
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(text)
+    good, said = run("systemd-tmpfiles", "--create", "--root=" + root, conf)
+    for r in rows:
+        made = root + r[1]
+        if not os.path.isdir(made) or os.stat(made).st_mode & 0o7777 != int(r[2], 8):
+            return False, "%s was not made so: %s" % (r[1], said)
+    return good, said
+
+
+READERS = {
+    "certauth.conf": policy_certauth, "minimal.conf": policy_minimal,
+    "smartcard.conf": policy_smartcard, "nginx-http.conf": nginx,
+    "apache-vhost.conf": apache, "dovecot-certauth.conf": dovecot,
+    "certauth-compile.service": service, "certauth-compile.path": path_unit,
+    "certauth.tmpfiles": tmpfiles,
+}
+# These look at the world, the others at its folder.
+WORLDLY = {nginx, apache, dovecot}
+
+
+def load(folder, build):
+    w = world.World(folder)
+    os.makedirs(os.path.join(folder, "www"))
+    passed = failed = 0
+    for name in sorted(set(os.listdir(world.EXAMPLES)) | set(READERS)):
+        reader = READERS.get(name)
+        try:
+            good, said = (False, "no test loads it") if reader is None else \
+                reader(w if reader in WORLDLY else folder, build)
+        except (OSError, ValueError, RuntimeError) as e:
+            good, said = False, str(e)
+        print("%-28s %s" % (name, "ok" if good else "FAILED"))
+        if not good:
+            print(said)
+            failed += 1
+        else:
+            passed += 1
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed or not passed else 0
