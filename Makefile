@@ -36,13 +36,15 @@ LDFLAGS += -Wl,-z,relro,-z,now
 LIBS     = $(shell pkg-config --libs libcrypto libconfig libpcre2-8 jansson) -lpthread
 
 # ------------------------------------------------------------------- sources
-CORE := certauth.c setup.c compile.c input.c \
+CORE := certauth.c engine.c verify.c setup.c compile.c input.c \
 	base/arena.c base/text.c base/file.c \
-	verdict/verdict.c verdict/reasons.c verdict/explain.c \
+	verdict/verdict.c verdict/reasons.c verdict/explain.c verdict/name.c \
 	trust/cert.c trust/read.c trust/pool.c trust/path.c trust/validate.c trust/policy.c \
 	revocation/crl.c revocation/index_read.c revocation/index_write.c \
 	revocation/revocation.c revocation/load.c \
-	identity/rules.c identity/template.c identity/table.c identity/denied.c \
+	identity/rules.c identity/template.c identity/when.c identity/source.c \
+	identity/table.c identity/denied.c identity/lines.c identity/keyindex.c \
+	identity/suggest.c \
 	config/read.c config/directives.c config/config.c
 CORE_O  := $(CORE:%.c=$(B)/shared/%.o)
 CMD     := main.c cmd_verify.c cmd_check.c cmd_compile.c cmd_show.c

@@ -11,7 +11,7 @@
 #include <jansson.h>
 
 #include "base/text.h"
-#include "trust/cert.h"
+#include "verdict/name.h"
 #include "verdict/verdict.h"
 
 /* A quoted value of the log line; what comes is printable already. */
@@ -139,7 +139,7 @@ json_path(STACK_OF(X509) *path)
 	int	 i;
 
 	for (i = 0; path != NULL && i < sk_X509_num(path); i++) {
-		name = cert_name_print(X509_get_subject_name(
+		name = name_print(X509_get_subject_name(
 		    sk_X509_value(path, i)));
 		json_array_append_new(list,
 		    json_string(name != NULL ? name : ""));
@@ -206,7 +206,7 @@ tell_path(struct text *out, const struct certauth_verdict *v, size_t number)
 
 	text_printf(out, "  path %zu, authority %s\n", number + 1, authority);
 	for (i = 0; i < sk_X509_num(path); i++) {
-		name = cert_name_print(X509_get_subject_name(
+		name = name_print(X509_get_subject_name(
 		    sk_X509_value(path, i)));
 		text_printf(out, "    %d %-8s %s\n", i, i == 0 ? "leaf" :
 		    i == sk_X509_num(path) - 1 ? "anchor" : "CA",

@@ -1,0 +1,338 @@
+/*
+ * engine.c - how is data taken up while others verify?
+ *
+ * Snapshots and notes. Reads maps and denied files; the revocation room reads
+ * its own. Judges nothing.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+
+#include "base/text.h"
+#include "engine.h"
+
+struct certauth *
+engine_new(const char *path)
+{
+	struct certauth	*e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		return NULL;
+	e->path = strdup(path);
+	if (e->path == NULL) {
+		free(e);
+		return NULL;
+	}
+	e->test_clock.folder_fd = -1;
+	if (RAND_bytes((unsigned char *)&e->id, (int)sizeof(e->id)) != 1)
+		e->id = (uint64_t)(uintptr_t)e;
+	pthread_mutex_init(&e->lock, NULL);
+	pthread_mutex_init(&e->polling, NULL);
+	return e;
+}
+
+/* ------------------------------------------------------------------- notes */
+
+void
+engine_note(struct certauth *e, enum certauth_severity severity,
+    const char *file, const char *text)
+{
+	struct certauth_note	*n;
+	char			 shown[512];
+
+	text_printable(shown, sizeof(shown), file, strlen(file));
+	pthread_mutex_lock(&e->lock);
+	if (e->num_notes == ENGINE_MAX_NOTES) {
+		e->lost_notes++;
+	} else {
+		n = &e->notes[(e->first_note + e->num_notes++) % ENGINE_MAX_NOTES];
+		n->severity = severity;
+		(void)snprintf(n->text, sizeof(n->text), "%s%s%s", shown,
+		    shown[0] != '\0' ? ": " : "", text);
+	}
+	pthread_mutex_unlock(&e->lock);
+}
+
+bool
+certauth_take_note(struct certauth *e, struct certauth_note *note_r)
+{
+	bool	have = true;
+
+	pthread_mutex_lock(&e->lock);
+	if (e->num_notes > 0) {
+		*note_r = e->notes[e->first_note];
+		e->first_note = (e->first_note + 1) % ENGINE_MAX_NOTES;
+		e->num_notes--;
+	} else if (e->lost_notes > 0) {
+		note_r->severity = CERTAUTH_WARNING;
+		(void)snprintf(note_r->text, sizeof(note_r->text),
+		    "%zu more remarks were left out; run certauth check",
+		    e->lost_notes);
+		e->lost_notes = 0;
+	} else {
+		have = false;
+	}
+	pthread_mutex_unlock(&e->lock);
+	return have;
+}
+
+/* --------------------------------------------------------------- snapshots */
+
+struct snapshot *
+snapshot_new(size_t num_live)
+{
+	struct snapshot	*s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	atomic_init(&s->refs, 1);
+	s->num_live = num_live;
+	s->tables = calloc(num_live + 1, sizeof(*s->tables));
+	s->denied = calloc(num_live + 1, sizeof(*s->denied));
+	if (s->tables == NULL || s->denied == NULL) {
+		snapshot_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+snapshot_free(struct snapshot *s)
+{
+	size_t	i;
+
+	if (s == NULL || atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	revocation_free(s->revocation);
+	for (i = 0; i < s->num_live; i++) {
+		if (s->tables != NULL)
+			table_free(s->tables[i]);
+		if (s->denied != NULL)
+			denied_free(s->denied[i]);
+	}
+	free(s->tables);
+	free(s->denied);
+	free(s);
+}
+
+struct snapshot *
+engine_snapshot(struct certauth *e)
+{
+	struct snapshot	*s;
+
+	pthread_mutex_lock(&e->lock);
+	s = e->current;
+	if (s != NULL)
+		atomic_fetch_add(&s->refs, 1);
+	pthread_mutex_unlock(&e->lock);
+	return s;
+}
+
+uint64_t
+certauth_generation(const struct certauth *e)
+{
+	struct certauth	*open = (struct certauth *)(uintptr_t)e;
+	uint64_t	 generation;
+
+	pthread_mutex_lock(&open->lock);
+	generation = e->current != NULL ? e->current->generation : 0;
+	pthread_mutex_unlock(&open->lock);
+	return generation;
+}
+
+/* One map or denied file, parsed into the new snapshot. */
+static bool
+load_live(struct certauth *e, struct snapshot *next, size_t i,
+    struct certauth_error *error_r)
+{
+	const struct config_live	*live = &e->config->live[i];
+	bool				 is_table = live->kind == CONFIG_TABLE;
+	struct file_bytes		 bytes;
+	bool				 ok;
+
+	if (!file_read(&live->ref, &e->config->owners,
+	    is_table ? TABLE_MAX_BYTES : DENIED_MAX_BYTES, &bytes, error_r))
+		return false;
+	if (is_table)
+		next->tables[i] = table_parse(bytes.data, bytes.data_len,
+		    live->ref.path, error_r);
+	else
+		next->denied[i] = denied_parse(bytes.data, bytes.data_len,
+		    live->ref.path, error_r);
+	ok = next->tables[i] != NULL || next->denied[i] != NULL;
+	/* What was read counts, not what stands there by now. */
+	e->stamps[i] = bytes.stamp;
+	file_bytes_free(&bytes);
+	return ok;
+}
+
+static void
+keep_live(struct snapshot *next, const struct snapshot *last, size_t i)
+{
+	if (last->tables[i] != NULL)
+		next->tables[i] = table_ref(last->tables[i]);
+	if (last->denied[i] != NULL)
+		next->denied[i] = denied_ref(last->denied[i]);
+}
+
+static bool
+load_live_files(struct certauth *e, struct snapshot *next, bool *changed_r,
+    bool *failed_r, struct certauth_error *error_r)
+{
+	struct certauth_error	error = { .line = 0 };
+	struct file_stamp	stamp;
+	char			text[600];
+	size_t			i;
+
+	for (i = 0; i < next->num_live; i++) {
+		if (e->current != NULL) {
+			file_stat(&e->config->live[i].ref, &stamp);
+			if (file_stamp_equal(&stamp, &e->stamps[i])) {
+				keep_live(next, e->current, i);
+				continue;
+			}
+			e->stamps[i] = stamp;	/* remarked once per change */
+		}
+		if (load_live(e, next, i, &error)) {
+			*changed_r = true;
+			continue;
+		}
+		if (!*failed_r && error_r != NULL)
+			*error_r = error;
+		*failed_r = true;
+		if (e->current == NULL)
+			return false;
+		keep_live(next, e->current, i);
+		if (error.line > 0)
+			(void)snprintf(text, sizeof(text), "line %u: %s; "
+			    "the last good version stays in force", error.line,
+			    error.text);
+		else
+			(void)snprintf(text, sizeof(text), "%s; the last good "
+			    "version stays in force", error.text);
+		engine_note(e, CERTAUTH_FATAL, error.file, text);
+	}
+	return true;
+}
+
+static void
+note_revocation(void *context, enum certauth_severity severity,
+    const char *file, const char *text)
+{
+	engine_note(context, severity, file, text);
+}
+
+bool
+engine_load(struct certauth *e, bool first, bool *changed_r, bool *failed_r,
+    struct certauth_error *error_r)
+{
+	const struct revocation_sources	 sources = {
+		.pools = e->pools, .num_pools = e->num_authorities,
+		.crls = e->crls, .num_crls = e->num_crls,
+		.state = e->config->has_state ? &e->config->state : NULL,
+		.owners = &e->config->owners,
+	};
+	struct snapshot	*next, *last;
+	bool		 crl_changed = false, crl_failed = false;
+
+	*changed_r = *failed_r = false;
+	next = snapshot_new(e->config->num_live);
+	if (next == NULL) {
+		error_set(error_r, e->path, 0, "out of memory");
+		*failed_r = true;
+		return false;
+	}
+	if (!load_live_files(e, next, changed_r, failed_r, error_r)) {
+		snapshot_free(next);
+		return false;
+	}
+	next->revocation = revocation_load(&sources,
+	    first ? NULL : e->current->revocation, note_revocation, e,
+	    &crl_changed, &crl_failed);
+	if (next->revocation == NULL) {
+		error_set(error_r, e->path, 0, "out of memory");
+		*failed_r = true;
+		snapshot_free(next);
+		return false;
+	}
+	if (crl_failed && !*failed_r)
+		error_set(error_r, e->path, 0, "new revocation data was "
+		    "refused; the last good stays in force (see the notes)");
+	*changed_r |= crl_changed || first;
+	*failed_r |= crl_failed;
+	last = e->current;
+	next->generation = (last != NULL ? last->generation : 0) + *changed_r;
+	pthread_mutex_lock(&e->lock);
+	e->current = next;
+	pthread_mutex_unlock(&e->lock);
+	snapshot_free(last);
+	return true;
+}
+
+/* ---------------------------------------------------------------- CA names */
+
+/* Few CAs: a list is searched. Returns false on no memory. */
+static bool
+add_name(STACK_OF(X509_NAME) *names, const struct cert *c)
+{
+	X509_NAME	*name = X509_get_subject_name(c->x509), *copy;
+	int		 i;
+
+	for (i = 0; i < sk_X509_NAME_num(names); i++)
+		if (X509_NAME_cmp(sk_X509_NAME_value(names, i), name) == 0)
+			return true;
+	copy = X509_NAME_dup(name);
+	if (copy == NULL)
+		return false;
+	if (sk_X509_NAME_push(names, copy) <= 0) {
+		X509_NAME_free(copy);
+		return false;
+	}
+	return true;
+}
+
+static bool
+add_names(STACK_OF(X509_NAME) *names, const struct engine_authority *a,
+    unsigned roles)
+{
+	const struct pool_member	*m;
+	size_t				 i;
+
+	for (i = 0; (m = pool_at(a->pool, i)) != NULL; i++)
+		if ((m->roles & roles) != 0 && !add_name(names, m->cert))
+			return false;
+	return true;
+}
+
+bool
+engine_name_profiles(struct certauth *e)
+{
+	struct certauth_profile		*p;
+	const struct engine_authority	*a;
+	size_t				 i, j;
+
+	for (i = 0; i < e->num_profiles; i++) {
+		p = &e->profiles[i];
+		p->names_issuers = sk_X509_NAME_new_null();
+		p->names_anchors = sk_X509_NAME_new_null();
+		if (p->names_issuers == NULL || p->names_anchors == NULL)
+			return false;
+		/* Issuing CAs first: a client looks for its own issuer. */
+		for (j = 0; j < p->num_authorities; j++) {
+			a = &e->authorities[p->authorities[j]];
+			if (!add_names(p->names_issuers, a, a->has_issuers ?
+			    POOL_ISSUER : POOL_INTERMEDIATE))
+				return false;
+		}
+		for (j = 0; j < p->num_authorities; j++) {
+			a = &e->authorities[p->authorities[j]];
+			if (!add_names(p->names_issuers, a, POOL_ANCHOR) ||
+			    !add_names(p->names_anchors, a, POOL_ANCHOR))
+				return false;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,81 @@
+/*
+ * engine.h - what certauth.c, engine.c, verify.c and setup.c share: the engine.
+ *
+ * Rules and trust never change after open. Data is an immutable snapshot,
+ * reference counted; poll makes the next one and swaps the pointer.
+ */
+#ifndef CERTAUTH_ENGINE_H
+#define CERTAUTH_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "certauth.h"
+#include "config/config.h"
+
+/* Remarks kept until the host takes them. */
+#define ENGINE_MAX_NOTES	64
+
+struct engine_authority {
+	char			 *name;
+	struct pool		 *pool;
+	bool			  has_issuers;	/* some are pinned */
+	struct revocation_options revocation;
+};
+
+struct certauth_profile {
+	char			*name;
+	size_t			*authorities;	/* numbers */
+	size_t			 num_authorities;
+	struct policy_options	 policy;
+	const struct rules	*rules;		/* the config's; NULL: none */
+	int			 denied;	/* live number, -1: none */
+	unsigned char		 digest[32];
+	STACK_OF(X509_NAME)	*names_issuers, *names_anchors;
+};
+
+struct snapshot {
+	atomic_uint		 refs;
+	uint64_t		 generation;
+	struct revocation_data	*revocation;
+	/* one entry per config live file; the other kind's entry is NULL */
+	struct table	       **tables;
+	struct denied	       **denied;
+	size_t			 num_live;
+};
+
+struct certauth {
+	pthread_mutex_t		 lock;		/* current, notes */
+	pthread_mutex_t		 polling;	/* one poll at a time */
+	uint64_t		 id;		/* random: verdicts of another engine are not ours */
+	char			*path;
+	struct config		*config;	/* NULL: certauth_open_setup */
+	struct engine_authority	*authorities;	size_t num_authorities;
+	struct certauth_profile	*profiles;	size_t num_profiles;
+	struct snapshot		*current;
+	struct file_stamp	*stamps;	/* of live files; poll only */
+	struct file_ref		*crls;		size_t num_crls;	/* borrowed */
+	const struct pool      **pools;		/* of all authorities */
+	struct file_ref		 test_clock;	/* -DCERTAUTH_TEST */
+	struct certauth_note	 notes[ENGINE_MAX_NOTES];
+	size_t			 first_note, num_notes, lost_notes;
+};
+
+/* engine.c */
+struct certauth *engine_new(const char *path);		/* NULL: no memory */
+void	engine_note(struct certauth *, enum certauth_severity, const char *file,
+	    const char *text);
+/* CA names of all profiles; after the pools are sealed. False: no memory. */
+bool	engine_name_profiles(struct certauth *);
+/* First (last NULL) or next snapshot. False: error_r, nothing changed. At the
+ * first load a bad map or denied file is an error; later it is a note. */
+bool	engine_load(struct certauth *, bool first, bool *changed_r, bool *failed_r,
+	    struct certauth_error *error_r);
+struct snapshot *engine_snapshot(struct certauth *);	/* a reference */
+void	snapshot_free(struct snapshot *);		/* drops one */
+struct snapshot *snapshot_new(size_t num_live);
+
+/* certauth.c */
+int64_t	engine_clock(const struct certauth *);	/* may be NULL */
+
+#endif

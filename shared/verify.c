@@ -1,0 +1,514 @@
+/*
+ * verify.c - may this certificate in, and as whom? The large question.
+ *
+ * Goes from room to room and back to none: cert -> path -> validate -> policy
+ * -> revocation -> identity -> verdict. The first clean path wins.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/rand.h>
+
+#include "base/text.h"
+#include "engine.h"
+#include "trust/path.h"
+#include "trust/validate.h"
+
+/* More certificates than this in one handshake are an attack; the largest
+ * honest chain seen has four. */
+#define SENT_MAX_CERTS		32
+/* A verdict is made again after this long even if nothing changed, because
+ * lines of maps and denied lists may begin or end by themselves. Seconds. */
+#define VERDICT_MAX_AGE		60
+
+struct question {
+	struct certauth			*engine;
+	const struct certauth_request	*request;
+	const struct certauth_profile	*profile;
+	struct snapshot			*data;
+	struct certauth_verdict		*v;
+	struct cert			*leaf;
+	struct cert			*sent[SENT_MAX_CERTS];
+	size_t				 num_sent;
+	int64_t				 now;
+	unsigned			 signatures_left;
+	/* the path that is looked at */
+	const struct engine_authority	*authority;
+	const struct cert		*anchor;
+	bool				 vouching;	/* for a CRL signer */
+};
+
+/* --------------------------------------------------------------- the leaf */
+
+static void
+set_hex(struct certauth_verdict *v, enum verdict_attr attr,
+    const unsigned char *data, size_t data_len)
+{
+	struct text	t = { 0 };
+
+	text_add_hex(&t, data, data_len);
+	verdict_set(v, attr, t.data);
+	text_free(&t);
+}
+
+static void
+set_serial(struct question *q)
+{
+	struct text	t = { 0 };
+	char		*p;
+
+	if (q->leaf->serial_negative)
+		text_add(&t, "-");
+	text_add_hex(&t, q->leaf->serial, q->leaf->serial_len);
+	for (p = t.data; p != NULL && *p != '\0'; p++)
+		if (*p >= 'a' && *p <= 'f')
+			*p = (char)(*p - 'a' + 'A');
+	verdict_set(q->v, VERDICT_SERIAL, t.data);
+	text_free(&t);
+}
+
+/* Mailboxes as text for people, and as names the client may ask for. */
+static void
+set_mailboxes(struct question *q)
+{
+	const struct cert	*c = q->leaf;
+	struct text		 t = { 0 };
+	unsigned char		*data;
+	size_t			 i, data_len;
+
+	for (i = 0; i < c->num_sans; i++) {
+		if (c->sans[i].kind != CERT_SAN_EMAIL &&
+		    c->sans[i].kind != CERT_SAN_SMTP_UTF8)
+			continue;
+		if (t.len == 0)
+			text_add_printable(&t, c->sans[i].data,
+			    c->sans[i].data_len, 320);
+		if (cert_mailbox_plain(c->sans[i].data, c->sans[i].data_len))
+			verdict_add_mailbox(q->v, (const char *)c->sans[i].data,
+			    c->sans[i].data_len);
+	}
+	if (t.len == 0 && cert_subject_attr(c, "emailAddress", 0, &data,
+	    &data_len)) {
+		text_add_printable(&t, data, data_len, 320);
+		OPENSSL_free(data);
+	}
+	verdict_set(q->v, VERDICT_EMAIL, t.data);
+	text_free(&t);
+}
+
+static void
+describe_leaf(struct question *q)
+{
+	char	*name;
+	char	 days[24];
+
+	set_serial(q);
+	set_hex(q->v, VERDICT_FINGERPRINT, q->leaf->sha256, 32);
+	name = cert_subject_print(q->leaf);
+	verdict_set(q->v, VERDICT_SUBJECT, name);
+	free(name);
+	name = cert_issuer_print(q->leaf);
+	verdict_set(q->v, VERDICT_ISSUER, name);
+	free(name);
+	set_mailboxes(q);
+	(void)snprintf(days, sizeof(days), "%lld",
+	    (long long)((q->leaf->not_after - q->now) / 86400));
+	verdict_set(q->v, VERDICT_DAYS_LEFT, days);
+}
+
+static void
+set_id(struct certauth_verdict *v)
+{
+	unsigned char	bytes[8];
+
+	if (RAND_bytes(bytes, (int)sizeof(bytes)) != 1)
+		memset(bytes, 0, sizeof(bytes));
+	set_hex(v, VERDICT_ID, bytes, sizeof(bytes));
+}
+
+/* False: the answer is already a refusal. */
+static bool
+read_sent(struct question *q)
+{
+	const STACK_OF(X509)	*sent = q->request->sent;
+	struct cert		*c;
+	int			 i, n = sent != NULL ? sk_X509_num(sent) : 0;
+
+	for (i = 0; i < n; i++) {
+		if (q->num_sent == SENT_MAX_CERTS) {
+			verdict_fault(q->v, CERTAUTH_TOO_BIG, -1, -1,
+			    "Over %d certificates were sent.", SENT_MAX_CERTS);
+			return false;
+		}
+		c = cert_new(sk_X509_value(sent, i));
+		if (c == NULL)
+			continue;	/* helps nobody; not fatal */
+		if (memcmp(c->sha256, q->leaf->sha256, 32) == 0 ||
+		    (c->faults & CERT_FAULT_TOO_BIG) != 0) {
+			cert_free(c);
+			continue;
+		}
+		q->sent[q->num_sent++] = c;
+	}
+	return true;
+}
+
+/* ---------------------------------------------------- one path, room by room */
+
+/* RFC 5280 6.3.3 (f): another key of the CA may sign its CRL, if that key's
+ * certificate is valid under the same anchor and not revoked itself. */
+static bool
+vouch(void *context, const unsigned char subject_sha256[32],
+    const unsigned char spki_sha256[32])
+{
+	struct question			*q = context;
+	const struct pool		*pool = q->authority->pool;
+	struct certauth_verdict		*side;
+	const struct pool_member	*m;
+	struct path_search		*search;
+	struct path			 path;
+	const uint32_t			*found;
+	size_t				 i, n;
+	bool				 good = false;
+
+	if (q->vouching)
+		return false;	/* one step away from the path, no further */
+	q->vouching = true;
+	n = pool_by_subject(pool, subject_sha256, &found);
+	for (i = 0; !good && i < n; i++) {
+		m = pool_at(pool, found[i]);
+		if (memcmp(m->cert->spki_sha256, spki_sha256, 32) != 0)
+			continue;
+		search = path_search_new(pool, &q->profile->policy, m->cert,
+		    q->sent, q->num_sent, q->now);
+		while (search != NULL && !good &&
+		    path_next(search, &path) == PATH_FOUND) {
+			if (path.certs[path.num_certs - 1] != q->anchor ||
+			    !validate_signer(&q->profile->policy, &path, q->now,
+			    &q->signatures_left))
+				continue;
+			side = verdict_new(NULL, NULL, q->now, 0);
+			if (side == NULL)
+				break;
+			revocation_check(q->data->revocation,
+			    &q->authority->revocation, path.certs,
+			    path.num_certs, q->now, vouch, q, side, 0);
+			good = !verdict_faulty(side, 0);
+			certauth_verdict_free(side);
+		}
+		path_search_free(search);
+	}
+	q->vouching = false;
+	return good;
+}
+
+static void
+check_listed(struct question *q, const struct path *path, int path_no)
+{
+	const struct engine_authority	*a = q->authority;
+	const struct cert		*issuer;
+	char				*name, *anchor;
+	struct text			 hash = { 0 };
+
+	if (!a->has_issuers || path->num_certs < 2)
+		return;
+	issuer = path->certs[1];
+	if (pool_key_has_role(a->pool, issuer->spki_sha256, POOL_ISSUER))
+		return;
+	name = cert_subject_print(issuer);
+	anchor = cert_subject_print(path->certs[path->num_certs - 1]);
+	text_add_hex(&hash, issuer->sha256, 32);
+	verdict_fault(q->v, CERTAUTH_ISSUER_NOT_LISTED, path_no, 1,
+	    "It was issued by %s (SHA-256 %s), valid under the anchor %s. To "
+	    "accept this CA, add its certificate to the `issuers` of authority "
+	    "\"%s\" in %s and reload.",
+	    name != NULL ? name : "?", hash.data != NULL ? hash.data : "?",
+	    anchor != NULL ? anchor : "?", a->name, q->engine->path);
+	free(name);
+	free(anchor);
+	text_free(&hash);
+}
+
+static void
+check_denied(struct question *q, int path_no, const char *user)
+{
+	const char	*detail = "";
+	int		 n = q->profile->denied;
+
+	if (n < 0)
+		return;
+	if ((size_t)n >= q->data->num_live || q->data->denied[n] == NULL) {
+		verdict_fault(q->v, CERTAUTH_DATA_MISSING, path_no, 0,
+		    "The list of those who are denied is not there.");
+		return;
+	}
+	if (denied_match(q->data->denied[n], q->leaf, user, q->now,
+	    verdict_arena(q->v), &detail))
+		verdict_fault(q->v, CERTAUTH_DENIED, path_no, 0, "%s", detail);
+}
+
+static void
+tell(void *context, const char *line)
+{
+	verdict_tell(context, "  %s", line);
+}
+
+static void
+map_user(struct question *q, int path_no)
+{
+	struct rules_answer	answer;
+	bool			explain;
+
+	explain = (q->request->flags & CERTAUTH_EXPLAIN) != 0;
+	if (q->profile->rules == NULL) {
+		verdict_tell(q->v, "identity: the profile has no rules, so no "
+		    "user is named");
+		return;
+	}
+	verdict_tell(q->v, "identity, authority %s:", q->authority->name);
+	rules_map(q->profile->rules, q->leaf, q->authority->name,
+	    q->data->tables, q->data->num_live, q->now, verdict_arena(q->v),
+	    explain ? tell : NULL, q->v, &answer);
+	if (answer.reason != CERTAUTH_OK) {
+		verdict_fault(q->v, answer.reason, path_no, 0, "%s",
+		    answer.detail != NULL ? answer.detail : "");
+		return;
+	}
+	verdict_set_user(q->v, answer.user, answer.groups, answer.rule);
+	if (answer.user[0] != '\0')
+		check_denied(q, path_no, answer.user);
+}
+
+/* True: this path is accepted. */
+static bool
+judge(struct question *q, struct path *path, int path_no)
+{
+	const char		*policies;
+	enum validate_result	 result;
+	size_t			 i;
+
+	result = validate_path(&q->profile->policy, path, q->now,
+	    &q->signatures_left, q->v, path_no, &policies);
+	if (result == VALIDATE_UNVOUCHED)
+		return false;
+	policy_check(&q->profile->policy, path->certs, path->num_certs, q->v,
+	    path_no);
+	check_listed(q, path, path_no);
+	/* Only now: a forged certificate must not cost a look-up. */
+	revocation_check(q->data->revocation, &q->authority->revocation,
+	    path->certs, path->num_certs, q->now, vouch, q, q->v, path_no);
+	check_denied(q, path_no, "");
+	if (verdict_faulty(q->v, path_no)) {
+		if ((q->request->flags & CERTAUTH_EXPLAIN) != 0)
+			map_user(q, path_no);	/* who it would have been */
+		return false;
+	}
+	map_user(q, path_no);
+	if (verdict_faulty(q->v, path_no))
+		return false;
+	verdict_set(q->v, VERDICT_POLICIES, policies);
+	for (i = 0; i < path->num_certs; i++)
+		verdict_holds(q->v, path->certs[i]->not_before,
+		    path->certs[i]->not_after + 1);
+	return true;
+}
+
+static STACK_OF(X509) *
+path_stack(const struct path *path)
+{
+	STACK_OF(X509)	*stack = sk_X509_new_null();
+	size_t		 i;
+
+	for (i = 0; stack != NULL && i < path->num_certs; i++) {
+		if (sk_X509_push(stack, path->certs[i]->x509) <= 0) {
+			sk_X509_free(stack);
+			return NULL;
+		}
+	}
+	return stack;
+}
+
+/* ------------------------------------------------------------- all the paths */
+
+static void
+tell_no_path(struct question *q, const struct path_search *search)
+{
+	const struct cert	*orphan = path_missing_issuer(search);
+	char			*subject, *issuer;
+
+	if (orphan == NULL)
+		return;
+	subject = cert_subject_print(orphan);
+	issuer = cert_issuer_print(orphan);
+	verdict_add(q->v, CERTAUTH_NO_PATH, CERTAUTH_NOTE, -1, -1,
+	    "Authority \"%s\": no certificate is known for the issuer %s of %s.",
+	    q->authority->name, issuer != NULL ? issuer : "?",
+	    subject != NULL ? subject : "?");
+	free(subject);
+	free(issuer);
+}
+
+/* The number of the accepted path, or -1. *stop_r: look no further. */
+static int
+search_authority(struct question *q, bool *stop_r)
+{
+	struct path_search	*search;
+	struct path		 path;
+	STACK_OF(X509)		*stack;
+	enum path_next		 next;
+	bool			 any = false;
+	int			 no, chosen = -1;
+
+	search = path_search_new(q->authority->pool, &q->profile->policy,
+	    q->leaf, q->sent, q->num_sent, q->now);
+	if (search == NULL) {
+		verdict_fault(q->v, CERTAUTH_INTERNAL, -1, -1, "Out of memory.");
+		*stop_r = true;
+		return -1;
+	}
+	while ((next = path_next(search, &path)) == PATH_FOUND) {
+		any = true;
+		if (verdict_num_paths(q->v) == VERDICT_MAX_PATHS) {
+			next = PATH_LIMIT;
+			break;
+		}
+		stack = path_stack(&path);
+		no = stack != NULL ?
+		    verdict_path_begin(q->v, stack, q->authority->name) : -1;
+		sk_X509_free(stack);
+		if (no < 0) {
+			*stop_r = true;
+			break;
+		}
+		q->anchor = path.certs[path.num_certs - 1];
+		if (judge(q, &path, no)) {
+			chosen = no;
+			*stop_r = true;
+			break;
+		}
+		/* A revoked leaf stays revoked on every path. */
+		if (verdict_has(q->v, no, CERTAUTH_REVOKED) ||
+		    verdict_has(q->v, no, CERTAUTH_ON_HOLD) ||
+		    verdict_has(q->v, no, CERTAUTH_DENIED)) {
+			*stop_r = true;
+			break;
+		}
+	}
+	if (next == PATH_LIMIT) {
+		verdict_fault(q->v, CERTAUTH_PATH_LIMIT, -1, -1,
+		    "Over %d paths, or %d steps of the search, were tried.",
+		    PATH_MAX_CANDIDATES, PATH_MAX_STEPS);
+		*stop_r = true;
+	}
+	if (!any && next == PATH_END)
+		tell_no_path(q, search);
+	path_search_free(search);
+	return chosen;
+}
+
+static int
+search_all(struct question *q)
+{
+	size_t	i;
+	int	chosen = -1;
+	bool	stop = false;
+
+	for (i = 0; !stop && i < q->profile->num_authorities; i++) {
+		q->authority = &q->engine->authorities[
+		    q->profile->authorities[i]];
+		chosen = search_authority(q, &stop);
+	}
+	if (verdict_num_paths(q->v) == 0 && !verdict_faulty(q->v, -1)) {
+		char	*issuer = cert_issuer_print(q->leaf);
+
+		verdict_fault(q->v, CERTAUTH_NO_PATH, -1, -1,
+		    "The certificate was issued by %s.",
+		    issuer != NULL ? issuer : "?");
+		free(issuer);
+	}
+	return chosen;
+}
+
+/* The chosen path or -1; the verdict is still open. */
+static int
+answer(struct question *q)
+{
+	int	chosen = -1;
+	size_t	i;
+
+	if (q->request->leaf == NULL) {
+		verdict_fault(q->v, CERTAUTH_NO_CERTIFICATE, -1, -1, "%s", "");
+		return -1;
+	}
+	q->leaf = cert_new(q->request->leaf);
+	if (q->leaf == NULL) {
+		verdict_fault(q->v, CERTAUTH_MALFORMED, -1, 0,
+		    "OpenSSL reads it, but not all of it.");
+		return -1;
+	}
+	describe_leaf(q);
+	if ((q->leaf->faults & CERT_FAULT_TOO_BIG) != 0)
+		verdict_fault(q->v, CERTAUTH_TOO_BIG, -1, 0,
+		    "The certificate is over %u bytes, or has over %d names.",
+		    CERT_MAX_BYTES, CERT_MAX_NAMES);
+	else if (read_sent(q))
+		chosen = search_all(q);
+	for (i = 0; i < q->num_sent; i++)
+		cert_free(q->sent[i]);
+	cert_free(q->leaf);
+	return chosen;
+}
+
+struct certauth_verdict *
+certauth_verify(struct certauth *e, const struct certauth_request *request)
+{
+	struct question	q = { .engine = e, .request = request,
+			    .profile = request->profile,
+			    .signatures_left = PATH_MAX_SIGNATURES };
+	int		chosen;
+
+	if (e == NULL || request->profile == NULL)
+		return certauth_refuse(request->profile, CERTAUTH_DATA_MISSING,
+		    "no policy is loaded, or no such profile");
+	q.now = request->now != 0 ? request->now : engine_clock(e);
+	q.v = verdict_new(q.profile, q.profile->name, q.now, request->flags);
+	if (q.v == NULL)
+		return NULL;
+	set_id(q.v);
+	q.data = engine_snapshot(e);
+	if (q.data == NULL) {
+		certauth_verdict_free(q.v);
+		return NULL;
+	}
+	verdict_set_generation(q.v, e->id, q.data->generation);
+	verdict_holds(q.v, q.now, q.now + VERDICT_MAX_AGE);
+	ERR_set_mark();
+	chosen = answer(&q);
+	ERR_pop_to_mark();
+	verdict_close(q.v, chosen);
+	snapshot_free(q.data);
+	return q.v;
+}
+
+struct certauth_verdict *
+certauth_refuse(const struct certauth_profile *profile,
+    enum certauth_reason reason, const char *detail)
+{
+	struct certauth_verdict	*v;
+	char			 shown[400] = "";
+
+	v = verdict_new(profile, profile != NULL ? profile->name : "", 0, 0);
+	if (v == NULL)
+		return NULL;
+	set_id(v);
+	if (detail != NULL)
+		text_printable(shown, sizeof(shown), detail, strlen(detail));
+	if (reason == CERTAUTH_OK)
+		reason = CERTAUTH_INTERNAL;	/* this door only refuses */
+	verdict_fault(v, reason, -1, -1, "%s", shown);
+	verdict_close(v, -1);
+	return v;
+}
