@@ -42,7 +42,8 @@ struct rules *rules_compile(const struct rule_options *, size_t num,
 void	rules_free(struct rules *);
 
 struct rules_answer {
-	enum certauth_reason reason;	/* OK, NO_USER, AMBIGUOUS_USER, BAD_NAME, INTERNAL */
+	/* OK, NO_USER, AMBIGUOUS_USER, BAD_NAME, DATA_MISSING, INTERNAL */
+	enum certauth_reason reason;
 	const char	*user, *groups, *rule;	/* in the arena; "" when none */
 	const char	*detail;	/* printable, for the finding */
 };
@@ -50,7 +51,7 @@ typedef void rules_tell_fn(void *context, const char *line);
 
 /* `tables[i]` is the table numbered i; a NULL entry refuses. `tell` NULL or gets
  * one printable line per rule tried, what it extracted and what came of it. No
- * rules at all (num 0): reason OK and user "". */
+ * rules at all (num 0): reason OK and user "". `rules` NULL: INTERNAL. */
 void	rules_map(const struct rules *, const struct cert *, const char *authority,
 	    struct table *const *tables, size_t num_tables, int64_t now,
 	    struct arena *, rules_tell_fn *tell, void *context,

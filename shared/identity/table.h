@@ -37,6 +37,16 @@ bool	table_has(const struct table *, const char *user, size_t user_len,
 	    int64_t now);
 size_t	table_size(const struct table *);
 
+/*
+ * Tells of keys that differ in ASCII case only and lead to different users: with
+ * `lower` in a key template they would be one person. At most TABLE_MAX_TWINS are
+ * told, all are counted. For `certauth check`; `key` is not escaped.
+ */
+#define TABLE_MAX_TWINS		100u
+typedef void table_twin_fn(void *context, unsigned line, unsigned other_line,
+    const char *key);
+size_t	table_case_twins(const struct table *, table_twin_fn *tell, void *context);
+
 /* Lines: cert:SHA256 | key:SHA256 | serial:HEX | user:NAME | mailbox:ADDR, then
  * optional until=TIME and reason=TEXT (the rest of the line). */
 struct denied;

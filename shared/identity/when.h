@@ -1,0 +1,36 @@
+/*
+ * when.h - does this rule speak of this certificate?
+ *
+ *	san.email.domain in example.com, example.org and not subject.OU present
+ *
+ * SOURCE in LIST, SOURCE == "value", SOURCE present; not, and, or, parentheses.
+ */
+#ifndef CERTAUTH_IDENTITY_WHEN_H
+#define CERTAUTH_IDENTITY_WHEN_H
+
+#include "identity/source.h"
+
+#define WHEN_MAX_BYTES		(64u * 1024)
+/* Conditions, words between them, and depth of parentheses and nots. */
+#define WHEN_MAX_NODES		256u
+#define WHEN_MAX_DEPTH		16u
+#define WHEN_MAX_VALUES		4096u
+
+struct when;
+
+enum when_result { WHEN_BAD, WHEN_FALSE, WHEN_TRUE };
+
+/* In `arena`, immutable. NULL: error_r (column in `text`). */
+const struct when *when_compile(const char *text, struct arena *,
+    struct certauth_error *error_r);
+
+/*
+ * Any value of a source may make a condition true. With `bound`, that source is
+ * taken to have `value` only. BAD: a source that had to be asked holds a value
+ * that must not be used (*fault_r printable) or memory ran out (*fault_r NULL).
+ */
+enum when_result when_ask(const struct when *, struct extractor *,
+    const struct source *bound, const struct value *value,
+    const char **fault_r);
+
+#endif
