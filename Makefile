@@ -45,7 +45,8 @@ CORE := certauth.c engine.c verify.c setup.c compile.c input.c \
 	identity/rules.c identity/template.c identity/when.c identity/source.c \
 	identity/table.c identity/denied.c identity/lines.c identity/keyindex.c \
 	identity/suggest.c \
-	config/read.c config/directives.c config/config.c
+	config/read.c config/scan.c config/directives.c config/values.c config/refs.c \
+	config/profile.c config/canonical.c config/config.c
 CORE_O  := $(CORE:%.c=$(B)/shared/%.o)
 CMD     := main.c cmd_verify.c cmd_check.c cmd_compile.c cmd_show.c
 CMD_O   := $(CMD:%.c=$(B)/modules/command/%.o)

@@ -15,11 +15,22 @@
 #define CONFIG_MAX_AUTHORITIES	256
 #define CONFIG_MAX_PROFILES	1024
 #define CONFIG_MAX_LIVE		1024
+/* Elements of one list; pool and revocation take as many files. */
+#define CONFIG_MAX_LIST		4096
+/* Profiles that one profile stands on. */
+#define CONFIG_MAX_BASES	16
+#define CONFIG_MAX_DEPTH	32
+#define CONFIG_MAX_CANONICAL	(64u * 1024 * 1024)
 
-struct config_refs { struct file_ref *refs; unsigned *lines; size_t num_refs; };
+/* `files[i]`, `lines[i]`: where refs[i] was written; borrowed from the config. */
+struct config_refs {
+	struct file_ref *refs; const char **files; unsigned *lines;
+	size_t num_refs;
+};
 
 struct config_authority {
 	char			 *name;
+	const char		 *file;
 	unsigned		  line;
 	struct config_refs	  anchors, issuers, intermediates, crls;
 	struct revocation_options revocation;
@@ -31,11 +42,13 @@ enum config_live_kind { CONFIG_TABLE, CONFIG_DENIED };
 struct config_live {
 	enum config_live_kind	kind;
 	struct file_ref		ref;
+	const char	       *file;	/* where it was written first */
 	unsigned		line;
 };
 
 struct config_profile {
 	char			*name;
+	const char		*file;
 	unsigned		 line;
 	size_t			*authorities;	/* numbers, in the order written */
 	size_t			 num_authorities;
@@ -56,6 +69,10 @@ struct config {
 	struct config_profile	*profiles;	size_t num_profiles;
 	struct config_live	*live;		size_t num_live;
 	char			*test_clock;	/* -DCERTAUTH_TEST: file with the time; else NULL */
+	/* The policy file and its includes; all `file` fields point here. */
+	char		       **files;		size_t num_files;
+	/* Descriptors of the folders that the refs share. */
+	int			*folder_fds;	size_t num_folder_fds;
 };
 
 /* NULL: error_r names file and line. Out of memory too. */
