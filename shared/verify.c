@@ -256,8 +256,9 @@ tell(void *context, const char *line)
 	verdict_tell(context, "  %s", line);
 }
 
+/* `severity` NOTE: only for the story of who it would have been. */
 static void
-map_user(struct question *q, int path_no)
+map_user(struct question *q, int path_no, enum certauth_severity severity)
 {
 	struct rules_answer	answer;
 	bool			explain;
@@ -273,8 +274,12 @@ map_user(struct question *q, int path_no)
 	    q->data->tables, q->data->num_live, q->now, verdict_arena(q->v),
 	    explain ? tell : NULL, q->v, &answer);
 	if (answer.reason != CERTAUTH_OK) {
-		verdict_fault(q->v, answer.reason, path_no, 0, "%s",
+		verdict_add(q->v, answer.reason, severity, path_no, 0, "%s",
 		    answer.detail != NULL ? answer.detail : "");
+		return;
+	}
+	if (severity == CERTAUTH_NOTE) {
+		verdict_tell(q->v, "  it would have been \"%s\"", answer.user);
 		return;
 	}
 	verdict_set_user(q->v, answer.user, answer.groups, answer.rule);
@@ -303,10 +308,10 @@ judge(struct question *q, struct path *path, int path_no)
 	check_denied(q, path_no, "");
 	if (verdict_faulty(q->v, path_no)) {
 		if ((q->request->flags & CERTAUTH_EXPLAIN) != 0)
-			map_user(q, path_no);	/* who it would have been */
+			map_user(q, path_no, CERTAUTH_NOTE);	/* who it would have been */
 		return false;
 	}
-	map_user(q, path_no);
+	map_user(q, path_no, CERTAUTH_FATAL);
 	if (verdict_faulty(q->v, path_no))
 		return false;
 	verdict_set(q->v, VERDICT_POLICIES, policies);
