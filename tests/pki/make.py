@@ -524,6 +524,10 @@ def mesh(f):
     f.ca("other-root", "Unrelated Root")
     write_pem(os.path.join(f.path, "many.pem"),
               *[CA("Sent %d" % n) for n in range(40)])
+    crowd = [CA("Crowd", root) for n in range(90)]
+    write_pem(os.path.join(f.path, "crowd.pem"), *crowd)
+    f.leaf("crowd-leaf", crowd[45], drop=["aki"])
+    f.leaf("crowd-aki", crowd[45])
     a, b = CA("Loop A"), CA("Loop B")
     write_pem(os.path.join(f.path, "loop.pem"), a.cross(b), b.cross(a))
     f.leaf("loop-leaf", a)
