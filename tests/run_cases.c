@@ -1,7 +1,8 @@
 /*
  * run_cases.c - does the core answer each .case file as it says?
  *
- * usage: run_cases [-v] PKI-FOLDER CASE...      (tests/cases/README.md)
+ * usage: run_cases [-v] [-p PKI] [CASE | FOLDER]...   (tests/cases/README.md)
+ * Without names: all of tests/cases. -v: log lines, notes, the story of a failure.
  *
  * Each case is asked several times: as it is; with EXPLAIN and the leaf among
  * the sent; with every list of files reversed; and, where `certauth verify
@@ -464,29 +465,63 @@ out:
 	return result;
 }
 
+/* --------------------------------------------------------------------- all */
+
+#define MAX_CASES	4096
+static char	*found[MAX_CASES];	/* nftw() has no context */
+static size_t	 num_found;
+
+static int
+find_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	size_t n = strlen(path);
+
+	(void)st;
+	(void)ftw;
+	if (type != FTW_F || n < 5 || strcmp(path + n - 5, ".case") != 0)
+		return 0;
+	if (num_found == MAX_CASES || (found[num_found++] = strdup(path)) == NULL)
+		abort();
+	return 0;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 int
 main(int argc, char **argv)
 {
-	int	i = 1, passed = 0, failed = 0, result;
+	size_t	i;
+	int	arg, passed = 0, failed = 0, result, option;
+	const char *pki = "tests/pki";
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (i < argc && strcmp(argv[i], "-v") == 0) {
-		verbose = true;
-		i++;
+	while ((option = getopt(argc, argv, "vp:")) != -1) {
+		if (option == 'v') {
+			verbose = true;
+		} else if (option == 'p') {
+			pki = optarg;
+		} else {
+			fprintf(stderr,
+			    "usage: run_cases [-v] [-p PKI] [CASE | FOLDER]...\n");
+			return 2;
+		}
 	}
-	if (argc - i < 2) {
-		fprintf(stderr, "usage: run_cases [-v] PKI-FOLDER CASE...\n");
-		return 2;
-	}
-	const char *pki = argv[i++];
-
-	for (; i < argc; i++) {
-		result = run_case(argv[i], pki);
-		if (result < 0)
-			continue;
-		printf("%s - %s\n", result ? "ok" : "not ok", argv[i]);
+	for (arg = optind; arg < argc; arg++)
+		nftw(argv[arg], find_one, 16, FTW_PHYS);
+	if (optind == argc)
+		nftw("tests/cases", find_one, 16, FTW_PHYS);
+	qsort(found, num_found, sizeof(found[0]), compare);
+	for (i = 0; i < num_found; i++) {
+		result = run_case(found[i], pki);
+		if (result >= 0)
+			printf("%s - %s\n", result ? "ok" : "not ok", found[i]);
 		passed += result > 0;
 		failed += result == 0;
+		free(found[i]);
 	}
 	printf("%d passed, %d failed\n", passed, failed);
 	return failed == 0 && passed > 0 ? 0 : 1;
