@@ -81,7 +81,8 @@ apache:
 	@echo "skipped: mod_certauth.so (no apxs2; apt-get install apache2-dev)"
 else
 APACHE_CFLAGS = -isystem $(shell $(APXS) -q INCLUDEDIR) \
-	$(patsubst -I%,-isystem %,$(shell apr-config --includes; apu-config --includes)) \
+	$(patsubst -I%,-isystem %,$(filter-out -I/usr/include,$(sort $(shell \
+		apr-config --includes; apu-config --includes)))) \
 	$(shell $(APXS) -q EXTRA_CPPFLAGS)
 apache: $(B)/mod_certauth.so
 $(B)/modules/apache/%.o: modules/apache/%.c
@@ -93,7 +94,28 @@ $(B)/mod_certauth.so: $(APACHE_O) $(B)/libcertauth.a
 endif
 
 # ---------------------------------------------------------------- dovecot
-dovecot: ;
+# The plugin reads structures that change from one release to the next, so the
+# headers must be of a version that the code knows (modules/dovecot/*.h).
+DOVECOT_INC   ?= /usr/include/dovecot
+DOVECOT_KNOWN := 2.3.19.1
+DOVECOT_HAVE  := $(shell sed -n 's/^.define DOVECOT_VERSION "\(.*\)"/\1/p' $(DOVECOT_INC)/config.h 2>/dev/null)
+DOVECOT_O     := $(patsubst %,$(B)/modules/dovecot/certauth_login_%.o,plugin sasl smtp ssl)
+DOVECOT_CFLAGS = -std=gnu17 $(filter-out -Wpedantic,$(WARN)) -fPIC -fvisibility=hidden -fstack-protector-strong \
+	$(FORTIFY) $(FLAGS) -DHAVE_CONFIG_H -isystem $(DOVECOT_INC) -Ishared -MMD -MP
+DOVECOT_SKIP  := $(if $(DOVECOT_HAVE),$(if $(filter $(DOVECOT_KNOWN),$(DOVECOT_HAVE)),,Dovecot $(DOVECOT_HAVE) is not one this code knows ($(DOVECOT_KNOWN))),no dovecot-dev)
+DOVECOT_SKIP  := $(if $(filter asan tsan,$(FLAVOUR)),a sanitizer cannot be loaded into a login process,$(DOVECOT_SKIP))
+
+ifeq ($(DOVECOT_SKIP),)
+dovecot: $(B)/lib50_certauth_plugin.so
+else
+dovecot:
+	@echo "skipped: dovecot: $(DOVECOT_SKIP)"
+endif
+$(B)/modules/dovecot/%.o: modules/dovecot/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(DOVECOT_CFLAGS) -c -o $@ $<
+$(B)/lib50_certauth_plugin.so: $(DOVECOT_O) $(B)/libcertauth.a
+	$(CC) -shared $(FLAGS) $(LDFLAGS) -o $@ $^ -lssl $(LIBS)
 
 # ------------------------------------------------------------------- tests
 unit: $(UNIT:%=$(B)/unit/%)

@@ -1,0 +1,319 @@
+/*
+ * certauth_login_plugin.c - how does a Dovecot login process come to its engine,
+ * and each of its clients to a verdict?
+ *
+ * The order in a login process (2.3): init runs as root before the chroot, each
+ * client is served as dovenull inside it. So everything is opened in init; later
+ * polls go through the descriptors that the engine holds.
+ *
+ * Our own troubles never end the process: with service_count = 1 that would be
+ * every connection, passwords included. They make the plugin `broken`, which
+ * refuses certificates (and in require mode everybody) with data-missing.
+ */
+
+#include "login-common.h"
+#include "array.h"
+#include "ioloop.h"
+#include "module-dir.h"
+#include "iostream-openssl.h"
+#include "certauth_login_plugin.h"
+
+#include <stdlib.h>
+
+/* The core's notes after one open or poll; more than these say nothing new. */
+#define CERTAUTH_MAX_NOTES 64
+
+/* All else is hidden: two plugins of different age may meet in one process. */
+#define CERTAUTH_EXPORT __attribute__((visibility("default")))
+
+CERTAUTH_EXPORT extern const char *certauth_plugin_version;
+CERTAUTH_EXPORT void certauth_plugin_init(struct module *module);
+CERTAUTH_EXPORT void certauth_plugin_deinit(void);
+
+const char *certauth_plugin_version = DOVECOT_ABI_VERSION;
+
+struct certauth_login certauth_login;
+
+struct certauth_login_module certauth_login_module =
+	MODULE_CONTEXT_INIT(&login_module_register);
+
+static void certauth_login_break(const char *why)
+{
+	if (certauth_login.broken != NULL)
+		return;
+	certauth_login.broken = i_strdup(why);
+	i_error("certauth: %s: certificates are refused with data-missing%s",
+		why, certauth_login.mode == CERTAUTH_MODE_REQUIRE ?
+		", and so is every login (CERTAUTH_MODE=require)" : "");
+}
+
+static void certauth_login_notes(void)
+{
+	struct certauth_note note;
+
+	for (unsigned int i = 0; i < CERTAUTH_MAX_NOTES; i++) {
+		if (!certauth_take_note(certauth_login.engine, &note))
+			break;
+		switch (note.severity) {
+		case CERTAUTH_NOTE:
+			i_info("certauth: %s", note.text);
+			break;
+		case CERTAUTH_WARNING:
+			i_warning("certauth: %s", note.text);
+			break;
+		case CERTAUTH_FATAL:
+			i_error("certauth: %s", note.text);
+			break;
+		}
+	}
+}
+
+static const char *certauth_error_str(const struct certauth_error *error)
+{
+	if (error->file[0] == '\0')
+		return error->text;
+	if (error->line == 0)
+		return t_strdup_printf("%s: %s", error->file, error->text);
+	return t_strdup_printf("%s:%u: %s", error->file, error->line,
+			       error->text);
+}
+
+static void certauth_login_poll(void)
+{
+	struct certauth_error error;
+	enum certauth_news news;
+
+	if (certauth_login.last_poll == ioloop_time)
+		return;
+	certauth_login.last_poll = ioloop_time;
+
+	i_zero(&error);
+	news = certauth_poll(certauth_login.engine, &error);
+	if (news == CERTAUTH_NEWS_NONE)
+		return;
+	if (news == CERTAUTH_NEWS_FAILED)
+		i_error("certauth: new data refused, the last good stays: %s",
+			certauth_error_str(&error));
+	certauth_login_notes();
+}
+
+static struct certauth_verdict *certauth_login_ask(struct client *client)
+{
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+	struct certauth_request request;
+
+	if (certauth_login.broken != NULL)
+		return certauth_refuse(NULL, CERTAUTH_DATA_MISSING,
+				       certauth_login.broken);
+	if (client->ssl_iostream == NULL || !client->tls)
+		return certauth_refuse(certauth_login.profile,
+				       CERTAUTH_NO_TLS, NULL);
+	if (cclient->leaf == NULL && !certauth_ssl_take(client))
+		return certauth_refuse(certauth_login.profile,
+				       CERTAUTH_NO_CERTIFICATE, NULL);
+
+	i_zero(&request);
+	request.profile = certauth_login.profile;
+	request.leaf = cclient->leaf;
+	request.sent = cclient->sent;
+	request.service = login_binary->protocol;
+	request.host = client->local_name;
+	request.flags = CERTAUTH_FINAL;
+	return certauth_verify(certauth_login.engine, &request);
+}
+
+const struct certauth_verdict *
+certauth_login_judge(struct client *client)
+{
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+
+	if (certauth_login.engine != NULL) {
+		certauth_login_poll();
+		if (cclient->verdict != NULL &&
+		    certauth_verdict_decision(cclient->verdict) ==
+		    CERTAUTH_ACCEPT &&
+		    certauth_verdict_current(certauth_login.engine,
+					     cclient->verdict, 0))
+			return cclient->verdict;
+	}
+	/* A refusal is never kept: fresher data may turn it. */
+	certauth_verdict_free(cclient->verdict);
+	cclient->verdict = certauth_login_ask(client);
+	return cclient->verdict;
+}
+
+static void certauth_client_destroy(struct client *client)
+{
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+
+	certauth_verdict_free(cclient->verdict);
+	certauth_verdict_free(cclient->refusal);
+	cclient->verdict = cclient->refusal = NULL;
+	X509_free(cclient->handed);
+	X509_free(cclient->leaf);
+	sk_X509_pop_free(cclient->sent, X509_free);
+	cclient->handed = cclient->leaf = NULL;
+	i_free(cclient->sieve_response);
+	cclient->sent = NULL;
+
+	if (cclient->module_ctx.super.destroy != NULL)
+		cclient->module_ctx.super.destroy(client);
+}
+
+static void certauth_client_starttls(struct client *client)
+{
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+
+	certauth_ssl_attach(client);
+	cclient->module_ctx.super.starttls(client);
+}
+
+static void certauth_client_create(struct client *client, void **other_sets)
+{
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+
+	cclient->module_ctx.super.create(client, other_sets);
+	certauth_smtp_hook(client);
+}
+
+static void certauth_client_allocated(struct client *client)
+{
+	struct client_vfuncs *v = client->vlast;
+	struct certauth_client *cclient;
+
+	cclient = p_new(client->pool, struct certauth_client, 1);
+	cclient->module_ctx.super = *v;
+	client->vlast = &cclient->module_ctx.super;
+	MODULE_CONTEXT_SET(client, certauth_login_module, cclient);
+
+	certauth_sasl_hook(client, v);
+	v->destroy = certauth_client_destroy;
+	if (!certauth_login.layout_known)
+		return;
+	v->create = certauth_client_create;
+	if (v->starttls != NULL)
+		v->starttls = certauth_client_starttls;
+
+	/* A PROXY v2 TLV names somebody whose certificate we never saw. */
+	client->client_cert_common_name = NULL;
+	/* implicit TLS: the stream is there, the handshake has not begun */
+	certauth_ssl_attach(client);
+}
+
+static const struct login_client_hooks certauth_login_hooks = {
+	.client_allocated = certauth_client_allocated
+};
+
+static const char *certauth_login_profile_name(void)
+{
+	static const struct {
+		const char *protocol, *name;
+	} own[] = {
+		{ "imap", "CERTAUTH_PROFILE_IMAP" },
+		{ "pop3", "CERTAUTH_PROFILE_POP3" },
+		{ "submission", "CERTAUTH_PROFILE_SUBMISSION" },
+		{ "sieve", "CERTAUTH_PROFILE_SIEVE" },
+	};
+	const char *value;
+
+	for (unsigned int i = 0; i < N_ELEMENTS(own); i++) {
+		if (strcmp(login_binary->protocol, own[i].protocol) != 0)
+			continue;
+		value = getenv(own[i].name);
+		if (value != NULL && *value != '\0')
+			return value;
+	}
+	value = getenv("CERTAUTH_PROFILE");
+	return value != NULL && *value != '\0' ? value : NULL;
+}
+
+static void certauth_login_set_mode(void)
+{
+	const char *mode = getenv("CERTAUTH_MODE");
+
+	if (mode == NULL || strcmp(mode, "external") == 0) {
+		certauth_login.mode = CERTAUTH_MODE_EXTERNAL;
+		return;
+	}
+	certauth_login.mode = CERTAUTH_MODE_REQUIRE;
+	if (strcmp(mode, "require") != 0) {
+		/* Nobody writes this setting to have the default: a typing error
+		   in "require" must not open the passwords. */
+		certauth_login_break(t_strdup_printf(
+			"CERTAUTH_MODE=\"%s\" is unknown, expected external or "
+			"require", mode));
+	}
+}
+
+static void certauth_login_open(void)
+{
+	const char *conf = getenv("CERTAUTH_CONF");
+	const char *name = certauth_login_profile_name();
+	const char *warning = NULL;
+	struct certauth_error error;
+
+	if (conf == NULL || *conf == '\0')
+		conf = "/etc/certauth/certauth.conf";
+
+	i_zero(&error);
+	certauth_login.engine = certauth_open(conf, &error);
+	if (certauth_login.engine == NULL) {
+		certauth_login_break(certauth_error_str(&error));
+		return;
+	}
+	certauth_login.last_poll = ioloop_time;
+	certauth_login_notes();
+
+	if (name == NULL) {
+		certauth_login_break("no profile is named; set CERTAUTH_PROFILE "
+				     "and list it in import_environment");
+		return;
+	}
+	certauth_login.profile =
+		certauth_profile_find(certauth_login.engine, name);
+	if (certauth_login.profile == NULL) {
+		certauth_login_break(t_strdup_printf(
+			"%s has no profile \"%s\"", conf, name));
+		return;
+	}
+	certauth_login.ca_names =
+		certauth_ssl_names(certauth_login.profile, &warning);
+	if (warning != NULL)
+		i_warning("certauth: %s", warning);
+}
+
+void certauth_plugin_init(struct module *module)
+{
+	const char *master = getenv("DOVECOT_VERSION");
+
+	/* Sessions of URLAUTH come from our own logged-in processes, by token,
+	   over a Unix socket. */
+	if (strcmp(login_binary->protocol, "imap-urlauth") == 0)
+		return;
+
+	certauth_login_set_mode();
+	certauth_login.layout_known = master == NULL ||
+		strcmp(master, CERTAUTH_DOVECOT_KNOWN) == 0;
+	if (!certauth_login.layout_known) {
+		certauth_login_break(t_strdup_printf(
+			"built for Dovecot %s, but this is %s",
+			CERTAUTH_DOVECOT_KNOWN, master));
+	} else if (!certauth_ssl_init()) {
+		certauth_login_break("OpenSSL knows no room for an OID");
+	} else {
+		certauth_login_open();
+	}
+	login_client_hooks_add(module, &certauth_login_hooks);
+}
+
+void certauth_plugin_deinit(void)
+{
+	if (strcmp(login_binary->protocol, "imap-urlauth") == 0)
+		return;
+	login_client_hooks_remove(&certauth_login_hooks);
+	sk_X509_NAME_pop_free(certauth_login.ca_names, X509_NAME_free);
+	certauth_login.ca_names = NULL;
+	certauth_free(certauth_login.engine);
+	certauth_login.engine = NULL;
+	i_free(certauth_login.broken);
+}

@@ -1,0 +1,105 @@
+/*
+ * certauth_login_smtp.c - where does submission begin TLS, and which name does its
+ * AUTH command ask for?
+ *
+ * The other three protocols read commands in login-common and tell of STARTTLS
+ * by a hook; submission leaves both to lib-smtp, whose table of callbacks is ours
+ * to stand before. The two structures below are Dovecot's; they hold for exactly
+ * CERTAUTH_DOVECOT_KNOWN. It judges nothing.
+ */
+
+#include "login-common.h"
+#include "auth-client.h"
+#include "smtp-server-private.h"
+#include "certauth_login_plugin.h"
+
+/* The beginning of submission-login's own struct (client.h, not installed). */
+struct certauth_submission_client {
+	struct client common;
+	const void *set;
+	enum smtp_capability backend_capabilities;
+	struct smtp_server_connection *conn;
+	struct smtp_server_cmd_ctx *pending_auth;
+};
+
+static int certauth_smtp_start_tls(void *conn_ctx, struct istream **input,
+				   struct ostream **output)
+{
+	struct client *client = conn_ctx;
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+	int ret;
+
+	ret = cclient->smtp_next->conn_start_tls(conn_ctx, input, output);
+	if (ret >= 0)
+		certauth_ssl_attach(client);
+	return ret;
+}
+
+static int certauth_smtp_auth(void *conn_ctx, struct smtp_server_cmd_ctx *cmd,
+			      struct smtp_server_cmd_auth *data)
+{
+	struct client *client = conn_ctx;
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+	int ret;
+
+	client_ref(client);
+	cclient->smtp_response = data->initial_response;
+	ret = cclient->smtp_next->conn_cmd_auth(conn_ctx, cmd, data);
+	/* gate 1 has read it by now, the command may be gone */
+	cclient->smtp_response = NULL;
+	(void)client_unref(&client);
+	return ret;
+}
+
+static int
+certauth_smtp_auth_continue(void *conn_ctx, struct smtp_server_cmd_ctx *cmd,
+			    const char *response)
+{
+	struct client *client = conn_ctx;
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+
+	if (cclient->external && client->auth_request != NULL &&
+	    strcmp(response, "*") != 0) {
+		if (certauth_sasl_authzid(client, response) < 0) {
+			sasl_server_auth_failed(client, "certauth: wrong-user",
+				AUTH_CLIENT_FAIL_CODE_AUTHZFAILED);
+			return 0;
+		}
+		response = "";
+	}
+	return cclient->smtp_next->conn_cmd_auth_continue(conn_ctx, cmd,
+							  response);
+}
+
+void certauth_smtp_hook(struct client *client)
+{
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+	struct certauth_submission_client *subm_client;
+	struct smtp_server_callbacks *callbacks;
+
+	if (strcmp(login_binary->protocol, "submission") != 0)
+		return;
+	subm_client = (struct certauth_submission_client *)client;
+	/* It is created with the client as its context; anything else would mean
+	   that the structure is another. */
+	if (subm_client->conn == NULL ||
+	    smtp_server_connection_get_context(subm_client->conn) !=
+	    subm_client ||
+	    subm_client->conn->callbacks == NULL ||
+	    subm_client->conn->callbacks->conn_start_tls == NULL ||
+	    subm_client->conn->callbacks->conn_cmd_auth == NULL ||
+	    subm_client->conn->callbacks->conn_cmd_auth_continue == NULL) {
+		/* STARTTLS stays without a certificate, which refuses */
+		e_error(client->event, "certauth: submission is not the one "
+			"of Dovecot %s", CERTAUTH_DOVECOT_KNOWN);
+		return;
+	}
+
+	cclient->smtp_next = subm_client->conn->callbacks;
+	callbacks = p_new(client->pool, struct smtp_server_callbacks, 1);
+	*callbacks = *cclient->smtp_next;
+	callbacks->conn_start_tls = certauth_smtp_start_tls;
+	callbacks->conn_cmd_auth = certauth_smtp_auth;
+	callbacks->conn_cmd_auth_continue = certauth_smtp_auth_continue;
+	subm_client->conn->callbacks = callbacks;
+}
