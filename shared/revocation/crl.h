@@ -1,0 +1,115 @@
+/*
+ * crl.h - what does this CRL say, and did its issuer sign it?
+ *
+ * A strict DER walker over borrowed bytes: no X509_CRL (200 bytes an entry), no
+ * memory of its own. Judges form, scope and signature; freshness, order and
+ * coverage are revocation.c's.
+ */
+#ifndef CERTAUTH_REVOCATION_CRL_H
+#define CERTAUTH_REVOCATION_CRL_H
+
+#include <limits.h>
+
+#include "trust/cert.h"
+#include "trust/pool.h"
+
+/* An issuer name longer than this is no name. */
+#define CRL_MAX_NAME_BYTES	(16u * 1024)
+/* RFC 5280 knows seven CRL extensions and four entry extensions. */
+#define CRL_MAX_EXTENSIONS	32
+#define CRL_MAX_ENTRY_EXTENSIONS 16
+/* Names of one distribution point (one per mirror). */
+#define CRL_MAX_DPS		CERT_MAX_DISTRIBUTION_POINTS
+/* RFC 5280 5.2.3: up to 20 octets; one more for a sign octet. */
+#define CRL_MAX_NUMBER		20
+/* Keys of one CA name that are tried on one CRL (key rollover: two or three). */
+#define CRL_MAX_SIGNERS		16
+/* CRLs in one PEM file. */
+#define CRL_MAX_PER_FILE	4096
+
+/* "No nextUpdate". */
+#define CRL_NO_TIME		INT64_MIN
+/* RFC 5280 5.3.1 has 0 to 10; this: no reasonCode given. */
+#define CRL_NO_REASON		15
+#define CRL_HOLD		6
+
+struct crl {
+	/* all borrowed from the bytes given */
+	const unsigned char	*der;		size_t der_len;
+	const unsigned char	*tbs;		size_t tbs_len;
+	const unsigned char	*algorithm;	size_t algorithm_len;
+	const unsigned char	*signature;	size_t signature_len;
+	const unsigned char	*issuer;	size_t issuer_len;	/* DER */
+	const unsigned char	*aki;		size_t aki_len;	/* NULL: none */
+	const unsigned char	*entries;	size_t entries_len;
+
+	unsigned char	issuer_sha256[32];	/* as struct cert's */
+	bool		v2;
+	int64_t		this_update, next_update;	/* CRL_NO_TIME: none */
+	unsigned char	number[CRL_MAX_NUMBER];	/* big-endian, no leading zeros */
+	size_t		number_len;		/* 0: no CRL number */
+	bool		user_only, ca_only;	/* issuingDistributionPoint */
+	bool		has_dps;
+	unsigned char	dps[CRL_MAX_DPS][32];	/* as struct cert's; sorted, no twins */
+	size_t		num_dps;
+	size_t		num_entries;
+	/* entries by [serial is negative][bytes of the serial]: what a writer of
+	 * tables needs before its first pass */
+	size_t		lengths[2][CERT_MAX_SERIAL + 1];
+};
+
+struct crl_entry {
+	/* as struct cert's: magnitude, big-endian, no leading zeros */
+	unsigned char	serial[CERT_MAX_SERIAL];
+	size_t		serial_len;
+	bool		negative;
+	int64_t		date;
+	unsigned	reason;		/* RFC 5280 5.3.1 or CRL_NO_REASON */
+};
+
+/*
+ * Reads the whole list once, entries included. `data` is borrowed as long as the
+ * struct is used. False: error_r says which rule it breaks (X.690, RFC 5280 5)
+ * or what it has that we do not take: delta and indirect CRLs, onlySomeReasons,
+ * onlyContainsAttributeCerts, unknown critical extensions.
+ */
+bool	crl_parse(struct crl *crl_r, const unsigned char *data, size_t data_len,
+	    struct certauth_error *error_r);
+
+/* The entry at *offset (0 first) of a CRL that crl_parse() took; false at the
+ * end. No allocation. */
+bool	crl_entry_next(const struct crl *, size_t *offset, struct crl_entry *entry_r);
+
+/*
+ * The pool members that could have signed: same name, key within our floors, not
+ * denied by key usage (RFC 5280 4.2.1.3), signature holds; those the AKI names
+ * first. Gives the signer's SPKI hash. False: error_r says why nobody did.
+ */
+bool	crl_find_signer(const struct crl *, const struct pool *const *pools,
+	    size_t num_pools, unsigned char spki_sha256_r[32],
+	    struct certauth_error *error_r);
+
+/* Does this key hold for the CRL's signature? No floors, no names. */
+bool	crl_signed_by(const struct crl *, EVP_PKEY *, struct certauth_error *error_r);
+
+/* Printable RFC 4514; caller frees with free(). NULL: out of memory. */
+char   *crl_issuer_print(const struct crl *);
+/* <0, 0, >0 as `a` is older than, as old as, newer than `b`: CRL number first,
+ * then thisUpdate; a list without number is compared by thisUpdate alone. */
+int	crl_compare_age(const unsigned char *a_number, size_t a_len, int64_t a_this,
+	    const unsigned char *b_number, size_t b_len, int64_t b_this);
+
+/*
+ * The CRLs in a file's bytes: DER (one) or PEM (many; blocks of other kinds are
+ * passed over). Zero the cursor before the first call. TAKEN: *crl_r borrows
+ * from `data`, or from *owned_r (not NULL), which the caller frees with free().
+ * BAD: error_r; the next call goes on behind it. No CRL at all is one BAD.
+ */
+struct crl_file { size_t offset; size_t num; bool ended; };
+enum crl_next { CRL_NEXT_END, CRL_NEXT_TAKEN, CRL_NEXT_BAD };
+enum crl_next crl_file_next(struct crl_file *cursor, const unsigned char *data,
+	    size_t data_len, unsigned char **owned_r,
+	    const unsigned char **crl_r, size_t *crl_len_r,
+	    struct certauth_error *error_r);
+
+#endif

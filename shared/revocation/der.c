@@ -1,0 +1,124 @@
+/*
+ * der.c - which number, which time is this element?
+ */
+
+#include <string.h>
+
+#include "revocation/der.h"
+
+/* X.690 8.3.2: at least one octet, the first nine bits not all alike. */
+static bool
+integer_minimal(const struct der *in)
+{
+	size_t	n = der_length(in);
+
+	if (n == 0)
+		return false;
+	return n == 1 || !((in->p[0] == 0x00 && in->p[1] < 0x80) ||
+	    (in->p[0] == 0xff && in->p[1] >= 0x80));
+}
+
+/* Negative serials break RFC 5280 4.1.2.2, but readers are asked to bear them. */
+bool
+der_integer(const struct der *in, unsigned char *out, size_t max,
+    size_t *len_r, bool *negative_r)
+{
+	unsigned char	 buf[DER_MAX_INTEGER + 1];
+	size_t		 n = der_length(in), i, start;
+	unsigned	 carry = 1, value;
+
+	if (!integer_minimal(in) || n > sizeof(buf) || max > DER_MAX_INTEGER)
+		return false;
+	memcpy(buf, in->p, n);
+	*negative_r = (buf[0] & 0x80) != 0;
+	if (*negative_r) {
+		for (i = n; i > 0; i--) {
+			value = (unsigned)(unsigned char)~buf[i - 1] + carry;
+			buf[i - 1] = (unsigned char)value;
+			carry = value >> 8;
+		}
+	}
+	for (start = 0; start + 1 < n && buf[start] == 0; start++)
+		;
+	if (n - start > max)
+		return false;
+	memcpy(out, buf + start, n - start);
+	*len_r = n - start;
+	return true;
+}
+
+static bool
+digits(const unsigned char *p, size_t n, unsigned *value_r)
+{
+	size_t	i;
+
+	*value_r = 0;
+	for (i = 0; i < n; i++) {
+		if (p[i] < '0' || p[i] > '9')
+			return false;
+		*value_r = *value_r * 10 + (unsigned)(p[i] - '0');
+	}
+	return true;
+}
+
+/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar. */
+static int64_t
+days(unsigned year, unsigned month, unsigned day)
+{
+	int64_t	y = (int64_t)year - (month <= 2), era, yoe, doy;
+
+	era = (y >= 0 ? y : y - 399) / 400;
+	yoe = y - era * 400;
+	doy = (153 * ((int64_t)month + (month > 2 ? -3 : 9)) + 2) / 5 +
+	    (int64_t)day - 1;
+	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+/*
+ * RFC 5280 5.1.2.4: seconds are there, "Z", no fractions. A GeneralizedTime
+ * before 2050 is against the letter but says the same time, so it is taken.
+ */
+bool
+der_time(unsigned tag, const struct der *in, int64_t *seconds_r)
+{
+	static const unsigned char month_days[12] = {
+		31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+	};
+	const unsigned char *p = in->p;
+	unsigned	 year, month, day, hour, minute, second, last;
+
+	if (tag == TAG_UTC) {
+		if (der_length(in) != 13 || !digits(p, 2, &year))
+			return false;
+		year += year < 50 ? 2000 : 1900;
+		p += 2;
+	} else if (tag == TAG_GENERALIZED) {
+		if (der_length(in) != 15 || !digits(p, 4, &year))
+			return false;
+		p += 4;
+	} else
+		return false;
+	if (!digits(p, 2, &month) || !digits(p + 2, 2, &day) ||
+	    !digits(p + 4, 2, &hour) || !digits(p + 6, 2, &minute) ||
+	    !digits(p + 8, 2, &second) || p[10] != 'Z')
+		return false;
+	if (month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59)
+		return false;
+	last = month_days[month - 1];
+	if (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))
+		last = 29;
+	if (day < 1 || day > last)
+		return false;
+	*seconds_r = days(year, month, day) * 86400 + (int64_t)hour * 3600 +
+	    (int64_t)minute * 60 + (int64_t)second;
+	return true;
+}
+
+bool
+der_take_time(struct der *in, int64_t *seconds_r)
+{
+	struct der	value;
+	unsigned	tag;
+
+	return der_take_any(in, &tag, &value) && der_time(tag, &value, seconds_r);
+}

@@ -1,0 +1,150 @@
+/*
+ * index.h - is this serial on the list of that CA? Written once, then read-only.
+ *
+ * index_read.c looks up, index_write.c builds, publish.c puts files in place
+ * and finds the one in force.
+ */
+#ifndef CERTAUTH_REVOCATION_INDEX_H
+#define CERTAUTH_REVOCATION_INDEX_H
+
+#include "base/file.h"
+#include "revocation/crl.h"
+#include "revocation/index_format.h"
+
+/* ------------------------------------------------------------------- reading */
+
+/* An index over borrowed bytes. Copy it freely; any thread may read. */
+struct index {
+	const unsigned char		*data;
+	size_t				 data_len;
+	const struct index_header	*header;
+	const struct index_row		*rows;
+	const struct index_table	*tables;
+};
+
+/*
+ * Checks the header, the small parts and that every table lies inside; does not
+ * touch the tables' pages. `data` 8-aligned, borrowed. False: error_r.
+ */
+bool	index_open(struct index *index_r, const unsigned char *data,
+	    size_t data_len, struct certauth_error *error_r);
+/* The whole of it: order, buckets, counts. For `certauth check` and writers. */
+bool	index_check(const struct index *, struct certauth_error *error_r);
+
+size_t	index_num_rows(const struct index *);
+/* NULL: none, or a row with flags that this reader does not know. */
+const struct index_row *index_row(const struct index *, size_t i);
+/* The rows of that issuer name are [first, first + n). */
+size_t	index_find(const struct index *, const unsigned char issuer_sha256[32],
+	    size_t *first_r);
+const char *index_string(const struct index *, uint32_t offset);
+/* num_dps x 32 bytes, sorted. */
+const unsigned char *index_dps(const struct index *, const struct index_row *);
+void	index_row_stamp(const struct index_row *, struct file_stamp *stamp_r);
+
+enum index_answer { INDEX_BROKEN, INDEX_NOT_LISTED, INDEX_LISTED };
+struct index_entry {
+	int64_t		date;
+	unsigned	reason;		/* CRL_NO_REASON, CRL_HOLD, ... */
+};
+/*
+ * The serial as in struct cert: magnitude without leading zeros. No allocation;
+ * checks the bounds of what it touches. BROKEN: the file is damaged there, which
+ * is no answer.
+ */
+enum index_answer index_lookup(const struct index *, const struct index_row *,
+	    const unsigned char *serial, size_t serial_len, bool negative,
+	    struct index_entry *entry_r);
+
+/* Same issuer, key, flags and distribution points: two editions of one list. */
+bool	index_same_scope(const struct index *, const struct index_row *,
+	    const struct index *, const struct index_row *);
+/* As crl_compare_age(). */
+int	index_compare_age(const struct index_row *, const struct index_row *);
+
+/* ------------------------------------------------------------------- writing */
+
+struct index_writer;
+
+struct index_writer *index_writer_new(void);		/* NULL: out of memory */
+void	index_writer_free(struct index_writer *);	/* NULL allowed */
+
+struct index_source {
+	const char		*file;		/* printable */
+	struct file_stamp	 stamp;		/* zero: no file */
+};
+/*
+ * Adds a parsed CRL whose signature holds under the key `key_sha256`. Of two
+ * lists of one scope the newer stays (equal: the first); *kept_r says whether
+ * this one did. False: out of memory or too many (error_r).
+ */
+bool	index_writer_add(struct index_writer *, const struct crl *,
+	    const unsigned char key_sha256[32], const struct index_source *,
+	    bool *kept_r, struct certauth_error *error_r);
+/* The same for a row of another index: its tables are copied as they are. That
+ * index must live as long as the writer. */
+bool	index_writer_copy(struct index_writer *, const struct index *,
+	    const struct index_row *, bool *kept_r, struct certauth_error *error_r);
+
+/* After the last add: the sizes of the result. False: too big. */
+bool	index_writer_seal(struct index_writer *, struct certauth_error *error_r);
+size_t	index_writer_size(const struct index_writer *);
+size_t	index_writer_entries(const struct index_writer *);
+size_t	index_writer_rows(const struct index_writer *);
+/* One block of index_writer_size() bytes, the caller frees it with free(). */
+unsigned char *index_writer_bytes(const struct index_writer *);
+/* Into a descriptor, with the sha256 of what was written. False: errno. */
+bool	index_writer_write(const struct index_writer *, int fd,
+	    unsigned char sha256_r[32]);
+
+/* Shared by reader and writer: serial[width] -> h (see index_format.h). */
+uint32_t index_hash(const unsigned char *serial, size_t width, uint64_t seed);
+
+/* --------------------------------------------------------------- publishing */
+
+/* One line of the manifest `current`: "name size sha256 generation". */
+#define PUBLISH_MANIFEST	"current"
+#define PUBLISH_LOCK		"lock"
+#define PUBLISH_MAX_MANIFEST	(64u * 1024)
+struct publish_entry {
+	char		name[64];
+	uint64_t	size, generation;
+	unsigned char	sha256[32];
+};
+/* The line of the CRL index; lines of other kinds are passed over. False: the
+ * manifest is not one (error_r), or names none. */
+bool	publish_manifest_parse(const unsigned char *data, size_t data_len,
+	    struct publish_entry *entry_r, struct certauth_error *error_r);
+
+/* A published index, mapped. */
+struct publish_map {
+	struct index		 index;
+	struct publish_entry	 entry;
+	struct file_stamp	 stamp;		/* of the manifest */
+};
+enum publish_news { PUBLISH_FAILED, PUBLISH_NONE, PUBLISH_SAME, PUBLISH_TAKEN };
+/*
+ * Looks into the folder `state`. NONE: there is no manifest. SAME: the manifest
+ * is the one of `seen`. TAKEN: map_r is filled, unmap with publish_unmap().
+ * FAILED: error_r; stamp_r (as always) tells what was looked at.
+ */
+enum publish_news publish_open(const struct file_ref *state,
+	    const struct file_owners *, const struct file_stamp *seen,
+	    struct file_stamp *stamp_r, struct publish_map *map_r,
+	    struct certauth_error *error_r);
+void	publish_unmap(struct publish_map *);
+
+/* The folder, opened and locked for writing. Made (0755) when missing. */
+struct publish_folder { char *path; int fd, lock_fd; };
+bool	publish_begin(struct publish_folder *folder_r, const char *path,
+	    struct certauth_error *error_r);
+/* Writes the sealed index, checks it, puts it in force; removes what nobody has
+ * named for a minute. */
+bool	publish_commit(struct publish_folder *, const struct index_writer *,
+	    struct certauth_error *error_r);
+void	publish_end(struct publish_folder *);
+
+/* size and sha256 of the published file as the manifest says, and index_check(). */
+bool	publish_verify(const struct publish_map *, struct certauth_error *error_r);
+
+#endif

@@ -1,0 +1,456 @@
+/*
+ * index_write.c - which rows does the new index have, and where do they lie?
+ *
+ * Keeps the newest list of each scope and lays header, rows and tables out.
+ * Does not build tables (index_build.c), check signatures or know files
+ * (publish.c).
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/text.h"
+#include "revocation/index_build.h"
+
+/* Signals that may interrupt one write. */
+#define MAX_INTERRUPTS	1000u
+
+struct index_writer {
+	struct built_row	**rows;
+	size_t			 num_rows, capacity;
+	unsigned char		*meta;		/* after seal */
+	size_t			 meta_len, size, entries;
+};
+
+static bool
+no_memory(struct certauth_error *error_r)
+{
+	error_set(error_r, NULL, 0, "out of memory");
+	return false;
+}
+
+/* ------------------------------------------------------------------ memory */
+
+struct index_writer *
+index_writer_new(void)
+{
+	return calloc(1, sizeof(struct index_writer));
+}
+
+void
+index_writer_free(struct index_writer *writer)
+{
+	size_t	i;
+
+	if (writer == NULL)
+		return;
+	for (i = 0; i < writer->num_rows; i++)
+		built_row_free(writer->rows[i]);
+	free(writer->rows);
+	free(writer->meta);
+	free(writer);
+}
+
+/* ------------------------------------------------------------------- scope */
+
+static bool
+same_scope(const struct built_row *a, const struct built_row *b)
+{
+	return memcmp(a->row.issuer_sha256, b->row.issuer_sha256, 32) == 0 &&
+	    memcmp(a->row.key_sha256, b->row.key_sha256, 32) == 0 &&
+	    a->row.flags == b->row.flags && a->row.reasons == b->row.reasons &&
+	    a->row.num_dps == b->row.num_dps &&
+	    (a->row.num_dps == 0 ||
+	    memcmp(a->dps, b->dps, (size_t)a->row.num_dps * 32) == 0);
+}
+
+/* Where a row of this scope is, or num_rows. */
+static size_t
+find_scope(const struct index_writer *writer, const struct built_row *row)
+{
+	size_t	i;
+
+	for (i = 0; i < writer->num_rows; i++)
+		if (same_scope(writer->rows[i], row))
+			break;
+	return i;
+}
+
+/* Takes `row` over, whatever comes of it. */
+static bool
+put_row(struct index_writer *writer, size_t at, struct built_row *row,
+    struct certauth_error *error_r)
+{
+	struct built_row	**grown;
+	size_t			 more;
+
+	if (at < writer->num_rows) {
+		built_row_free(writer->rows[at]);
+		writer->rows[at] = row;
+		return true;
+	}
+	if (writer->num_rows == INDEX_MAX_ROWS) {
+		built_row_free(row);
+		error_set(error_r, NULL, 0, "more than %u lists", INDEX_MAX_ROWS);
+		return false;
+	}
+	if (writer->num_rows == writer->capacity) {
+		more = writer->capacity == 0 ? 4 : writer->capacity * 2;
+		grown = reallocarray(writer->rows, more, sizeof(*grown));
+		if (grown == NULL) {
+			built_row_free(row);
+			return no_memory(error_r);
+		}
+		writer->rows = grown;
+		writer->capacity = more;
+	}
+	writer->rows[writer->num_rows++] = row;
+	return true;
+}
+
+/* -------------------------------------------------------------------- rows */
+
+bool
+index_writer_add(struct index_writer *writer, const struct crl *crl,
+    const unsigned char key_sha256[32], const struct index_source *source,
+    bool *kept_r, struct certauth_error *error_r)
+{
+	struct built_row	*row;
+	size_t			 at;
+
+	*kept_r = false;
+	row = built_row_new(crl, key_sha256, source, error_r);
+	if (row == NULL)
+		return false;
+	at = find_scope(writer, row);
+	if (at < writer->num_rows &&
+	    index_compare_age(&row->row, &writer->rows[at]->row) <= 0) {
+		built_row_free(row);
+		return true;
+	}
+	if (!built_row_fill(row, crl, error_r)) {
+		built_row_free(row);
+		return false;
+	}
+	*kept_r = true;
+	return put_row(writer, at, row, error_r);
+}
+
+bool
+index_writer_copy(struct index_writer *writer, const struct index *from,
+    const struct index_row *from_row, bool *kept_r,
+    struct certauth_error *error_r)
+{
+	struct built_row	*row = calloc(1, sizeof(*row));
+	struct built_table	*built;
+	size_t			 at;
+	uint32_t		 i;
+
+	*kept_r = false;
+	if (row == NULL)
+		return no_memory(error_r);
+	row->row = *from_row;
+	row->source = strdup(index_string(from, from_row->source));
+	row->issuer = strdup(index_string(from, from_row->issuer));
+	row->dps = malloc((size_t)from_row->num_dps * 32 + 1);
+	if (row->source == NULL || row->issuer == NULL || row->dps == NULL) {
+		built_row_free(row);
+		return no_memory(error_r);
+	}
+	memcpy(row->dps, index_dps(from, from_row),
+	    (size_t)from_row->num_dps * 32);
+	at = find_scope(writer, row);
+	if (at < writer->num_rows &&
+	    index_compare_age(&row->row, &writer->rows[at]->row) <= 0) {
+		built_row_free(row);
+		return true;
+	}
+	for (i = 0; i < from_row->num_tables; i++) {
+		built = &row->tables[i];
+		built->table = from->tables[from_row->first_table + i];
+		/* What we do not understand we cannot carry over. */
+		if (built->table.kind != INDEX_KIND_REVOKED) {
+			built_row_free(row);
+			error_set(error_r, NULL, 0, "the index has a table of "
+			    "a newer kind");
+			return false;
+		}
+		built->buckets = (const void *)(from->data +
+		    built->table.buckets);
+		built->records = from->data + built->table.records;
+	}
+	*kept_r = true;
+	return put_row(writer, at, row, error_r);
+}
+
+/* -------------------------------------------------------------------- seal */
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	const struct built_row	*x = *(struct built_row *const *)a;
+	const struct built_row	*y = *(struct built_row *const *)b;
+	int			 c;
+
+	c = memcmp(x->row.issuer_sha256, y->row.issuer_sha256, 32);
+	if (c == 0)
+		c = memcmp(x->row.key_sha256, y->row.key_sha256, 32);
+	if (c == 0 && x->row.flags != y->row.flags)
+		c = x->row.flags < y->row.flags ? -1 : 1;
+	if (c == 0 && x->row.num_dps != y->row.num_dps)
+		c = x->row.num_dps < y->row.num_dps ? -1 : 1;
+	if (c == 0)
+		c = memcmp(x->dps, y->dps, (size_t)x->row.num_dps * 32);
+	return c;
+}
+
+static size_t
+round8(size_t n)
+{
+	return (n + 7) & ~(size_t)7;
+}
+
+static size_t
+buckets_size(const struct index_table *table)
+{
+	return round8((((size_t)1 << table->bucket_bits) + 1) *
+	    sizeof(uint32_t));
+}
+
+static size_t
+records_size(const struct index_table *table)
+{
+	return round8((size_t)table->num_records *
+	    INDEX_STRIDE(table->width, table->bucket_bits));
+}
+
+/* Counts and offsets of the small parts. */
+static void
+lay_out(const struct index_writer *writer, struct index_header *header)
+{
+	size_t	i, strings = 1;
+
+	memset(header, 0, sizeof(*header));
+	memcpy(header->magic, INDEX_MAGIC, sizeof(header->magic));
+	header->version = INDEX_VERSION;
+	header->header_size = sizeof(*header);
+	header->row_size = sizeof(struct index_row);
+	header->table_size = sizeof(struct index_table);
+	header->num_rows = (uint32_t)writer->num_rows;
+	for (i = 0; i < writer->num_rows; i++) {
+		header->num_tables += writer->rows[i]->row.num_tables;
+		header->num_dps += writer->rows[i]->row.num_dps;
+		header->entries += writer->rows[i]->row.entries;
+		strings += strlen(writer->rows[i]->source) + 1 +
+		    strlen(writer->rows[i]->issuer) + 1;
+	}
+	header->strings_size = strings > INDEX_MAX_STRINGS ?
+	    UINT32_MAX : (uint32_t)strings;
+	header->rows = sizeof(*header);
+	header->tables = header->rows +
+	    (uint64_t)header->num_rows * sizeof(struct index_row);
+	header->dps = header->tables +
+	    (uint64_t)header->num_tables * sizeof(struct index_table);
+	header->strings = header->dps + (uint64_t)header->num_dps * 32;
+	header->meta_size = round8(header->strings + strings);
+}
+
+static uint32_t
+put_string(unsigned char *strings, uint32_t *used, const char *text)
+{
+	uint32_t	at = *used;
+	size_t		len = strlen(text) + 1;
+
+	memcpy(strings + at, text, len);
+	*used += (uint32_t)len;
+	return at;
+}
+
+static void
+fill_meta(struct index_writer *writer, struct index_header *header)
+{
+	unsigned char		*meta = writer->meta;
+	struct index_row	*rows = (void *)(meta + header->rows);
+	struct index_table	*tables = (void *)(meta + header->tables);
+	uint64_t		 offset = header->meta_size;
+	uint32_t		 num_tables = 0, num_dps = 0, strings = 1, j;
+	size_t			 i;
+
+	for (i = 0; i < writer->num_rows; i++) {
+		struct built_row *built = writer->rows[i];
+
+		built->row.first_table = num_tables;
+		built->row.first_dp = num_dps;
+		built->row.source = put_string(meta + header->strings, &strings,
+		    built->source);
+		built->row.issuer = put_string(meta + header->strings, &strings,
+		    built->issuer);
+		rows[i] = built->row;
+		memcpy(meta + header->dps + (size_t)num_dps * 32, built->dps,
+		    (size_t)built->row.num_dps * 32);
+		num_dps += built->row.num_dps;
+		for (j = 0; j < built->row.num_tables; j++) {
+			struct index_table *table = &tables[num_tables++];
+
+			*table = built->tables[j].table;
+			table->buckets = offset;
+			offset += buckets_size(table);
+			table->records = offset;
+			offset += records_size(table);
+		}
+	}
+	header->file_size = offset;
+	memcpy(meta, header, sizeof(*header));
+	header->meta_hash = XXH3_64bits(meta, header->meta_size);
+	memcpy(meta, header, sizeof(*header));
+}
+
+bool
+index_writer_seal(struct index_writer *writer, struct certauth_error *error_r)
+{
+	struct index_header	header;
+
+	if (writer->num_rows > 0)
+		qsort(writer->rows, writer->num_rows, sizeof(*writer->rows),
+		    compare_rows);
+	lay_out(writer, &header);
+	if (header.strings_size > INDEX_MAX_STRINGS ||
+	    header.num_dps > INDEX_MAX_DPS) {
+		error_set(error_r, NULL, 0, "the lists have too many names");
+		return false;
+	}
+	free(writer->meta);
+	writer->meta = calloc(1, header.meta_size);
+	if (writer->meta == NULL)
+		return no_memory(error_r);
+	fill_meta(writer, &header);
+	writer->meta_len = header.meta_size;
+	writer->size = header.file_size;
+	writer->entries = header.entries;
+	return true;
+}
+
+size_t
+index_writer_size(const struct index_writer *writer)
+{
+	return writer->size;
+}
+
+size_t
+index_writer_entries(const struct index_writer *writer)
+{
+	return writer->entries;
+}
+
+size_t
+index_writer_rows(const struct index_writer *writer)
+{
+	return writer->num_rows;
+}
+
+/* ------------------------------------------------------------------ output */
+
+/* Where the pieces go: memory, or a descriptor and a digest. */
+struct sink { unsigned char *p; int fd; EVP_MD_CTX *digest; };
+
+static bool
+put(struct sink *sink, const void *data, size_t data_len)
+{
+	const unsigned char	*p = data;
+	unsigned		 interrupts = 0;
+	ssize_t			 n;
+
+	if (sink->p != NULL) {
+		memcpy(sink->p, data, data_len);
+		sink->p += data_len;
+		return true;
+	}
+	if (EVP_DigestUpdate(sink->digest, data, data_len) != 1) {
+		errno = EIO;
+		return false;
+	}
+	while (data_len > 0) {
+		n = write(sink->fd, p, data_len);
+		if (n < 0 && errno == EINTR && ++interrupts < MAX_INTERRUPTS)
+			continue;
+		if (n <= 0) {
+			errno = n == 0 ? EIO : errno;
+			return false;
+		}
+		p += n;
+		data_len -= (size_t)n;
+	}
+	return true;
+}
+
+/* `len` bytes, then zeros up to `padded`. */
+static bool
+put_padded(struct sink *sink, const void *data, size_t len, size_t padded)
+{
+	static const unsigned char zeros[8];
+
+	return put(sink, data, len) && put(sink, zeros, padded - len);
+}
+
+static bool
+put_all(const struct index_writer *writer, struct sink *sink)
+{
+	size_t		i;
+	uint32_t	j;
+
+	if (!put(sink, writer->meta, writer->meta_len))
+		return false;
+	for (i = 0; i < writer->num_rows; i++)
+		for (j = 0; j < writer->rows[i]->row.num_tables; j++) {
+			const struct built_table *built =
+			    &writer->rows[i]->tables[j];
+			const struct index_table *table = &built->table;
+
+			if (!put_padded(sink, built->buckets,
+			    (((size_t)1 << table->bucket_bits) + 1) *
+			    sizeof(uint32_t), buckets_size(table)) ||
+			    !put_padded(sink, built->records,
+			    (size_t)table->num_records *
+			    INDEX_STRIDE(table->width, table->bucket_bits),
+			    records_size(table)))
+				return false;
+		}
+	return true;
+}
+
+unsigned char *
+index_writer_bytes(const struct index_writer *writer)
+{
+	struct sink	 sink = { NULL, -1, NULL };
+	unsigned char	*bytes = malloc(writer->size);
+
+	if (bytes == NULL)
+		return NULL;
+	sink.p = bytes;
+	put_all(writer, &sink);
+	return bytes;
+}
+
+bool
+index_writer_write(const struct index_writer *writer, int fd,
+    unsigned char sha256_r[32])
+{
+	struct sink	sink = { NULL, fd, EVP_MD_CTX_new() };
+	bool		ok = false;
+
+	if (sink.digest == NULL ||
+	    EVP_DigestInit_ex(sink.digest, EVP_sha256(), NULL) != 1)
+		errno = ENOMEM;
+	else
+		ok = put_all(writer, &sink) &&
+		    EVP_DigestFinal_ex(sink.digest, sha256_r, NULL) == 1;
+	EVP_MD_CTX_free(sink.digest);
+	return ok;
+}

@@ -1,0 +1,80 @@
+/*
+ * load.h - what revocation.c asks and load.c fills; inside this room, and
+ * load_crls() for compile.c.
+ */
+#ifndef CERTAUTH_REVOCATION_LOAD_H
+#define CERTAUTH_REVOCATION_LOAD_H
+
+#include <stdatomic.h>
+
+#include "revocation/index.h"
+#include "revocation/revocation.h"
+
+/* An index in private memory, shared between generations. */
+struct load_memory {
+	atomic_uint	 refs;
+	unsigned char	*bytes;
+	struct index	 index;
+};
+/* A published index, mapped, likewise. */
+struct load_mapped {
+	atomic_uint	 refs;
+	struct publish_map map;
+	char		 source[96];	/* "index crl.3.idx" */
+};
+
+/* One CRL file as it was last seen. */
+struct load_unit {
+	char		   *path;
+	struct file_stamp   stamp;	/* zero: there was none */
+	struct load_memory *memory;	/* NULL: nothing usable, or published */
+	bool		    covered;	/* the published index has just this file */
+};
+
+/* A list in force: one a scope. */
+struct load_row {
+	const struct index	*index;
+	const struct index_row	*row;
+	const char		*source;
+	bool			 published;
+};
+
+struct revocation_data {
+	atomic_uint		 refs;
+	struct load_unit	*units;		/* sorted by path */
+	size_t			 num_units;
+	bool			*broken;	/* a source could not be listed */
+	size_t			 num_broken;
+	struct load_mapped	*mapped;	/* NULL: none */
+	struct file_stamp	 manifest;	/* as last seen */
+	struct load_row		*rows;		/* sorted by issuer */
+	size_t			 num_rows;
+};
+
+/* in_force.c */
+struct load_memory *load_memory_ref(struct load_memory *);	/* NULL allowed */
+void	load_memory_free(struct load_memory *);			/* NULL allowed */
+void	load_mapped_free(struct load_mapped *);			/* NULL allowed */
+struct revocation_data *load_data_new(size_t num_sources);
+/* Fills rows from units and map. False: out of memory. */
+bool	load_put_in_force(struct revocation_data *);
+/* Has some other source (the first num_units, the map) a list at least as new for
+ * every list in `memory`? */
+bool	load_superseded(const struct revocation_data *, size_t num_units,
+	    const struct load_memory *memory);
+
+/*
+ * load_crls.c: reads the CRLs of one file into the writer: parsed, signed by a CA of the
+ * pools, not older than the edition in `last` (NULL: none). Calls fn for each
+ * with an error, or NULL when it was taken. True: all of them were taken and
+ * there was one. When one was not, what `last` has and the file no longer gives
+ * is copied, so that the last good list stays; *kept_r says so. `last` must live
+ * as long as the writer.
+ */
+typedef void load_crl_fn(void *context, const struct crl *crl, const char *error);
+bool	load_crls(struct index_writer *, const unsigned char *data, size_t data_len,
+	    const struct index_source *, const struct pool *const *pools,
+	    size_t num_pools, const struct index *last, load_crl_fn *,
+	    void *context, bool *kept_r);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * load_crls.c - which lists does one CRL file bring, and are they good?
+ *
+ * Form, signer and age of each; what the file no longer gives well is taken from
+ * the last edition. Shared by the engine (load.c) and `certauth compile`.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "revocation/load.h"
+
+/* The row of `index` that is another edition of this list, or NULL. */
+static const struct index_row *
+find_edition(const struct index *index, const struct crl *crl,
+    const unsigned char key_sha256[32])
+{
+	const struct index_row	*row;
+	uint32_t		 flags = (crl->user_only ? INDEX_USER_ONLY : 0) |
+				    (crl->ca_only ? INDEX_CA_ONLY : 0) |
+				    (crl->has_dps ? INDEX_HAS_DPS : 0);
+	size_t			 first, n, i;
+
+	n = index_find(index, crl->issuer_sha256, &first);
+	for (i = first; i < first + n; i++) {
+		row = index_row(index, i);
+		if (row != NULL && memcmp(row->key_sha256, key_sha256, 32) == 0 &&
+		    row->flags == flags && row->num_dps == crl->num_dps &&
+		    (crl->num_dps == 0 || memcmp(index_dps(index, row),
+		    crl->dps, crl->num_dps * 32) == 0))
+			return row;
+	}
+	return NULL;
+}
+
+static bool
+take_crl(struct index_writer *writer, const unsigned char *data, size_t data_len,
+    const struct index_source *source, const struct pool *const *pools,
+    size_t num_pools, const struct index *last, struct crl *crl,
+    struct certauth_error *error_r)
+{
+	const struct index_row	*edition;
+	unsigned char		 key[32];
+	char			 then[32], now[32];
+	bool			 kept;
+
+	if (!crl_parse(crl, data, data_len, error_r) ||
+	    !crl_find_signer(crl, pools, num_pools, key, error_r))
+		return false;
+	edition = last != NULL ? find_edition(last, crl, key) : NULL;
+	/* RFC 5280 5.2.3: numbers only grow. An old list that somebody puts
+	 * back would make revoked certificates good again. */
+	if (edition != NULL && crl_compare_age(crl->number, crl->number_len,
+	    crl->this_update, edition->number, edition->number_len,
+	    edition->this_update) < 0) {
+		error_set(error_r, NULL, 0, "the list is older than the one in "
+		    "force: of %s, expected %s or later with a CRL number that "
+		    "has not gone back", text_time_print(now, sizeof(now),
+		    crl->this_update), text_time_print(then, sizeof(then),
+		    edition->this_update));
+		return false;
+	}
+	return index_writer_add(writer, crl, key, source, &kept, error_r);
+}
+
+bool
+load_crls(struct index_writer *writer, const unsigned char *data,
+    size_t data_len, const struct index_source *source,
+    const struct pool *const *pools, size_t num_pools, const struct index *last,
+    load_crl_fn *fn, void *context, bool *kept_r)
+{
+	struct certauth_error	 error;
+	struct crl_file		 cursor = { 0 };
+	struct crl		*crl = calloc(1, sizeof(*crl));
+	const unsigned char	*der;
+	unsigned char		*owned;
+	size_t			 der_len, i;
+	enum crl_next		 next;
+	bool			 ok = true, kept;
+
+	*kept_r = false;
+	if (crl == NULL) {
+		fn(context, NULL, "out of memory");
+		return false;
+	}
+	while ((next = crl_file_next(&cursor, data, data_len, &owned, &der,
+	    &der_len, &error)) != CRL_NEXT_END) {
+		memset(crl, 0, sizeof(*crl));
+		if (next == CRL_NEXT_TAKEN && take_crl(writer, der, der_len,
+		    source, pools, num_pools, last, crl, &error))
+			fn(context, crl, NULL);
+		else {
+			fn(context, crl->issuer != NULL ? crl : NULL, error.text);
+			ok = false;
+		}
+		free(owned);
+	}
+	free(crl);
+	for (i = 0; !ok && last != NULL && i < index_num_rows(last); i++) {
+		const struct index_row *row = index_row(last, i);
+
+		if (row != NULL && index_writer_copy(writer, last, row, &kept,
+		    &error) && kept)
+			*kept_r = true;
+	}
+	return ok;
+}

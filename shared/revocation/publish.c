@@ -1,0 +1,525 @@
+/*
+ * publish.c - which index is in force, and how does a new one come into force?
+ *
+ * Numbered files, written once; a manifest, replaced by rename. A reader sees
+ * the old or the new and needs no lock. Does not know what is in an index.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#include "base/text.h"
+#include "revocation/index.h"
+
+/* A reader that saw the old manifest has opened its file long before. */
+#define KEEP_SECONDS	60
+/* Left-overs looked at in one folder. */
+#define MAX_NAMES	10000u
+/* Lines of a manifest: CRLs, answers, pool and what may come. */
+#define MAX_LINES	64u
+
+static bool
+refuse_errno(struct certauth_error *error_r, const char *path, const char *what)
+{
+	error_set(error_r, path, 0, "%s: %s", what, strerror(errno));
+	return false;
+}
+
+/* ---------------------------------------------------------------- manifest */
+
+/* "crl.<number>.idx", no leading zeros. */
+static bool
+index_name(const char *name, size_t len, uint64_t *number_r)
+{
+	uint64_t	number = 0;
+	size_t		i;
+
+	if (len < 9 || len > 28 || memcmp(name, "crl.", 4) != 0 ||
+	    memcmp(name + len - 4, ".idx", 4) != 0 || name[4] == '0')
+		return false;
+	for (i = 4; i < len - 4; i++) {
+		if (name[i] < '0' || name[i] > '9' || number > UINT64_MAX / 100)
+			return false;
+		number = number * 10 + (uint64_t)(name[i] - '0');
+	}
+	*number_r = number;
+	return true;
+}
+
+/* The next word of the line, ended by one space or the line's end. */
+static bool
+take_word(const char **p, const char *end, char *word, size_t size)
+{
+	const char	*start = *p;
+	size_t		 len;
+
+	while (*p < end && **p > ' ' && **p < 0x7f)
+		(*p)++;
+	len = (size_t)(*p - start);
+	if (len == 0 || len >= size)
+		return false;
+	memcpy(word, start, len);
+	word[len] = '\0';
+	if (*p < end && *(*p)++ != ' ')
+		return false;
+	return true;
+}
+
+static bool
+read_number(const char *word, uint64_t *number_r)
+{
+	char	*end;
+
+	if (word[0] < '0' || word[0] > '9')
+		return false;
+	errno = 0;
+	*number_r = strtoull(word, &end, 10);
+	return errno == 0 && *end == '\0';
+}
+
+static bool
+read_line(const char *line, const char *end, struct publish_entry *entry)
+{
+	char	size[32], digest[72], generation[32];
+	size_t	len;
+
+	return take_word(&line, end, entry->name, sizeof(entry->name)) &&
+	    take_word(&line, end, size, sizeof(size)) &&
+	    take_word(&line, end, digest, sizeof(digest)) &&
+	    take_word(&line, end, generation, sizeof(generation)) &&
+	    line == end && strlen(digest) == 64 &&
+	    text_hex_parse(digest, entry->sha256, sizeof(entry->sha256), &len) &&
+	    len == 32 && read_number(size, &entry->size) &&
+	    read_number(generation, &entry->generation);
+}
+
+bool
+publish_manifest_parse(const unsigned char *data, size_t data_len,
+    struct publish_entry *entry_r, struct certauth_error *error_r)
+{
+	static const char	 bad[] = "is no manifest of certauth: expected "
+	    "lines \"name size sha256 generation\"";
+	struct publish_entry	 entry;
+	const char		*p = (const char *)data, *end = p + data_len, *eol;
+	uint64_t		 number;
+	unsigned		 lines;
+	bool			 found = false;
+
+	memset(entry_r, 0, sizeof(*entry_r));
+	for (lines = 0; p < end; lines++, p = eol + 1) {
+		eol = memchr(p, '\n', (size_t)(end - p));
+		memset(&entry, 0, sizeof(entry));
+		if (eol == NULL || lines == MAX_LINES ||
+		    !read_line(p, eol, &entry)) {
+			error_set(error_r, NULL, lines + 1, "%s", bad);
+			return false;
+		}
+		if (!index_name(entry.name, strlen(entry.name), &number))
+			continue;
+		if (found) {
+			error_set(error_r, NULL, lines + 1,
+			    "names two CRL indexes");
+			return false;
+		}
+		*entry_r = entry;
+		found = true;
+	}
+	if (!found)
+		error_set(error_r, NULL, 0, "%s", bad);
+	return found;
+}
+
+/* ----------------------------------------------------------------- reading */
+
+static bool
+owner_accepted(const struct file_owners *owners, const struct stat *st)
+{
+	size_t	i;
+
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return false;
+	for (i = 0; i < owners->num_uids; i++)
+		if (owners->uids[i] == st->st_uid)
+			return true;
+	return false;
+}
+
+/* The one thing that is mapped: immutable, and only accepted owners can write
+ * it (INTERFACE 1). */
+static bool
+map_file(int dirfd, const struct publish_entry *entry,
+    const struct file_owners *owners, struct index *index_r,
+    struct certauth_error *error_r)
+{
+	struct stat	 st;
+	void		*data = MAP_FAILED;
+	int		 fd;
+	bool		 ok = false;
+
+	fd = openat(dirfd, entry->name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return refuse_errno(error_r, entry->name, "cannot be opened");
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    !owner_accepted(owners, &st)) {
+		error_set(error_r, entry->name, 0, "is no file of an accepted "
+		    "owner that nobody else may write");
+		goto out;
+	}
+	if (st.st_size <= 0 || (uint64_t)st.st_size != entry->size ||
+	    entry->size > SIZE_MAX / 2) {
+		error_set(error_r, entry->name, 0, "has %jd bytes; the "
+		    "manifest says %" PRIu64, (intmax_t)st.st_size, entry->size);
+		goto out;
+	}
+	data = mmap(NULL, (size_t)entry->size, PROT_READ, MAP_SHARED, fd, 0);
+	if (data == MAP_FAILED) {
+		refuse_errno(error_r, entry->name, "cannot be mapped");
+		goto out;
+	}
+	ok = index_open(index_r, data, (size_t)entry->size, error_r);
+	if (!ok)
+		munmap(data, (size_t)entry->size);
+out:
+	close(fd);
+	return ok;
+}
+
+/*
+ * The folder by the descriptor of its parent, anew each time: it may have been
+ * made, or replaced, since.
+ */
+static int
+open_state(const struct file_ref *state, const struct file_owners *owners,
+    struct certauth_error *error_r)
+{
+	struct stat	st;
+	int		fd;
+
+	if (state == NULL || state->path == NULL || state->folder_fd < 0) {
+		errno = ENOENT;
+		return -1;
+	}
+	fd = openat(state->folder_fd, state->name,
+	    O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) != 0 || !owner_accepted(owners, &st)) {
+		close(fd);
+		error_set(error_r, state->path, 0, "the state folder does not "
+		    "belong to an accepted owner or others may write there");
+		errno = EPERM;
+		return -1;
+	}
+	return fd;
+}
+
+static enum publish_news
+read_manifest(const struct file_ref *ref, const struct file_owners *owners,
+    const struct file_stamp *seen, struct file_stamp *stamp_r,
+    struct publish_map *map_r, struct certauth_error *error_r)
+{
+	struct file_stamp	 none = { 0 };
+	struct file_bytes	 bytes;
+	bool			 ok;
+
+	file_stat(ref, stamp_r);
+	if (file_stamp_equal(stamp_r, &none))
+		return PUBLISH_NONE;
+	if (seen != NULL && file_stamp_equal(stamp_r, seen))
+		return PUBLISH_SAME;
+	if (!file_read(ref, owners, PUBLISH_MAX_MANIFEST, &bytes, error_r))
+		return errno == ENOENT ? PUBLISH_NONE : PUBLISH_FAILED;
+	*stamp_r = map_r->stamp = bytes.stamp;
+	ok = publish_manifest_parse(bytes.data, bytes.data_len, &map_r->entry,
+	    error_r);
+	file_bytes_free(&bytes);
+	return ok && map_file(ref->folder_fd, &map_r->entry, owners,
+	    &map_r->index, error_r) ? PUBLISH_TAKEN : PUBLISH_FAILED;
+}
+
+enum publish_news
+publish_open(const struct file_ref *state, const struct file_owners *owners,
+    const struct file_stamp *seen, struct file_stamp *stamp_r,
+    struct publish_map *map_r, struct certauth_error *error_r)
+{
+	static char	  name[] = PUBLISH_MANIFEST;
+	struct file_ref	  ref = { 0 };
+	enum publish_news news = PUBLISH_FAILED;
+	size_t		  size;
+	int		  dirfd;
+
+	memset(stamp_r, 0, sizeof(*stamp_r));
+	memset(map_r, 0, sizeof(*map_r));
+	dirfd = open_state(state, owners, error_r);
+	if (dirfd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? PUBLISH_NONE :
+		    PUBLISH_FAILED;
+	size = strlen(state->path) + sizeof("/" PUBLISH_MANIFEST);
+	ref.path = malloc(size);
+	if (ref.path == NULL) {
+		error_set(error_r, NULL, 0, "out of memory");
+		goto out;
+	}
+	snprintf(ref.path, size, "%s/%s", state->path, PUBLISH_MANIFEST);
+	ref.name = name;
+	ref.folder_fd = dirfd;
+	news = read_manifest(&ref, owners, seen, stamp_r, map_r, error_r);
+out:
+	free(ref.path);
+	close(dirfd);
+	return news;
+}
+
+void
+publish_unmap(struct publish_map *map)
+{
+	if (map != NULL && map->index.data != NULL)
+		munmap((void *)(uintptr_t)map->index.data, map->index.data_len);
+	if (map != NULL)
+		memset(map, 0, sizeof(*map));
+}
+
+bool
+publish_verify(const struct publish_map *map, struct certauth_error *error_r)
+{
+	unsigned char	digest[32];
+
+	if (EVP_Digest(map->index.data, map->index.data_len, digest, NULL,
+	    EVP_sha256(), NULL) != 1 ||
+	    memcmp(digest, map->entry.sha256, sizeof(digest)) != 0) {
+		error_set(error_r, map->entry.name, 0, "is damaged: its SHA-256 "
+		    "is not the one of the manifest");
+		return false;
+	}
+	return index_check(&map->index, error_r);
+}
+
+/* ----------------------------------------------------------------- writing */
+
+bool
+publish_begin(struct publish_folder *folder_r, const char *path,
+    struct certauth_error *error_r)
+{
+	memset(folder_r, 0, sizeof(*folder_r));
+	folder_r->fd = folder_r->lock_fd = -1;
+	folder_r->path = strdup(path);
+	if (folder_r->path == NULL) {
+		errno = ENOMEM;
+		goto fail;
+	}
+	if (mkdir(path, 0755) != 0 && errno != EEXIST)
+		goto fail;
+	folder_r->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder_r->fd < 0)
+		goto fail;
+	folder_r->lock_fd = openat(folder_r->fd, PUBLISH_LOCK,
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (folder_r->lock_fd < 0 || flock(folder_r->lock_fd, LOCK_EX) != 0)
+		goto fail;
+	return true;
+fail:
+	refuse_errno(error_r, path, "cannot be written");
+	publish_end(folder_r);
+	return false;
+}
+
+void
+publish_end(struct publish_folder *folder)
+{
+	if (folder->lock_fd >= 0)
+		close(folder->lock_fd);
+	if (folder->fd >= 0)
+		close(folder->fd);
+	free(folder->path);
+	folder->path = NULL;
+	folder->fd = folder->lock_fd = -1;
+}
+
+/* fn for each "crl.<n>.idx" of the folder. */
+static bool
+each_index(int dirfd, void (*fn)(int, const char *, uint64_t, void *),
+    void *context)
+{
+	struct dirent	*entry;
+	uint64_t	 number;
+	unsigned	 names;
+	DIR		*dir;
+	int		 fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY |
+			    O_CLOEXEC);
+
+	dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (dir == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	for (names = 0; names < MAX_NAMES; names++) {
+		entry = readdir(dir);
+		if (entry == NULL)
+			break;
+		if (index_name(entry->d_name, strlen(entry->d_name), &number))
+			fn(dirfd, entry->d_name, number, context);
+	}
+	closedir(dir);
+	return true;
+}
+
+static void
+highest(int dirfd, const char *name, uint64_t number, void *context)
+{
+	uint64_t	*max = context;
+
+	(void)dirfd;
+	(void)name;
+	if (number > *max)
+		*max = number;
+}
+
+struct cleaning { const char *named; time_t now; };
+
+/* The time at which a file lost its name is its mtime (see commit_manifest). */
+static void
+remove_old(int dirfd, const char *name, uint64_t number, void *context)
+{
+	struct cleaning	*cleaning = context;
+	struct stat	 st;
+
+	(void)number;
+	if (strcmp(name, cleaning->named) != 0 &&
+	    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_mtime + KEEP_SECONDS < cleaning->now)
+		unlinkat(dirfd, name, 0);
+}
+
+/* Other kinds of lines (answers, pool) are another writer's and stay. */
+static bool
+manifest_text(int dirfd, const struct publish_entry *entry, struct text *text,
+    struct publish_entry *old_r)
+{
+	char		 buf[PUBLISH_MAX_MANIFEST], digest[65];
+	const char	*p = buf, *eol, *end;
+	ssize_t		 n = 0;
+	size_t		 i;
+	uint64_t	 number;
+	int		 fd = openat(dirfd, PUBLISH_MANIFEST,
+			    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0) {
+		n = read(fd, buf, sizeof(buf));
+		close(fd);
+	}
+	/* A manifest that is none is replaced. */
+	if (n <= 0 || !publish_manifest_parse((unsigned char *)buf, (size_t)n,
+	    old_r, NULL))
+		n = 0;
+	for (end = buf + n; p < end; p = eol + 1) {
+		const char *space = memchr(p, ' ', (size_t)(end - p));
+
+		eol = memchr(p, '\n', (size_t)(end - p));
+		if (eol == NULL || space == NULL)
+			break;
+		if (!index_name(p, (size_t)(space - p), &number))
+			text_add_n(text, p, (size_t)(eol + 1 - p));
+	}
+	for (i = 0; i < 32; i++)
+		snprintf(digest + 2 * i, 3, "%02x", entry->sha256[i]);
+	text_printf(text, "%s %" PRIu64 " %s %" PRIu64 "\n", entry->name,
+	    entry->size, digest, entry->generation);
+	return !text->failed;
+}
+
+static bool
+commit_manifest(struct publish_folder *folder, struct publish_entry *entry,
+    struct certauth_error *error_r)
+{
+	struct publish_entry	old = { 0 };
+	struct text		text = { 0 };
+	bool			ok;
+
+	ok = manifest_text(folder->fd, entry, &text, &old);
+	if (!ok)
+		error_set(error_r, folder->path, 0, "out of memory");
+	/* From now on nobody names the old one: its minute begins. Before the
+	 * rename, so that a crash in between only makes it live longer. */
+	if (ok && old.name[0] != '\0')
+		utimensat(folder->fd, old.name, NULL, AT_SYMLINK_NOFOLLOW);
+	ok = ok && file_replace(folder->fd, PUBLISH_MANIFEST, text.data,
+	    text.len, error_r);
+	text_free(&text);
+	return ok;
+}
+
+/* What readers will map is what we look at: the file, not our memory. */
+static bool
+self_check(int fd, struct publish_entry *entry, struct certauth_error *error_r)
+{
+	struct index	 index;
+	void		*data;
+	bool		 ok;
+
+	data = mmap(NULL, (size_t)entry->size, PROT_READ, MAP_SHARED, fd, 0);
+	if (data == MAP_FAILED)
+		return refuse_errno(error_r, entry->name, "cannot be mapped");
+	ok = index_open(&index, data, (size_t)entry->size, error_r) &&
+	    index_check(&index, error_r);
+	munmap(data, (size_t)entry->size);
+	return ok;
+}
+
+bool
+publish_commit(struct publish_folder *folder, const struct index_writer *writer,
+    struct certauth_error *error_r)
+{
+	struct publish_entry	entry = { 0 };
+	struct cleaning		cleaning;
+	struct stat		st;
+	uint64_t		number = 0;
+	int			fd = -1;
+	bool			ok = false, named = false;
+
+	each_index(folder->fd, highest, &number);
+	entry.generation = number + 1;
+	snprintf(entry.name, sizeof(entry.name), "crl.%" PRIu64 ".idx",
+	    entry.generation);
+	entry.size = index_writer_size(writer);
+	fd = openat(folder->fd, entry.name, O_RDWR | O_CREAT | O_EXCL |
+	    O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0 || fchmod(fd, 0644) != 0 ||
+	    !index_writer_write(writer, fd, entry.sha256) || fsync(fd) != 0 ||
+	    fstat(fd, &st) != 0) {
+		refuse_errno(error_r, folder->path, "cannot be written");
+		goto out;
+	}
+	if ((uint64_t)st.st_size != entry.size ||
+	    !self_check(fd, &entry, error_r))
+		goto out;
+	/* Even a failed commit may have renamed: from here on it stays. */
+	named = true;
+	if (!commit_manifest(folder, &entry, error_r))
+		goto out;
+	ok = true;
+	/* The new file's time is now, by the clock that stamps the others. */
+	cleaning.named = entry.name;
+	cleaning.now = st.st_mtime;
+	each_index(folder->fd, remove_old, &cleaning);
+out:
+	if (fd >= 0) {
+		if (!named)
+			unlinkat(folder->fd, entry.name, 0);
+		close(fd);
+	}
+	return ok;
+}
