@@ -86,6 +86,15 @@ struct certauth_revocation_row {
 };
 bool	certauth_revocation_at(struct certauth *, size_t i,
 	    struct certauth_revocation_row *row_r);
+/*
+ * What an administrator should know about an engine's data at `now` (0: the
+ * clock): one line each, printable. FATAL: somebody will be refused because of
+ * it; WARNING: soon, or softened.
+ */
+typedef void certauth_audit_fn(void *context, enum certauth_severity,
+    const char *text);
+void	certauth_audit(struct certauth *, int64_t now, certauth_audit_fn *,
+	    void *context);
 /* Full check of a published index (digests, order, bounds). */
 bool	certauth_index_verify(const char *folder, struct certauth_error *error_r);
 

@@ -1,0 +1,206 @@
+/*
+ * cmd_check.c - opens everything as each server's user would, and says what is
+ * wrong before the users do.
+ */
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "command.h"
+
+/* Who reads the policy on Debian; those who do not exist are passed over. */
+static const char *const	default_users[] = { "www-data", "dovenull" };
+
+/* Lines of one user's check kept for the report. */
+#define MAX_LINES	1000
+#define MAX_GROUPS	64
+
+struct report {
+	json_t	*lines;		/* { severity, user, text } */
+	size_t	 faults, warnings;
+};
+
+/* --------------------------------------------------------- the child's side */
+
+static void
+child_line(void *context, enum certauth_severity severity, const char *text)
+{
+	(void)fprintf(context, "%d %s\n", (int)severity, text);
+}
+
+/* root's rights are given up as the server gives them up; Dovecot's login user
+ * gets the group certauth by extra_groups (INTERFACE 1). */
+static bool
+become(const char *user)
+{
+	const struct passwd	*pw = getpwnam(user);
+	const struct group	*extra = getgrnam("certauth");
+	gid_t			 groups[MAX_GROUPS];
+	int			 n = MAX_GROUPS - 1;
+
+	if (pw == NULL || getgrouplist(user, pw->pw_gid, groups, &n) < 0)
+		return false;
+	if (extra != NULL && strcmp(user, "dovenull") == 0)
+		groups[n++] = extra->gr_gid;
+	return setgroups((size_t)n, groups) == 0 && setgid(pw->pw_gid) == 0 &&
+	    setuid(pw->pw_uid) == 0;
+}
+
+static void
+child(FILE *out, const char *user, const struct args *args)
+{
+	struct certauth_error	 error;
+	struct certauth_note	 note;
+	struct certauth		*engine;
+
+	if (user != NULL && !become(user)) {
+		child_line(out, CERTAUTH_FATAL, "cannot become this user");
+		return;
+	}
+	engine = certauth_open(args->config != NULL ? args->config :
+	    DEFAULT_CONFIG, &error);
+	if (engine == NULL) {
+		(void)fprintf(out, "%d ", (int)CERTAUTH_FATAL);
+		if (error.file[0] != '\0' && error.line > 0)
+			(void)fprintf(out, "%s:%u: ", error.file, error.line);
+		else if (error.file[0] != '\0')
+			(void)fprintf(out, "%s: ", error.file);
+		(void)fprintf(out, "%s\n", error.text);
+		return;
+	}
+	while (certauth_take_note(engine, &note))
+		child_line(out, note.severity, note.text);
+	certauth_audit(engine, args->now, child_line, out);
+	certauth_free(engine);
+}
+
+/* -------------------------------------------------------- the parent's side */
+
+static void
+add_line(struct report *r, const char *user, int severity, const char *text)
+{
+	const char	*word = severity == CERTAUTH_FATAL ? "fault" :
+			    severity == CERTAUTH_WARNING ? "warning" : "note";
+
+	r->faults += severity == CERTAUTH_FATAL;
+	r->warnings += severity == CERTAUTH_WARNING;
+	if (json_array_size(r->lines) < MAX_LINES)
+		json_array_append_new(r->lines, json_pack("{s:s,s:s,s:s}",
+		    "severity", word, "user", user, "text", text));
+}
+
+/* One child per user: rights once given up do not come back. */
+static bool
+check_as(struct report *r, const char *user, const struct args *args)
+{
+	const char	*shown = user != NULL ? user : "this user";
+	char		*line = NULL;
+	size_t		 size = 0, before = r->faults;
+	FILE		*in, *out;
+	int		 fds[2], status = 0;
+	pid_t		 pid;
+	ssize_t		 len;
+
+	(void)fflush(NULL);
+	if (pipe(fds) != 0 || (pid = fork()) < 0) {
+		complain("cannot start a check: %s", strerror(errno));
+		return false;
+	}
+	if (pid == 0) {
+		(void)close(fds[0]);
+		out = fdopen(fds[1], "w");
+		if (out == NULL)
+			_exit(EXIT_USAGE);
+		child(out, user, args);
+		(void)fflush(out);
+		_exit(EXIT_FINE);
+	}
+	(void)close(fds[1]);
+	in = fdopen(fds[0], "r");
+	while (in != NULL && (len = getline(&line, &size, in)) > 2) {
+		line[strcspn(line, "\n")] = '\0';
+		add_line(r, shown, line[0] - '0', line + 2);
+	}
+	free(line);
+	if (in != NULL)
+		(void)fclose(in);
+	(void)waitpid(pid, &status, 0);
+	if (in == NULL || !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_FINE)
+		add_line(r, shown, CERTAUTH_FATAL, "the check ended by itself");
+	if (r->faults == before)
+		add_line(r, shown, CERTAUTH_NOTE, "can open everything");
+	return true;
+}
+
+static void
+print_report(const struct report *r, bool as_json)
+{
+	json_t	*root, *line;
+	char	*text;
+	size_t	 i;
+
+	if (!as_json) {
+		json_array_foreach(r->lines, i, line)
+			(void)printf("%-7s %s: %s\n",
+			    json_string_value(json_object_get(line, "severity")),
+			    json_string_value(json_object_get(line, "user")),
+			    json_string_value(json_object_get(line, "text")));
+		(void)printf("%zu fault%s, %zu warning%s\n", r->faults,
+		    r->faults == 1 ? "" : "s", r->warnings,
+		    r->warnings == 1 ? "" : "s");
+		return;
+	}
+	root = json_pack("{s:s,s:I,s:I,s:O}", "result",
+	    r->faults == 0 ? "fine" : "faults", "faults",
+	    (json_int_t)r->faults, "warnings", (json_int_t)r->warnings,
+	    "lines", r->lines);
+	text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+	if (text != NULL)
+		(void)printf("%s\n", text);
+	free(text);
+	json_decref(root);
+}
+
+int
+cmd_check(struct args *args)
+{
+	struct report	r = { .lines = json_array() };
+	size_t		i, n;
+	bool		ok = true, root = geteuid() == 0;
+	const char *const *users;
+
+	if (args->rest.num_items > 0)
+		return complain("check takes no file; the policy file is "
+		    "--config");
+	if (r.lines == NULL)
+		return complain("out of memory");
+	users = args->users.num_items > 0 ? args->users.items : default_users;
+	n = args->users.num_items > 0 ? args->users.num_items :
+	    sizeof(default_users) / sizeof(default_users[0]);
+	/* as whoever asks: root opens before nginx, Apache and Dovecot drop */
+	ok = check_as(&r, NULL, args);
+	for (i = 0; ok && root && i < n; i++) {
+		if (getpwnam(users[i]) == NULL) {
+			add_line(&r, users[i], args->users.num_items > 0 ?
+			    CERTAUTH_FATAL : CERTAUTH_NOTE,
+			    "there is no such user here");
+			continue;
+		}
+		ok = check_as(&r, users[i], args);
+	}
+	if (!root)
+		add_line(&r, "this user", CERTAUTH_NOTE, "run as root to check "
+		    "as www-data and dovenull too");
+	if (ok)
+		print_report(&r, args->json);
+	json_decref(r.lines);
+	return !ok ? EXIT_USAGE : r.faults > 0 ? EXIT_REJECTED : EXIT_FINE;
+}

@@ -1,0 +1,107 @@
+/*
+ * cmd_compile.c - CRLs into the index that all processes map.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include "base/text.h"
+#include "command.h"
+
+static json_t *
+report_json(const struct certauth_compile *c)
+{
+	const struct certauth_crl_report	*crl;
+	json_t					*list = json_array();
+	char					 this[32], next[32];
+	size_t					 i;
+
+	for (i = 0; i < c->num_crls; i++) {
+		crl = &c->crls[i];
+		text_time_print(this, sizeof(this), crl->this_update);
+		text_time_print(next, sizeof(next), crl->next_update);
+		json_array_append_new(list, json_pack(
+		    "{s:s,s:s,s:s,s:s,s:s,s:I,s:s}", "file", crl->file,
+		    "issuer", crl->issuer, "number", crl->number,
+		    "thisUpdate", crl->this_update != 0 ? this : "",
+		    "nextUpdate", crl->next_update != 0 ? next : "",
+		    "entries", (json_int_t)crl->entries, "error", crl->error));
+	}
+	return json_pack("{s:I,s:I,s:f,s:o}", "entries", (json_int_t)c->entries,
+	    "bytes", (json_int_t)c->bytes, "seconds", c->seconds, "crls", list);
+}
+
+static void
+print_text(const struct certauth_compile *c)
+{
+	const struct certauth_crl_report	*crl;
+	char					 next[32];
+	size_t					 i;
+
+	for (i = 0; i < c->num_crls; i++) {
+		crl = &c->crls[i];
+		if (crl->error[0] != '\0') {
+			(void)printf("REFUSED %s: %s\n", crl->file, crl->error);
+			continue;
+		}
+		text_time_print(next, sizeof(next), crl->next_update);
+		(void)printf("taken   %s: %s, number %s, %zu entries, next %s\n",
+		    crl->file, crl->issuer,
+		    crl->number[0] != '\0' ? crl->number : "none", crl->entries,
+		    crl->next_update != 0 ? next : "not given");
+	}
+	(void)printf("%zu entries, %zu bytes, %.3f s\n", c->entries, c->bytes,
+	    c->seconds);
+}
+
+int
+cmd_compile(struct args *args)
+{
+	struct certauth_compile	 report = { .crls = NULL };
+	struct certauth_error	 error = { .line = 0 };
+	json_t			*root;
+	char			*text;
+	size_t			 i;
+	int			 status = EXIT_FINE;
+	bool			 ok;
+
+	if (args->issuers.num_items > 0 || args->output != NULL) {
+		if (args->config != NULL)
+			return complain("--issuers and --output cannot be mixed "
+			    "with --config");
+		if (args->issuers.num_items == 0 || args->output == NULL ||
+		    args->rest.num_items == 0)
+			return complain("expected compile --issuers FILE... "
+			    "--output DIR CRL...");
+		ok = certauth_compile(args->issuers.items,
+		    args->issuers.num_items, args->rest.items,
+		    args->rest.num_items, args->output, &report, &error);
+	} else {
+		if (args->rest.num_items > 0)
+			return complain("with a policy file the CRLs are those "
+			    "it names");
+		ok = certauth_compile_conf(args->config != NULL ? args->config :
+		    DEFAULT_CONFIG, &report, &error);
+	}
+	if (!ok)
+		return complain_error(&error);
+	for (i = 0; i < report.num_crls; i++)
+		if (report.crls[i].error[0] != '\0')
+			status = EXIT_REJECTED;
+	if (args->json) {
+		root = report_json(&report);
+		text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+		if (text != NULL)
+			(void)printf("%s\n", text);
+		else
+			status = complain("out of memory");
+		free(text);
+		json_decref(root);
+	} else {
+		print_text(&report);
+	}
+	certauth_compile_free(&report);
+	return status;
+}

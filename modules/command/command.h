@@ -1,0 +1,53 @@
+/*
+ * command.h - the terminal is a host too: what its files share.
+ *
+ * No certificate logic here: words in, the core's answer out.
+ */
+#ifndef CERTAUTH_COMMAND_H
+#define CERTAUTH_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "certauth_data.h"
+
+/* INTERFACE: accepted or fine; rejected or faults found; usage or I/O. */
+enum { EXIT_FINE = 0, EXIT_REJECTED = 1, EXIT_USAGE = 2 };
+
+#define DEFAULT_CONFIG	"/etc/certauth/certauth.conf"
+
+struct list { const char **items; size_t num_items; };
+
+/* Everything that any subcommand takes; strings are argv's. */
+struct args {
+	const char	*config, *profile, *time, *purpose, *max_depth, *email,
+			*revocation, *output, *index, *serial, *password_file;
+	struct list	 roots, intermediates, crls, policies, sent, issuers,
+			 users, rest;
+	struct list	*last_list;	/* the list option read last */
+	bool		 json, explicit_policy, inhibit_any, inhibit_mapping,
+			 help, version;
+	int64_t		 now;		/* of --time; 0: the clock */
+};
+
+/* Reads argv[0 .. argc-1] (subcommand excluded). False: said on stderr. */
+bool	args_read(struct args *, int argc, char **argv);
+void	args_free(struct args *);
+/* `--roots A B CERT`: a list option takes all the words behind it; when `rest` is
+ * still empty, the last word was meant for it. */
+void	args_give_last(struct args *);
+
+/* "certauth: ..." on stderr; returns EXIT_USAGE. */
+int	complain(const char *format, ...) CERTAUTH_PRINTF(1, 2);
+int	complain_error(const struct certauth_error *);
+/* The core's remarks, on stderr. */
+void	print_notes(struct certauth *);
+
+int	cmd_verify(struct args *);
+int	cmd_explain(struct args *);
+int	cmd_check(struct args *);
+int	cmd_compile(struct args *);
+int	cmd_show(struct args *);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * main.c - certauth: ask on a terminal what the servers ask.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+
+static const struct {
+	const char	*name;
+	int		(*run)(struct args *);
+	const char	*help;
+} commands[] = {
+	{ "verify", cmd_verify,
+	    "verify [--config FILE] --profile NAME [--sent FILE] CERT\n"
+	    "      verify --roots FILE... [--intermediates FILE]... [--crls FILE]...\n"
+	    "             [--purpose client|email|any|OID] [--require-policy OID]...\n"
+	    "             [--explicit-policy] [--inhibit-any-policy]\n"
+	    "             [--inhibit-policy-mapping] [--max-depth N] [--email ADDR]\n"
+	    "             [--revocation none|leaf|chain] CERT\n"
+	    "          may this certificate in, and as whom?" },
+	{ "explain", cmd_explain,
+	    "explain [the same]\n"
+	    "          the whole story: every path tried, what failed, what to do" },
+	{ "check", cmd_check,
+	    "check [--config FILE] [--user NAME]...\n"
+	    "          opens everything as the servers' users would" },
+	{ "compile", cmd_compile,
+	    "compile [--config FILE]\n"
+	    "      compile --issuers FILE... --output DIR CRL...\n"
+	    "          CRLs into the index that all processes map" },
+	{ "show", cmd_show,
+	    "show --index DIR --issuer FILE --serial HEX\n"
+	    "          what the index says of one certificate" },
+};
+#define NUM_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
+
+int
+complain(const char *format, ...)
+{
+	va_list	ap;
+
+	(void)fputs("certauth: ", stderr);
+	va_start(ap, format);
+	(void)vfprintf(stderr, format, ap);
+	va_end(ap);
+	(void)fputc('\n', stderr);
+	return EXIT_USAGE;
+}
+
+int
+complain_error(const struct certauth_error *error)
+{
+	if (error->file[0] != '\0' && error->line > 0)
+		return complain("%s:%u: %s", error->file, error->line,
+		    error->text);
+	if (error->file[0] != '\0')
+		return complain("%s: %s", error->file, error->text);
+	return complain("%s", error->text);
+}
+
+void
+print_notes(struct certauth *engine)
+{
+	struct certauth_note	note;
+
+	while (certauth_take_note(engine, &note))
+		complain("%s: %s", note.severity == CERTAUTH_FATAL ? "error" :
+		    note.severity == CERTAUTH_WARNING ? "warning" : "note",
+		    note.text);
+}
+
+static int
+usage(FILE *to)
+{
+	size_t	i;
+
+	(void)fputs("usage: certauth [--config FILE] [--profile NAME] [--json] "
+	    "[--time T] COMMAND ...\n\n", to);
+	for (i = 0; i < NUM_COMMANDS; i++)
+		(void)fprintf(to, "  certauth %s\n", commands[i].help);
+	(void)fputs("\nThe policy file is " DEFAULT_CONFIG " unless --config "
+	    "names another.\nExit status: 0 accepted or fine, 1 rejected or "
+	    "faults found, 2 usage or I/O.\n", to);
+	return to == stdout ? EXIT_FINE : EXIT_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct args	args;
+	size_t		i, k;
+	int		status;
+
+	if (!args_read(&args, argc - 1, argv + 1)) {
+		args_free(&args);
+		return EXIT_USAGE;
+	}
+	if (args.version) {
+		(void)printf("%s\n", certauth_version());
+		status = EXIT_FINE;
+	} else if (args.help) {
+		status = usage(stdout);
+	} else if (args.rest.num_items == 0) {
+		status = usage(stderr);
+	} else {
+		status = -1;
+		for (i = 0; i < NUM_COMMANDS; i++) {
+			if (strcmp(args.rest.items[0], commands[i].name) != 0)
+				continue;
+			args.rest.num_items--;
+			for (k = 0; k < args.rest.num_items; k++)
+				args.rest.items[k] = args.rest.items[k + 1];
+			status = commands[i].run(&args);
+			break;
+		}
+		if (status < 0)
+			status = complain("unknown command \"%s\"; see "
+			    "certauth --help", args.rest.items[0]);
+	}
+	args_free(&args);
+	return status;
+}
