@@ -129,7 +129,7 @@ def pop3(w, server, who):
     mark = len(server.log())
     code, _, err = run([
         "curl", "-sSv", "--max-time", "20", "--noproxy", "*", "--login-options", "AUTH=EXTERNAL",
-        "-u", ":", "--cacert", os.path.join(w.tls, "ca.pem"), "--cert", w.client(who)[0],
+        "-u", who + ":", "--cacert", os.path.join(w.tls, "ca.pem"), "--cert", w.client(who)[0],
         "--key", w.client(who)[1],
         "--resolve", "%s:%d:127.0.0.1" % (HOST["pop3s"], server.dovecot.port["pop3s"]),
         "pop3s://%s:%d/" % (HOST["pop3s"], server.dovecot.port["pop3s"])])
@@ -157,11 +157,14 @@ ClientCertificate %s
 ClientKey %s
 AuthMechs EXTERNAL
 User %s
+
 IMAPStore far
 Account demo
+
 MaildirStore near
 Path %s/mail/
 Inbox %s/mail/INBOX-%s
+
 Channel inbox
 Far :far:
 Near :near:

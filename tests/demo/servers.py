@@ -117,6 +117,7 @@ error_log %(log)s info;
 pid %(folder)s/nginx.pid;
 events { worker_connections 256; }
 http {
+    access_log off;
     client_body_temp_path %(folder)s/body;
     proxy_temp_path %(folder)s/proxy;
     fastcgi_temp_path %(folder)s/fastcgi;
