@@ -56,12 +56,12 @@ $(B)/libcertauth.a: $(CORE_O)
 	@rm -f $@; ar rcs $@ $^
 $(B)/shared/%.o: shared/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(CORE_CFLAGS) -c -o $@ $<
+	@echo "  CC $<"; $(CC) $(CFLAGS) $(CORE_CFLAGS) -c -o $@ $<
 
 command: $(B)/certauth
 $(B)/modules/command/%.o: modules/command/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(CORE_CFLAGS) -c -o $@ $<
+	@echo "  CC $<"; $(CC) $(CFLAGS) $(CORE_CFLAGS) -c -o $@ $<
 $(B)/certauth: $(CMD_O) $(B)/libcertauth.a
 	$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 

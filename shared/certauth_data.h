@@ -41,6 +41,11 @@ bool	certauth_read_leaf(const char *file, const char *password, X509 **leaf_r,
 bool	certauth_read_sent(const char *file, STACK_OF(X509) **sent,
 	    struct certauth_error *error_r);
 
+/* RFC 3339 (fractions are cut), a date, or @seconds. False: not a time. */
+bool	certauth_time_parse(const char *, int64_t *seconds_r);
+/* RFC 3339 in UTC into a buffer of 32 bytes or more. Returns it. */
+char   *certauth_time_print(char *buf, size_t buf_len, int64_t seconds);
+
 /* ------------------------------------------------------------ compile, show */
 
 struct certauth_crl_report {

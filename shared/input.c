@@ -158,3 +158,15 @@ out:
 	read_result_free(&found);
 	return ok;
 }
+
+bool
+certauth_time_parse(const char *text, int64_t *seconds_r)
+{
+	return text_time_parse(text, seconds_r);
+}
+
+char *
+certauth_time_print(char *buf, size_t buf_len, int64_t seconds)
+{
+	return text_time_print(buf, buf_len, seconds);
+}

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "command.h"
 
 enum kind { FLAG, VALUE, LIST };
@@ -159,7 +158,7 @@ args_read(struct args *args, int argc, char **argv)
 		if (!take(args, o, value, argc, argv, &i))
 			return false;
 	}
-	if (args->time != NULL && !text_time_parse(args->time, &args->now)) {
+	if (args->time != NULL && !certauth_time_parse(args->time, &args->now)) {
 		complain("--time: \"%s\" is no time; expected for example "
 		    "2026-03-01T12:00:00Z or @1772366400", args->time);
 		return false;

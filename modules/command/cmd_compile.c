@@ -7,7 +7,6 @@
 
 #include <jansson.h>
 
-#include "base/text.h"
 #include "command.h"
 
 static json_t *
@@ -20,8 +19,8 @@ report_json(const struct certauth_compile *c)
 
 	for (i = 0; i < c->num_crls; i++) {
 		crl = &c->crls[i];
-		text_time_print(this, sizeof(this), crl->this_update);
-		text_time_print(next, sizeof(next), crl->next_update);
+		certauth_time_print(this, sizeof(this), crl->this_update);
+		certauth_time_print(next, sizeof(next), crl->next_update);
 		json_array_append_new(list, json_pack(
 		    "{s:s,s:s,s:s,s:s,s:s,s:I,s:s}", "file", crl->file,
 		    "issuer", crl->issuer, "number", crl->number,
@@ -46,7 +45,7 @@ print_text(const struct certauth_compile *c)
 			(void)printf("REFUSED %s: %s\n", crl->file, crl->error);
 			continue;
 		}
-		text_time_print(next, sizeof(next), crl->next_update);
+		certauth_time_print(next, sizeof(next), crl->next_update);
 		(void)printf("taken   %s: %s, number %s, %zu entries, next %s\n",
 		    crl->file, crl->issuer,
 		    crl->number[0] != '\0' ? crl->number : "none", crl->entries,

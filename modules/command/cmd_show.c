@@ -7,7 +7,6 @@
 
 #include <jansson.h>
 
-#include "base/text.h"
 #include "command.h"
 
 /* RFC 5280 5.3.1; 7 is not used. */
@@ -44,7 +43,7 @@ cmd_show(struct args *args)
 	status = show.status == CERTAUTH_LISTED ? "revoked" :
 	    show.status == CERTAUTH_NOT_LISTED ? "not-listed" : "not-covered";
 	if (show.status == CERTAUTH_LISTED)
-		text_time_print(date, sizeof(date), show.date);
+		certauth_time_print(date, sizeof(date), show.date);
 	if (!args->json) {
 		(void)printf("%s%s%s%s%s\n", status, date[0] != '\0' ?
 		    " since " : "", date, reason_word(show.status ==
