@@ -66,7 +66,34 @@ $(B)/certauth: $(CMD_O) $(B)/libcertauth.a
 	$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # ------------------------------------------------------------------ nginx
-nginx: ;
+# Built by nginx's own configure, in a folder of links to the sources that
+# nginx-dev installs: they are root's, and configure writes where it stands.
+NGX_SRC ?= /usr/share/nginx/src
+NGX_DIR := $(B)/nginx
+NGX_SO  := $(B)/ngx_http_certauth_module.so
+ifeq ($(wildcard $(NGX_SRC)/conf_flags),)
+nginx:
+	@echo "skipped: nginx module: no sources in $(NGX_SRC) (Debian: nginx-dev)"
+else ifeq ($(FLAVOUR),tsan)
+nginx:
+	@echo "skipped: nginx module: nginx has no threads to look at"
+else
+nginx: $(NGX_SO)
+$(NGX_DIR)/objs/Makefile: modules/nginx/config $(NGX_SRC)/conf_flags
+	@mkdir -p $(NGX_DIR)
+	@ln -sfn $(NGX_SRC)/auto $(NGX_DIR)/auto; ln -sfn $(NGX_SRC)/src $(NGX_DIR)/src
+	@root=$$PWD; . $(NGX_SRC)/conf_flags; cd $(NGX_DIR) && \
+	CERTAUTH_ROOT=$$root CERTAUTH_LIB=$$root/$(B)/libcertauth.a \
+	bash $(NGX_SRC)/configure "$${NGX_CONF_FLAGS[@]}" --with-cc=$(CC) \
+		--with-cc-opt="$(CFLAGS) -fPIC -fstack-protector-strong $(FORTIFY) $(FLAGS)" \
+		--with-ld-opt="$(filter -fsanitize%,$(FLAGS)) -Wl,-z,relro,-z,now" \
+		--add-dynamic-module=$$root/modules/nginx >configure.log 2>&1 || \
+		{ tail -20 configure.log; rm -f objs/Makefile; exit 1; }
+$(NGX_SO): $(wildcard modules/nginx/*) $(B)/libcertauth.a $(NGX_DIR)/objs/Makefile
+	@rm -f $(NGX_DIR)/objs/*.so
+	$(MAKE) -C $(NGX_DIR) -f objs/Makefile modules
+	@cp $(NGX_DIR)/objs/$(@F) $@
+endif
 
 # ----------------------------------------------------------------- apache
 # Headers of the host with -isystem: its macros are not up to our warnings. The
@@ -88,9 +115,9 @@ apache: $(B)/mod_certauth.so
 $(B)/modules/apache/%.o: modules/apache/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CORE_CFLAGS) $(APACHE_CFLAGS) -c -o $@ $<
-$(B)/mod_certauth.so: $(APACHE_O) $(B)/libcertauth.a
-	$(CC) $(FLAGS) -shared $(LDFLAGS) -Wl,-z,nodelete -Wl,--exclude-libs,ALL -o $@ $^ \
-		-lssl $(LIBS)
+$(B)/mod_certauth.so: $(APACHE_O) $(B)/libcertauth.a modules/apache/exports.map
+	$(CC) $(FLAGS) -shared $(LDFLAGS) -Wl,-z,nodelete -Wl,--version-script=modules/apache/exports.map \
+		-o $@ $(APACHE_O) $(B)/libcertauth.a -lssl $(LIBS)
 endif
 
 # ---------------------------------------------------------------- dovecot

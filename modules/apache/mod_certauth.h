@@ -25,7 +25,9 @@
 /* RFC 8446 allows 64 KiB of names; many clients fail much earlier. */
 #define CERTAUTH_NAMES_WARN     (16 * 1024)
 
-extern module AP_MODULE_DECLARE_DATA certauth_module;
+/* All else is hidden (-fvisibility=hidden, exports.map). */
+extern module AP_MODULE_DECLARE_DATA certauth_module
+    __attribute__((visibility("default")));
 
 /* An index into certauth_process.uses, or one of these two. */
 #define CERTAUTH_USE_UNSET  (-1)
