@@ -92,7 +92,7 @@ $(NGX_DIR)/objs/Makefile: modules/nginx/config $(NGX_SRC)/conf_flags
 $(NGX_SO): $(wildcard modules/nginx/*) $(B)/libcertauth.a $(NGX_DIR)/objs/Makefile
 	@rm -f $(NGX_DIR)/objs/*.so
 	$(MAKE) -C $(NGX_DIR) -f objs/Makefile modules
-	@cp $(NGX_DIR)/objs/$(@F) $@
+	@cp --remove-destination $(NGX_DIR)/objs/$(@F) $@
 endif
 
 # ----------------------------------------------------------------- apache

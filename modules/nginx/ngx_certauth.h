@@ -1,0 +1,169 @@
+/*
+ * ngx_certauth.h - what the files of the nginx module share.
+ *
+ * ngx_certauth_common.c       the engine of a cycle, verdicts of a connection
+ * ngx_certauth_ssl.c          what is done to an SSL_CTX
+ * ngx_http_certauth_module.c  directives and how they are merged
+ * ngx_http_certauth_server.c  what is checked before nginx starts or reloads
+ * ngx_http_certauth_gate.c    who gets through, in which phase
+ * ngx_http_certauth_variables.c  $certauth_* and $remote_user
+ *
+ * None of them knows anything about certificates: what is decided is decided
+ * behind certauth.h.
+ */
+
+#ifndef _NGX_CERTAUTH_H_INCLUDED_
+#define _NGX_CERTAUTH_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "certauth.h"
+
+
+#define NGX_CERTAUTH_OFF            0
+#define NGX_CERTAUTH_REQUIRED       1
+#define NGX_CERTAUTH_OPTIONAL       2
+
+#define NGX_CERTAUTH_REQUEST        0
+#define NGX_CERTAUTH_HANDSHAKE      1
+
+#define NGX_CERTAUTH_DIGEST_LEN     32
+
+
+typedef struct {
+    const struct certauth_profile    *profile;
+    u_char                            digest[NGX_CERTAUTH_DIGEST_LEN];
+} ngx_certauth_profile_t;
+
+
+typedef struct {
+    ngx_str_t                         path;
+    struct certauth                  *engine;   /* NULL: not used anywhere */
+    ngx_array_t                       profiles; /* ngx_certauth_profile_t * */
+    ngx_event_t                       poll;
+    ngx_connection_t                  dumb;
+} ngx_http_certauth_main_conf_t;
+
+
+typedef struct {
+    ngx_http_certauth_main_conf_t    *main;
+    ngx_uint_t                        refuse;
+    ngx_str_t                         names;
+    char                             *host;     /* for messages */
+
+    /* of the server and each of its locations, the server's own first */
+    ngx_array_t                       places;   /* ngx_http_certauth_place_t */
+
+    /*
+     * The profiles somebody may meet in this server; a session of it counts as
+     * accepted when the server's own profile (the first) accepts, or one of the
+     * locations' when the server itself has none.
+     */
+    ngx_array_t                       profiles; /* ngx_certauth_profile_t * */
+    u_char                            digest[NGX_CERTAUTH_DIGEST_LEN];
+
+    /* the server has a profile of its own */
+    unsigned                          own:1;
+    /* a location differs: the server's gate waits until it is known */
+    unsigned                          mixed:1;
+} ngx_http_certauth_srv_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                        mode;
+    ngx_str_t                         name;
+    ngx_certauth_profile_t           *profile;
+
+    /* where the directive stands, for messages */
+    u_char                           *file;
+    ngx_uint_t                        line;
+} ngx_http_certauth_loc_conf_t;
+
+
+typedef struct {
+    ngx_http_certauth_loc_conf_t     *lcf;
+    ngx_http_core_loc_conf_t         *clcf;
+} ngx_http_certauth_place_t;
+
+
+/* of the main request */
+typedef struct {
+    struct certauth_verdict          *verdict;
+
+    unsigned                          judged:1;      /* verdict is valid */
+    unsigned                          placed:1;      /* by a location's profile */
+    unsigned                          passed:1;      /* what is served now may be */
+    unsigned                          refused:1;     /* what follows: error page */
+    unsigned                          alternative:1; /* a password may do */
+    unsigned                          let_in:1;      /* without certificate */
+    unsigned                          basic:1;       /* by auth_basic */
+} ngx_http_certauth_ctx_t;
+
+
+/* ngx_certauth_common.c */
+
+ngx_int_t ngx_certauth_open(ngx_conf_t *cf,
+    ngx_http_certauth_main_conf_t *mcf);
+ngx_certauth_profile_t *ngx_certauth_profile(ngx_conf_t *cf,
+    ngx_http_certauth_main_conf_t *mcf, ngx_http_certauth_loc_conf_t *lcf);
+ngx_int_t ngx_certauth_start_poll(ngx_cycle_t *cycle,
+    ngx_http_certauth_main_conf_t *mcf);
+
+/*
+ * The connection's verdict, made anew when it is no longer current; borrowed
+ * until the next call for this connection and profile. NULL refuses.
+ */
+struct certauth_verdict *ngx_certauth_current(ngx_connection_t *c,
+    ngx_http_certauth_srv_conf_t *scf, ngx_certauth_profile_t *profile);
+/* The same for a handshake that brings this leaf, always made anew. */
+struct certauth_verdict *ngx_certauth_verify(ngx_connection_t *c,
+    ngx_http_certauth_srv_conf_t *scf, ngx_certauth_profile_t *profile,
+    X509 *leaf, STACK_OF(X509) *sent);
+/* Keeps nothing: who has this session need not be who ends the handshake. */
+ngx_uint_t ngx_certauth_would_accept(ngx_http_certauth_srv_conf_t *scf,
+    ngx_certauth_profile_t *profile, X509 *leaf);
+/* Writes a line when the profile's answer on this connection has changed. */
+void ngx_certauth_log(ngx_connection_t *c, ngx_log_t *log,
+    ngx_certauth_profile_t *profile, struct certauth_verdict *verdict,
+    ngx_uint_t level);
+ngx_uint_t ngx_certauth_log_level(struct certauth_verdict *verdict,
+    ngx_uint_t optional);
+ngx_int_t ngx_certauth_index_init(ngx_conf_t *cf);
+
+/* ngx_certauth_ssl.c */
+
+ngx_int_t ngx_certauth_ssl_server(ngx_conf_t *cf,
+    ngx_http_core_srv_conf_t *cscf, ngx_http_certauth_srv_conf_t *scf);
+ngx_int_t ngx_certauth_ssl_sessions(ngx_conf_t *cf,
+    ngx_http_core_srv_conf_t *cscf, ngx_http_certauth_srv_conf_t *scf);
+
+/* ngx_http_certauth_server.c */
+
+ngx_int_t ngx_http_certauth_init_server(ngx_conf_t *cf,
+    ngx_http_core_srv_conf_t *cscf, ngx_http_certauth_main_conf_t *mcf);
+ngx_int_t ngx_http_certauth_check_server(ngx_conf_t *cf,
+    ngx_http_core_srv_conf_t *cscf, ngx_http_certauth_srv_conf_t *scf);
+
+/* ngx_http_certauth_gate.c */
+
+ngx_int_t ngx_http_certauth_gate_init(ngx_conf_t *cf);
+ngx_http_certauth_ctx_t *ngx_http_certauth_get_ctx(ngx_http_request_t *r,
+    ngx_uint_t create);
+/* Judges by the profile in force when that was not done yet; NULL: no profile. */
+ngx_http_certauth_ctx_t *ngx_http_certauth_judged(ngx_http_request_t *r);
+
+/* ngx_http_certauth_variables.c */
+
+ngx_int_t ngx_http_certauth_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_certauth_variables_init(ngx_conf_t *cf);
+/* Cached values of our variables are of an older verdict: forget them. */
+void ngx_http_certauth_forget(ngx_http_request_t *r);
+
+
+extern ngx_module_t  ngx_http_certauth_module;
+
+
+#endif /* _NGX_CERTAUTH_H_INCLUDED_ */
