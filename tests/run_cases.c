@@ -265,7 +265,7 @@ connections(struct run *r, struct certauth *engine, unsigned flags)
 		if (steps)
 			certauth_poll(engine, &error);
 		show_notes(engine);
-		if (strncmp(expect, "reject", 6) == 0 &&
+		if (steps && strncmp(expect, "reject", 6) == 0 &&
 		    strcmp(case_get(c, "first", "accept"), "accept") == 0 &&
 		    certauth_verdict_current(engine, v, r->now))
 			fault(r, "the old verdict is still called current");
@@ -389,6 +389,10 @@ read_certificates(struct run *r, bool leaf_among_sent)
 	ok = certauth_read_leaf(path, NULL, &r->leaf, &more, &error);
 	/* What lies behind the leaf in its file is not sent: `sent` says what is. */
 	sk_X509_pop_free(more, X509_free);
+	if (ok && r->leaf == NULL) {
+		fault(r, "OpenSSL cannot read the leaf: a case for the command");
+		return false;
+	}
 	case_words(r->c, "sent", &w);
 	for (i = 0; i < w.num_words && ok; i++) {
 		case_pki(r->pki, w.words[i], path);

@@ -89,7 +89,7 @@ def two_level(f):
     f.crl("very-stale", ca, this_update="2026-01-01", next_update="2026-01-08")
     f.crl("very-stale-revoked", ca, [(alice, "2025-12-20", "keyCompromise")],
           this_update="2026-01-01", next_update="2026-01-08")
-    f.crl("future", ca, this_update="2026-04-01", next_update="2026-04-08")
+    f.crl("future", ca, number=50, this_update="2026-04-01", next_update="2026-04-08")
     f.crl("no-next-update", ca, next_update=None)
     f.crl("user-only", ca, idp=pki.idp_der(user_only=True))
     f.crl("ca-only", ca, idp=pki.idp_der(ca_only=True))
@@ -524,10 +524,11 @@ def mesh(f):
     f.ca("other-root", "Unrelated Root")
     write_pem(os.path.join(f.path, "many.pem"),
               *[CA("Sent %d" % n) for n in range(40)])
-    crowd = [CA("Crowd", root) for n in range(90)]
+    # Sorted as the search has to try them where nothing else tells them apart.
+    crowd = sorted((CA("Crowd", root) for n in range(90)), key=lambda c: c.sha256())
     write_pem(os.path.join(f.path, "crowd.pem"), *crowd)
-    f.leaf("crowd-leaf", crowd[45], drop=["aki"])
-    f.leaf("crowd-aki", crowd[45])
+    f.leaf("crowd-leaf", crowd[-1], drop=["aki"])
+    f.leaf("crowd-aki", crowd[-1])
     a, b = CA("Loop A"), CA("Loop B")
     write_pem(os.path.join(f.path, "loop.pem"), a.cross(b), b.cross(a))
     f.leaf("loop-leaf", a)
