@@ -85,6 +85,9 @@ bool	index_writer_add(struct index_writer *, const struct crl *,
  * index must live as long as the writer. */
 bool	index_writer_copy(struct index_writer *, const struct index *,
 	    const struct index_row *, bool *kept_r, struct certauth_error *error_r);
+/* Does it have a list of that scope, of any age? */
+bool	index_writer_has(const struct index_writer *, const struct index *,
+	    const struct index_row *);
 
 /* After the last add: the sizes of the result. False: too big. */
 bool	index_writer_seal(struct index_writer *, struct certauth_error *error_r);

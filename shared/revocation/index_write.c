@@ -190,6 +190,16 @@ index_writer_copy(struct index_writer *writer, const struct index *from,
 	return put_row(writer, at, row, error_r);
 }
 
+bool
+index_writer_has(const struct index_writer *writer, const struct index *index,
+    const struct index_row *row)
+{
+	struct built_row	key = { .row = *row };
+
+	key.dps = (void *)(uintptr_t)index_dps(index, row);
+	return find_scope(writer, &key) < writer->num_rows;
+}
+
 /* -------------------------------------------------------------------- seal */
 
 static int

@@ -11,10 +11,18 @@
 #include "base/text.h"
 #include "revocation/load.h"
 
-/* The row of `index` that is another edition of this list, or NULL. */
+static bool
+from_file(const struct index *index, const struct index_row *row,
+    const char *file)
+{
+	return strcmp(index_string(index, row->source), file) == 0;
+}
+
+/* The row of `index` that is another edition of this list, from the same file;
+ * or NULL. */
 static const struct index_row *
 find_edition(const struct index *index, const struct crl *crl,
-    const unsigned char key_sha256[32])
+    const unsigned char key_sha256[32], const char *file)
 {
 	const struct index_row	*row;
 	uint32_t		 flags = (crl->user_only ? INDEX_USER_ONLY : 0) |
@@ -25,7 +33,8 @@ find_edition(const struct index *index, const struct crl *crl,
 	n = index_find(index, crl->issuer_sha256, &first);
 	for (i = first; i < first + n; i++) {
 		row = index_row(index, i);
-		if (row != NULL && memcmp(row->key_sha256, key_sha256, 32) == 0 &&
+		if (row != NULL && from_file(index, row, file) &&
+		    memcmp(row->key_sha256, key_sha256, 32) == 0 &&
 		    row->flags == flags && row->num_dps == crl->num_dps &&
 		    (crl->num_dps == 0 || memcmp(index_dps(index, row),
 		    crl->dps, crl->num_dps * 32) == 0))
@@ -48,7 +57,8 @@ take_crl(struct index_writer *writer, const unsigned char *data, size_t data_len
 	if (!crl_parse(crl, data, data_len, error_r) ||
 	    !crl_find_signer(crl, pools, num_pools, key, error_r))
 		return false;
-	edition = last != NULL ? find_edition(last, crl, key) : NULL;
+	edition = last != NULL ? find_edition(last, crl, key,
+	    source->file) : NULL;
 	/* RFC 5280 5.2.3: numbers only grow. An old list that somebody puts
 	 * back would make revoked certificates good again. */
 	if (edition != NULL && crl_compare_age(crl->number, crl->number_len,
@@ -100,8 +110,8 @@ load_crls(struct index_writer *writer, const unsigned char *data,
 	for (i = 0; !ok && last != NULL && i < index_num_rows(last); i++) {
 		const struct index_row *row = index_row(last, i);
 
-		if (row != NULL && index_writer_copy(writer, last, row, &kept,
-		    &error) && kept)
+		if (row != NULL && from_file(last, row, source->file) &&
+		    index_writer_copy(writer, last, row, &kept, &error) && kept)
 			*kept_r = true;
 	}
 	return ok;
