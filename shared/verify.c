@@ -24,6 +24,9 @@
  * lines of maps and denied lists may begin or end by themselves. Seconds. */
 #define VERDICT_MAX_AGE		60
 
+/* A CRL signer's own status may hang on another CRL signer, and so on. */
+#define VOUCH_MAX_DEPTH		4
+
 struct question {
 	struct certauth			*engine;
 	const struct certauth_request	*request;
@@ -38,7 +41,10 @@ struct question {
 	/* the path that is looked at */
 	const struct engine_authority	*authority;
 	const struct cert		*anchor;
-	bool				 vouching;	/* for a CRL signer */
+	/* CRL signers that are being vouched for, innermost last */
+	struct signer { const unsigned char *subject, *key; }
+					 signers[VOUCH_MAX_DEPTH];
+	size_t				 num_signers;
 };
 
 /* --------------------------------------------------------------- the leaf */
@@ -174,9 +180,16 @@ vouch(void *context, const unsigned char subject_sha256[32],
 	size_t				 i, n;
 	bool				 good = false;
 
-	if (q->vouching)
-		return false;	/* one step away from the path, no further */
-	q->vouching = true;
+	/* A CRL may list the certificate of the very key that signed it (a CA that
+	 * changed its key): its word on itself counts. */
+	for (i = 0; i < q->num_signers; i++)
+		if (memcmp(q->signers[i].subject, subject_sha256, 32) == 0 &&
+		    memcmp(q->signers[i].key, spki_sha256, 32) == 0)
+			return true;
+	if (q->num_signers == VOUCH_MAX_DEPTH)
+		return false;
+	q->signers[q->num_signers++] = (struct signer){ subject_sha256,
+	    spki_sha256 };
 	n = pool_by_subject(pool, subject_sha256, &found);
 	for (i = 0; !good && i < n; i++) {
 		m = pool_at(pool, found[i]);
@@ -201,7 +214,7 @@ vouch(void *context, const unsigned char subject_sha256[32],
 		}
 		path_search_free(search);
 	}
-	q->vouching = false;
+	q->num_signers--;
 	return good;
 }
 

@@ -303,15 +303,19 @@ check_policies(struct walk *w, const char **policies_r)
 	size_t				 i;
 	int				 rc, explicit_needed = 0;
 
-	if (o->num_policies > 0)
-		wanted = sk_ASN1_OBJECT_new_null();
+	wanted = sk_ASN1_OBJECT_new_null();
 	for (i = 0; certs != NULL && i < w->path->num_certs; i++)
 		if (sk_X509_push(certs, w->path->certs[i]->x509) <= 0)
 			goto internal;
 	for (i = 0; wanted != NULL && i < o->num_policies; i++)
 		if (sk_ASN1_OBJECT_push(wanted, o->policies[i]) <= 0)
 			goto internal;
-	if (certs == NULL || (o->num_policies > 0 && wanted == NULL))
+	if (certs == NULL || wanted == NULL)
+		goto internal;
+	/* RFC 5280 6.1.1 (c): no wish means any-policy; an empty set would mean
+	 * that nothing will do. */
+	if (o->num_policies == 0 && sk_ASN1_OBJECT_push(wanted,
+	    OBJ_nid2obj(NID_any_policy)) <= 0)
 		goto internal;
 	if (count_policies(w->path) > VALIDATE_MAX_POLICIES) {
 		fault(w, CERTAUTH_PATH_LIMIT, 0, "The path has over %d "
