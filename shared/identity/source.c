@@ -90,6 +90,9 @@ subject_parse(const char *name, struct source *source_r)
 
 	dotted = name[0] >= '0' && name[0] <= '9';
 	ERR_set_mark();
+	/* OBJ_txt2obj() reads "2.5.4." as 2.5.4. */
+	if (dotted && name[strlen(name) - 1] == '.')
+		goto out;
 	oid = OBJ_txt2obj(name, dotted ? 1 : 0);
 	if (oid == NULL || (!dotted && !is_attribute(oid)))
 		goto out;
