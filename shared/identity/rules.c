@@ -246,17 +246,21 @@ static enum outcome
 conclude(struct question *q, const struct rule *rule, enum outcome outcome,
     enum certauth_reason reason, const char *detail)
 {
-	char	*line;
+	char	*line, *name;
 
 	line = arena_printf(q->extractor.arena, "rule %s: %s", rule->name,
 	    detail != NULL ? detail : "out of memory");
+	/* The answer outlives the rules. */
+	name = arena_string(q->extractor.arena, rule->name);
+	if (name == NULL)
+		line = NULL;
 	if (q->tell != NULL)
 		q->tell(q->context, line != NULL ? line : "out of memory");
 	if (outcome == OUTCOME_PASS)
 		return outcome;
 	q->answer->reason = line != NULL ? reason : CERTAUTH_INTERNAL;
 	q->answer->detail = line != NULL ? line : "out of memory";
-	q->answer->rule = rule->name;
+	q->answer->rule = name != NULL ? name : "";
 	return line != NULL ? outcome : OUTCOME_DECIDED;
 }
 

@@ -387,12 +387,12 @@ add_row(struct table *table, const struct entry *entry,
 static size_t
 count_lines(const unsigned char *data, size_t data_len)
 {
-	const unsigned char	*at = data, *end = data + data_len;
-	size_t			 n = 1;
+	const unsigned char	*found;
+	size_t			 n = 1, at = 0;
 
-	while (at < end &&
-	    (at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
-		at++;
+	while (at < data_len &&
+	    (found = memchr(data + at, '\n', data_len - at)) != NULL) {
+		at = (size_t)(found - data) + 1;
 		n++;
 	}
 	return n;
