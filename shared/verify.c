@@ -41,6 +41,8 @@ struct question {
 	/* the path that is looked at */
 	const struct engine_authority	*authority;
 	const struct cert		*anchor;
+	bool				 limited;	/* a ceiling was reached */
+	char				 no_path[512];
 	/* CRL signers that are being vouched for, innermost last */
 	struct signer { const unsigned char *subject, *key; }
 					 signers[VOUCH_MAX_DEPTH];
@@ -351,20 +353,31 @@ path_stack(const struct path *path)
 
 /* ------------------------------------------------------------- all the paths */
 
+/* What an administrator would have to add, if he trusts it. */
 static void
 tell_no_path(struct question *q, const struct path_search *search)
 {
 	const struct cert	*orphan = path_missing_issuer(search);
 	char			*subject, *issuer;
+	char			 text[sizeof(q->no_path)];
 
 	if (orphan == NULL)
-		return;
+		orphan = q->leaf;
 	subject = cert_subject_print(orphan);
 	issuer = cert_issuer_print(orphan);
-	verdict_add(q->v, CERTAUTH_NO_PATH, CERTAUTH_NOTE, -1, -1,
-	    "Authority \"%s\": no certificate is known for the issuer %s of %s.",
-	    q->authority->name, issuer != NULL ? issuer : "?",
-	    subject != NULL ? subject : "?");
+	if (orphan->self_issued)
+		(void)snprintf(text, sizeof(text), "It leads to %s, which is no "
+		    "anchor of authority \"%s\".",
+		    subject != NULL ? subject : "?", q->authority->name);
+	else
+		(void)snprintf(text, sizeof(text), "Authority \"%s\" has no "
+		    "certificate of %s, which issued %s.", q->authority->name,
+		    issuer != NULL ? issuer : "?",
+		    subject != NULL ? subject : "?");
+	/* Another authority may know better; the first one's word is told. */
+	verdict_add(q->v, CERTAUTH_NO_PATH, CERTAUTH_NOTE, -1, -1, "%s", text);
+	if (q->no_path[0] == '\0')
+		memcpy(q->no_path, text, sizeof(text));
 	free(subject);
 	free(issuer);
 }
@@ -407,6 +420,10 @@ search_authority(struct question *q, bool *stop_r)
 			*stop_r = true;
 			break;
 		}
+		if (q->signatures_left == 0) {
+			next = PATH_LIMIT;
+			break;
+		}
 		/* A revoked leaf stays revoked on every path. */
 		if (verdict_has(q->v, no, CERTAUTH_REVOKED) ||
 		    verdict_has(q->v, no, CERTAUTH_ON_HOLD) ||
@@ -415,12 +432,7 @@ search_authority(struct question *q, bool *stop_r)
 			break;
 		}
 	}
-	if (next == PATH_LIMIT) {
-		verdict_fault(q->v, CERTAUTH_PATH_LIMIT, -1, -1,
-		    "Over %d paths, or %d steps of the search, were tried.",
-		    PATH_MAX_CANDIDATES, PATH_MAX_STEPS);
-		*stop_r = true;
-	}
+	q->limited |= next == PATH_LIMIT;
 	if (!any && next == PATH_END)
 		tell_no_path(q, search);
 	path_search_free(search);
@@ -439,14 +451,15 @@ search_all(struct question *q)
 		    q->profile->authorities[i]];
 		chosen = search_authority(q, &stop);
 	}
-	if (verdict_num_paths(q->v) == 0 && !verdict_faulty(q->v, -1)) {
-		char	*issuer = cert_issuer_print(q->leaf);
-
-		verdict_fault(q->v, CERTAUTH_NO_PATH, -1, -1,
-		    "The certificate was issued by %s.",
-		    issuer != NULL ? issuer : "?");
-		free(issuer);
-	}
+	if (chosen >= 0)
+		return chosen;
+	if (q->limited)
+		verdict_fault(q->v, CERTAUTH_PATH_LIMIT, -1, -1,
+		    "Over %d paths, %d signatures or %d steps of the search "
+		    "were tried.", PATH_MAX_CANDIDATES, PATH_MAX_SIGNATURES,
+		    PATH_MAX_STEPS);
+	else if (verdict_num_paths(q->v) == 0 && !verdict_faulty(q->v, -1))
+		verdict_fault(q->v, CERTAUTH_NO_PATH, -1, -1, "%s", q->no_path);
 	return chosen;
 }
 

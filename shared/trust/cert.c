@@ -250,9 +250,12 @@ known_extension(int nid)
 	return false;
 }
 
-/* Exactly one DER element and nothing behind it? (X.690 8.1) */
+/*
+ * Exactly one DER element and nothing behind it? (X.690 8.1) *empty_r: it is a
+ * SEQUENCE of nothing.
+ */
 static bool
-one_element(const ASN1_OCTET_STRING *value)
+one_element(const ASN1_OCTET_STRING *value, bool *empty_r)
 {
 	const unsigned char	*p = ASN1_STRING_get0_data(value);
 	long			 len = 0, total = ASN1_STRING_length(value);
@@ -264,6 +267,7 @@ one_element(const ASN1_OCTET_STRING *value)
 	ret = ASN1_get_object(&p, &len, &tag, &class, total);
 	if ((ret & 0x80) != 0 || (ret & 1) != 0)
 		return false;
+	*empty_r = tag == V_ASN1_SEQUENCE && len == 0;
 	return (p - start) + len == total;
 }
 
@@ -274,6 +278,7 @@ read_extensions(struct cert *cert)
 	int		 i, j, n = X509_get_ext_count(x);
 	X509_EXTENSION	*ext;
 	void		*decoded;
+	bool		 empty = false;
 	const X509V3_EXT_METHOD *method;
 
 	if (n > 0 && X509_get_version(x) != X509_VERSION_3)
@@ -291,10 +296,15 @@ read_extensions(struct cert *cert)
 		method = X509V3_EXT_get(ext);
 		if (method == NULL || !known_extension(method->ext_nid))
 			continue;
-		if (!one_element(X509_EXTENSION_get_data(ext))) {
+		if (!one_element(X509_EXTENSION_get_data(ext), &empty)) {
 			cert->faults |= CERT_FAULT_TRAILING;
 			continue;
 		}
+		/* All lists of RFC 5280 4.2 are SIZE (1..MAX); only these two
+		 * have nothing but optional fields. */
+		if (empty && method->ext_nid != NID_basic_constraints &&
+		    method->ext_nid != NID_authority_key_identifier)
+			cert->faults |= CERT_FAULT_EXTENSION;
 		decoded = X509V3_EXT_d2i(ext);
 		if (decoded == NULL) {
 			cert->faults |= CERT_FAULT_EXTENSION;

@@ -86,9 +86,6 @@ check_encoding(struct walk *w, size_t depth)
 	if ((f & CERT_FAULT_SERIAL) != 0)
 		fault(w, CERTAUTH_MALFORMED, depth,
 		    "The serial number is over 20 octets (RFC 5280 4.1.2.2).");
-	if ((f & CERT_FAULT_ALGORITHM) != 0)
-		fault(w, CERTAUTH_MALFORMED, depth, "The signature algorithm "
-		    "differs inside and outside (RFC 5280 4.1.1.2).");
 	if ((f & CERT_FAULT_TIME) != 0)
 		fault(w, CERTAUTH_MALFORMED, depth,
 		    "A validity date is unreadable (RFC 5280 4.1.2.5).");
@@ -177,6 +174,11 @@ check_signature(struct walk *w, size_t depth)
 
 	if (edge->state == PATH_EDGE_GOOD)
 		return true;
+	if ((w->path->certs[depth]->faults & CERT_FAULT_ALGORITHM) != 0) {
+		fault(w, CERTAUTH_MALFORMED, depth, "The signature algorithm "
+		    "differs inside and outside (RFC 5280 4.1.1.2).");
+		return false;
+	}
 	if (!policy_key_allowed(w->options, issuer, why, sizeof(why))) {
 		fault(w, CERTAUTH_WEAK_KEY, depth + 1, "%s.", why);
 		return false;

@@ -365,7 +365,12 @@ verdict_close(struct certauth_verdict *v, int chosen)
 			}
 		}
 	}
-	f = primary(v, shown);
+	/* A search that was cut short cannot say that no good path is there. */
+	if (chosen < 0 && shown >= 0 && path_stage(v, shown) <= 2 &&
+	    verdict_has(v, -1, CERTAUTH_PATH_LIMIT))
+		f = primary(v, -1);
+	else
+		f = primary(v, shown);
 	if (v->no_memory || v->dropped > 0) {
 		v->decision = CERTAUTH_REJECT;
 		v->reason = CERTAUTH_INTERNAL;
