@@ -80,7 +80,7 @@ def s_client(w, server, who, version, session, resume):
         feed = "a AUTHENTICATE EXTERNAL =\r\nb LOGOUT\r\n"
     mark = len(server.log())
     _, out, err = run(args, feed.encode())
-    reused = "resumed" if re.search(r"^Reused, ", out, re.M) else "full handshake"
+    reused = ", resumed" if re.search(r"^Reused, ", out, re.M) else ""
     if server.scheme == "https":
         at = out.rfind("HTTP/1.1 ")
         if at < 0:
@@ -90,7 +90,7 @@ def s_client(w, server, who, version, session, resume):
     else:
         answer, words = imap_answer(server, mark, re.search(
             r"^a (OK|NO|BAD)(.*)$", out.replace("\r", ""), re.M))
-    return answer, "(%s) %s" % (reused, words)
+    return answer + reused, words
 
 
 def imap_answer(server, mark, reply):
