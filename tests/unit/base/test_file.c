@@ -379,6 +379,7 @@ test_changing(void **state)
 	writer = fork();
 	assert_true(writer >= 0);
 	if (writer == 0) {
+		alarm(120);	/* should the test fail before it kills us */
 		fd = open(in_base("a"), O_WRONLY);
 		for (i = 0; i < UINT_MAX; i++)
 			if (ftruncate(fd, 0) != 0 ||
