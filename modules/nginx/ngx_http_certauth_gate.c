@@ -454,7 +454,9 @@ ngx_http_certauth_transport(ngx_http_request_t *r)
     /* RFC 9110 15.5.20: another server asked for the certificate */
 
     scf = ngx_http_get_module_srv_conf(r, ngx_http_certauth_module);
-    asked = r->http_connection->conf_ctx->srv_conf
+    /* a subrequest has no http_connection */
+
+    asked = r->main->http_connection->conf_ctx->srv_conf
                                         [ngx_http_certauth_module.ctx_index];
 
     if (asked != scf
