@@ -46,7 +46,7 @@ void certauth_log_notes(server_rec *s)
             level = APLOG_ERR;
             break;
         }
-        ap_log_error(APLOG_MARK, level, 0, s, "%s", note.text);
+        ap_log_error(APLOG_MARK, level, 0, s, "certauth: %s", note.text);
     }
 }
 
@@ -139,12 +139,17 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
         return OK;      /* httpd comes a second time; say things once */
     }
     if (certauth_proc->broken) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, "%s; until this is mended "
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, "certauth: %s; until this is mended "
                      "and the server reloaded, every request under a "
                      "CertAuthProfile is refused (503, data-missing)",
                      certauth_proc->fault);
     }
     log_warnings(0, s);
+    if (certauth_is_test_build() && certauth_proc->uses->nelts > 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "certauth: this is a "
+                     "build for tests, whose clock can be set; never use it "
+                     "for anything else");
+    }
     if (certauth_proc->engine != NULL) {
         certauth_log_notes(s);
     }

@@ -126,7 +126,8 @@ static void log_verdict(request_rec *r, int use, const struct certauth_verdict *
         level = APLOG_INFO;
     }
     if (cc == NULL || certauth_conn_news(cc, use, reason)) {
-        ap_log_rerror(APLOG_MARK, level, 0, r, "%s", certauth_verdict_text(v));
+        ap_log_rerror(APLOG_MARK, level, 0, r, "certauth: %s",
+                      certauth_verdict_text(v));
     }
 }
 
@@ -372,7 +373,7 @@ static int check_authn(request_rec *r)
     r->user = NULL;
     r->ap_auth_type = (char *)AUTH_TYPE;
     if (rec == NULL) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "AuthType CertAuth without "
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "certauth: AuthType CertAuth without "
                       "CertAuthProfile for %s", r->uri);
         return HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -272,7 +272,7 @@ static int verify(X509_STORE_CTX *store, void *arg)
             result = X509_V_ERR_UNSPECIFIED;
         }
         ap_log_cerror(APLOG_MARK, APLOG_ERR, 0, cc->c,
-                      "handshake refused: %s", certauth_verdict_text(v));
+                      "certauth: %s (in the handshake)", certauth_verdict_text(v));
     }
     X509_STORE_CTX_set_error(store, result);
     certauth_verdict_free(v);
@@ -490,7 +490,7 @@ static void set_names(server_rec *s, certauth_server_conf *sc, SSL_CTX *ctx)
     }
     if (size > CERTAUTH_NAMES_WARN) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     "%d CA names (%d bytes) are sent to every client; many "
+                     "certauth: %d CA names (%d bytes) are sent to every client; many "
                      "fail above %d: see CertAuthNames",
                      sk_X509_NAME_num(names), size, CERTAUTH_NAMES_WARN);
     }
