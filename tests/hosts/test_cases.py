@@ -247,7 +247,9 @@ class DovecotWorld(World):
         self.server = dovecot_server.Dovecot(
             os.path.join(self.folder, "d"), cert=self.cert, key=self.key, plugin=plugin,
             environment={"CERTAUTH_CONF": self.conf, "CERTAUTH_PROFILE": "c0"},
-            conf="ssl_min_protocol = TLSv1.2\nssl_cipher_list = DEFAULT:@SECLEVEL=0\n")
+            # Dovecot folds user names to lower case by itself unless told not to.
+            conf="ssl_min_protocol = TLSv1.2\nssl_cipher_list = DEFAULT:@SECLEVEL=0\n"
+                 "auth_username_format = %u\n")
         self.server.start()
         self.port = self.server.port["imaps"]
 

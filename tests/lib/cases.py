@@ -216,6 +216,9 @@ def profile_text(case, folder, called, authorities):
         out.append("    denied = %s;" % _quote(os.path.join(folder, "denied")))
     if case.has("rule"):
         rules = ",\n      ".join("{ %s }" % r for r in case.all("rule"))
+        # A rule's authorities are called as they are in this policy file.
+        rules = re.sub(r"authorities = \[(.*?)\]", lambda m: "authorities = [%s]" % re.sub(
+            r'"(.*?)"', r'"%s-\1"' % called, m.group(1)), rules)
         rules = rules.replace('"map"', _quote(os.path.join(folder, "map")))
         out.append("    identity = ( %s );" % rules)
     out += ["    " + p for p in case.all("profile")]
