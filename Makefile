@@ -141,8 +141,8 @@ endif
 $(B)/modules/dovecot/%.o: modules/dovecot/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(DOVECOT_CFLAGS) -c -o $@ $<
-$(B)/lib50_certauth_plugin.so: $(DOVECOT_O) $(B)/libcertauth.a
-	$(CC) -shared $(FLAGS) $(LDFLAGS) -o $@ $^ -lssl $(LIBS)
+$(B)/lib50_certauth_plugin.so: $(DOVECOT_O) $(B)/libcertauth.a modules/dovecot/certauth_login.map
+	$(CC) -shared $(FLAGS) $(LDFLAGS) -Wl,--version-script=modules/dovecot/certauth_login.map -o $@ $(filter %.o %.a,$^) -lssl $(LIBS)
 
 # ------------------------------------------------------------------- tests
 unit: $(UNIT:%=$(B)/unit/%)
@@ -251,4 +251,4 @@ help:
 clean:
 	rm -rf build
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -type f -name '*.d' 2>/dev/null)
