@@ -1,0 +1,33 @@
+/*
+ * open.h - private to base/: opening what may be believed, for file.c and
+ * folder.c.
+ */
+#ifndef CERTAUTH_BASE_OPEN_H
+#define CERTAUTH_BASE_OPEN_H
+
+#include <sys/stat.h>
+
+#include "base/file.h"
+
+/* base/path, or path when it is absolute. The caller's. NULL: out of memory or
+ * no current folder. */
+char   *open_absolute(const char *base, const char *path);
+/* Splits into folder ("" for none, ends in "/" otherwise) and last component.
+ * Both are the caller's. False: out of memory. */
+bool	open_split(const char *path, char **folder_r, char **name_r);
+
+/* Fills error_r (text NULL: errno's words), makes errno `error`; always false. */
+bool	open_refuse(struct certauth_error *error_r, const char *path, int error,
+	    const char *text);
+/* Owner and mode of something open. False: error_r and errno filled. */
+bool	open_owner_ok(const struct file_owners *, const struct stat *,
+	    const char *path, const char *what, struct certauth_error *error_r);
+/*
+ * Opens what `ref` names for reading (flags are added), without waiting: a FIFO
+ * must not hang a server. Links are followed one by one, each only inside a
+ * folder that nobody but an accepted owner can write. -1: error_r and errno.
+ */
+int	open_checked(const struct file_ref *, const struct file_owners *,
+	    int flags, struct certauth_error *error_r);
+
+#endif
