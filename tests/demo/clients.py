@@ -26,6 +26,8 @@ SLUGS = slugs()
 
 def find_slug(text):
     """The reason a line of Dovecot names: in the reply's brackets or in the log."""
+    text = "\n".join(t for t in text.splitlines() if "certauth: " in t or
+                     "certificate refused: " in t)
     found = [s for s in SLUGS if s != "ok" and re.search(r"(?<![\w-])%s(?![\w-])" % s, text)]
     return max(found, key=len) if found else "?"
 

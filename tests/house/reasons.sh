@@ -35,12 +35,12 @@ twice=$(cut -d' ' -f1 <<<"$rows" | cut -d: -f2 | sort | uniq -d)
 [ -z "$twice" ] || fault "one number twice: $twice"
 while read -r pair symbol; do
 	slug=${pair%:*}
-	tr ' ' '\n' <<<"$forever" | grep -qx "$pair" || fault "$pair is not in the list of this script"
+	grep -qx "$pair" <<<"${forever// /$'\n'}" || fault "$pair is not in the list of this script"
 	[ "$(tr 'a-z-' 'A-Z_' <<<"$slug")" = "$symbol" ] || fault "$slug is called $symbol"
 done <<<"$rows"
 for pair in $forever; do
 	# new-key comes with a later issue; a word that is here stays.
-	[ "$pair" = new-key:1506 ] || cut -d' ' -f1 <<<"$rows" | grep -qx "$pair" ||
+	[ "$pair" = new-key:1506 ] || grep -q "^$pair " <<<"$rows" ||
 		fault "$pair is gone from reasons.def"
 done
 
