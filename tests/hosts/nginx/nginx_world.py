@@ -42,7 +42,7 @@ class World:
         os.makedirs(self.folder, exist_ok=True)
         os.chmod(self.folder, 0o755)
         self.root = pki.CA("Test Root")
-        self.ca = pki.CA("Test Issuing CA", issuer=self.root)
+        self.ca = pki.CA("Test Issuing CA", issuer=self.root, policies=["anyPolicy"])
         self.other_root = pki.CA("Other Root")
         self.other = pki.CA("Other CA", issuer=self.other_root)
         self.unlisted = pki.CA("Unlisted CA", issuer=self.root)
