@@ -11,6 +11,7 @@
 
 #include <apr_strings.h>
 #include <util_cfgtree.h>
+#include <openssl/err.h>
 
 APLOG_USE_MODULE(certauth);
 
@@ -151,7 +152,7 @@ static void look_at_ssl(walk *w, server_rec *host, const ap_directive_t *d)
     }
     for (i = 0; i < sizeof(blunt) / sizeof(blunt[0]); i++) {
         if (ap_cstr_casecmp(d->directive, blunt[i]) == 0
-            && !has_word(w, d, "off")) {
+            && !has_word(w, d, "off") && !has_word(w, d, "none")) {
             warning(w, d, i < 5 ? "does not bite for clients where "
                     "CertAuthProfile is in force; set it in the policy file"
                     : "does not bite where CertAuthProfile is in force; use "
@@ -251,6 +252,13 @@ static const char *check_server(apr_pool_t *p, server_rec *s)
                             s->defn_name ? s->defn_name : "main server",
                             s->defn_line_number);
     }
+    if (sc->alternatives) {
+        return apr_psprintf(p, "%s:%u: CertAuthAlternative on has no effect "
+                            "where CertAuthRefuse handshake ends a connection "
+                            "without certificate; use CertAuthRefuse request",
+                            s->defn_name ? s->defn_name : "main server",
+                            s->defn_line_number);
+    }
     for (i = 0; i < sc->sections->nelts; i++) {
         if (section[i].use != sc->use || section[i].optional) {
             return apr_psprintf(p, "%s:%d: this section differs from the "
@@ -276,6 +284,7 @@ static const char *load_names(apr_pool_t *p, server_rec *s)
         return NULL;
     }
     sc->name_list = SSL_load_client_CA_file(sc->names);
+    ERR_clear_error();
     if (sc->name_list == NULL || sk_X509_NAME_num(sc->name_list) == 0) {
         sc->name_list = NULL;
         return apr_psprintf(p, "CertAuthNames %s: no certificate could be read "

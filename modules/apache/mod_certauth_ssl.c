@@ -167,7 +167,11 @@ void certauth_conn_mark(certauth_conn *cc, const struct certauth_verdict *v)
             result = X509_V_ERR_CERT_UNTRUSTED;
         }
     }
-    SSL_set_verify_result(cc->ssl, result);
+    /* Streams of HTTP/2 come here in parallel, as they do in mod_ssl's own hook:
+     * one aligned number, and all of them want the same. */
+    if (SSL_get_verify_result(cc->ssl) != result) {
+        SSL_set_verify_result(cc->ssl, result);
+    }
 }
 
 static int pre_handshake(conn_rec *c, SSL *ssl, int is_proxy)
