@@ -2,9 +2,11 @@
  * path.c - which chains are worth trying, in which order?
  *
  * First the certificates that could be on a path at all are collected (names
- * only), then how far each is from an anchor, then a depth-first walk takes the
- * best edge first. It walks twice: over certificates without a visible fault,
- * and, only when that gave nothing, over the rest, for the story.
+ * only), then how far each is from an anchor. Then a depth-first walk takes the
+ * best edge first, over paths of the shortest length, then of one more, and so on
+ * (a mesh has few short paths and endless long ones). All that twice: over
+ * certificates without a visible fault, and, only when that gave nothing, over
+ * the rest, for the story.
  */
 
 #include <stdlib.h>
@@ -37,7 +39,9 @@ struct path_search {
 	size_t				 num_edges;
 	struct frame			 stack[PATH_MAX_LENGTH];
 	size_t				 depth;
-	unsigned			 pass;		/* 1, 2; 3: done */
+	unsigned			 pass;		/* 1, 2; 0: not begun */
+	size_t				 length;	/* of the paths looked for */
+	bool				 cut;		/* longer ones may be there */
 	size_t				 candidates, steps;
 	bool				 limited;
 };
@@ -265,14 +269,21 @@ descend(struct path_search *s)
 	const struct node	*n = &s->nodes[top->node], *up;
 	struct path_edge	*e;
 
+	/* Above a self-issued anchor there is nothing but others of its name. */
+	if (n->anchor && n->cert->self_issued)
+		return false;
 	while (top->next < n->num) {
 		e = &s->edges[n->first + top->next++];
 		up = &s->nodes[e->issuer];
 		s->steps++;
 		if (e->state == PATH_EDGE_BAD || up->dead ||
-		    up->distance == FAR || (s->pass == 1 && !e->clean) ||
-		    s->depth + up->distance >= PATH_MAX_LENGTH ||
-		    on_stack(s, up->cert))
+		    up->distance == FAR || (s->pass == 1 && !e->clean))
+			continue;
+		if (s->depth + 1 + up->distance > s->length) {
+			s->cut = true;
+			continue;
+		}
+		if (on_stack(s, up->cert))
 			continue;
 		s->stack[s->depth++] = (struct frame){ .node = e->issuer,
 		    .unclean = top->unclean + !e->clean };
@@ -311,6 +322,27 @@ give(const struct path_search *s, struct path *path)
 	path->num_certs = s->depth;
 }
 
+/* The next round of the walk; false: there is none. */
+static bool
+next_round(struct path_search *s)
+{
+	if (s->nodes[0].distance == FAR)
+		return false;
+	if (s->pass == 0 || !s->cut || s->length == PATH_MAX_LENGTH) {
+		if (s->pass == 2)
+			return false;
+		s->pass++;
+		s->length = s->nodes[0].distance;
+	}
+	if (s->length >= PATH_MAX_LENGTH)
+		return false;
+	s->length++;
+	s->cut = false;
+	s->stack[0] = (struct frame){ .node = 0 };
+	s->depth = 1;
+	return true;
+}
+
 enum path_next
 path_next(struct path_search *s, struct path *path_r)
 {
@@ -318,13 +350,8 @@ path_next(struct path_search *s, struct path *path_r)
 
 	memset(path_r, 0, sizeof(*path_r));
 	for (;;) {
-		if (s->depth == 0) {
-			if (s->pass >= 2)
-				return s->limited ? PATH_LIMIT : PATH_END;
-			s->pass++;
-			s->stack[0] = (struct frame){ .node = 0 };
-			s->depth = 1;
-		}
+		if (s->depth == 0 && !next_round(s))
+			return s->limited ? PATH_LIMIT : PATH_END;
 		if (s->steps > PATH_MAX_STEPS)
 			return PATH_LIMIT;
 		top = &s->stack[s->depth - 1];
@@ -332,7 +359,8 @@ path_next(struct path_search *s, struct path *path_r)
 			s->depth--;
 			continue;
 		}
-		if (!top->offered && s->nodes[top->node].anchor) {
+		if (!top->offered && s->depth == s->length &&
+		    s->nodes[top->node].anchor) {
 			top->offered = true;
 			/* the second walk gives only what the first left out */
 			if (s->pass == 1 || top->unclean > 0) {
@@ -342,8 +370,11 @@ path_next(struct path_search *s, struct path *path_r)
 				return PATH_FOUND;
 			}
 		}
-		if (s->depth == PATH_MAX_LENGTH || !descend(s))
+		if (s->depth == s->length || !descend(s)) {
+			if (s->depth == s->length)
+				s->cut = true;
 			s->depth--;
+		}
 	}
 }
 

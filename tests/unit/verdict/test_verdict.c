@@ -1,0 +1,245 @@
+/* test_verdict.c - which finding is told, and that every doubt refuses. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "verdict/verdict.h"
+
+static struct certauth_verdict *
+fresh(void)
+{
+	struct certauth_verdict	*v = verdict_new(NULL, "web", 1000, 0);
+
+	assert_non_null(v);
+	return v;
+}
+
+static int
+path(struct certauth_verdict *v)
+{
+	STACK_OF(X509)	*none = sk_X509_new_null();
+	int		 n = verdict_path_begin(v, none, "authority");
+
+	sk_X509_free(none);
+	assert_true(n >= 0);
+	return n;
+}
+
+static void
+test_accept(void **state)
+{
+	struct certauth_verdict	*v = fresh();
+	int			 p = path(v);
+
+	(void)state;
+	verdict_add(v, CERTAUTH_REVOCATION_STALE, CERTAUTH_WARNING, p, 0, "old");
+	verdict_set_user(v, "alice", "staff", "mailbox");
+	verdict_close(v, p);
+	assert_int_equal(certauth_verdict_decision(v), CERTAUTH_ACCEPT);
+	assert_int_equal(certauth_verdict_reason(v), CERTAUTH_OK);
+	assert_string_equal(certauth_verdict_user(v), "alice");
+	assert_non_null(strstr(certauth_verdict_text(v),
+	    "softened=revocation-stale"));
+	certauth_verdict_free(v);
+}
+
+/* An open verdict, no path, a fault beside the path: each refuses. */
+static void
+test_refuses(void **state)
+{
+	struct certauth_verdict	*v = fresh();
+	int			 p, i;
+
+	(void)state;
+	assert_int_equal(certauth_verdict_decision(v), CERTAUTH_REJECT);
+	verdict_close(v, -1);
+	assert_int_equal(certauth_verdict_decision(v), CERTAUTH_REJECT);
+	assert_int_equal(certauth_verdict_reason(v), CERTAUTH_INTERNAL);
+	certauth_verdict_free(v);
+
+	v = fresh();
+	p = path(v);
+	verdict_set_user(v, "alice", "", "r");
+	verdict_fault(v, CERTAUTH_TOO_BIG, -1, -1, "%s", "");
+	verdict_close(v, p);
+	assert_int_equal(certauth_verdict_reason(v), CERTAUTH_TOO_BIG);
+	assert_string_equal(certauth_verdict_user(v), "");
+	assert_string_equal(certauth_verdict_get(v, "user"), "");
+	certauth_verdict_free(v);
+
+	/* a fault that finds no place any more is not forgotten */
+	v = fresh();
+	p = path(v);
+	for (i = 0; i < VERDICT_MAX_FINDINGS; i++)
+		verdict_add(v, CERTAUTH_OK, CERTAUTH_NOTE, p, 0, "%d", i);
+	verdict_fault(v, CERTAUTH_REVOKED, p, 0, "late");
+	verdict_close(v, p);
+	assert_int_equal(certauth_verdict_decision(v), CERTAUTH_REJECT);
+	certauth_verdict_free(v);
+
+	assert_int_equal(certauth_verdict_decision(NULL), CERTAUTH_REJECT);
+	assert_int_equal(certauth_verdict_reason(NULL), CERTAUTH_INTERNAL);
+	assert_string_equal(certauth_verdict_user(NULL), "");
+	assert_string_equal(certauth_verdict_get(NULL, "verdict"), "reject");
+	assert_false(certauth_verdict_may_act_as(NULL, "", 0));
+}
+
+/* The path that came furthest is told, and of it the gravest fault. */
+static void
+test_primary(void **state)
+{
+	struct certauth_verdict	*v = fresh();
+	const struct certauth_finding *f;
+	int			 a = path(v), b = path(v), c = path(v);
+
+	(void)state;
+	verdict_fault(v, CERTAUTH_BAD_SIGNATURE, a, 0, "a");
+	verdict_fault(v, CERTAUTH_REVOCATION_UNKNOWN, b, 0, "b");
+	verdict_fault(v, CERTAUTH_REVOKED, b, 0, "b");
+	verdict_fault(v, CERTAUTH_EXPIRED, c, 0, "c");
+	verdict_fault(v, CERTAUTH_REVOKED, c, 0, "c");
+	verdict_close(v, -1);
+	assert_int_equal(certauth_verdict_reason(v), CERTAUTH_REVOKED);
+	/* b is path 0 now */
+	assert_int_equal(certauth_verdict_findings(v, &f), 5);
+	assert_int_equal(f[1].path, 0);
+	assert_int_equal(f[0].path, 1);
+	assert_int_equal(f[3].path, 2);
+	certauth_verdict_free(v);
+}
+
+static void
+test_cut_search(void **state)
+{
+	struct certauth_verdict	*v = fresh();
+
+	(void)state;
+	verdict_fault(v, CERTAUTH_BAD_SIGNATURE, path(v), 0, "%s", "");
+	verdict_fault(v, CERTAUTH_PATH_LIMIT, -1, -1, "%s", "");
+	verdict_close(v, -1);
+	assert_int_equal(certauth_verdict_reason(v), CERTAUTH_PATH_LIMIT);
+	certauth_verdict_free(v);
+	v = fresh();
+	verdict_fault(v, CERTAUTH_EXPIRED, path(v), 0, "%s", "");
+	verdict_fault(v, CERTAUTH_PATH_LIMIT, -1, -1, "%s", "");
+	verdict_close(v, -1);
+	assert_int_equal(certauth_verdict_reason(v), CERTAUTH_EXPIRED);
+	certauth_verdict_free(v);
+}
+
+static void
+test_names(void **state)
+{
+	struct certauth_verdict	*v = fresh();
+	int			 p = path(v);
+
+	(void)state;
+	verdict_add_mailbox(v, "a@example.com", 13);
+	verdict_set_user(v, "alice", "", "r");
+	verdict_close(v, p);
+	assert_true(certauth_verdict_may_act_as(v, "", 0));
+	assert_true(certauth_verdict_may_act_as(v, "alice", 5));
+	assert_true(certauth_verdict_may_act_as(v, "a@example.com", 13));
+	assert_false(certauth_verdict_may_act_as(v, "a@example.co", 12));
+	assert_false(certauth_verdict_may_act_as(v, "alice\0x", 7));
+	assert_false(certauth_verdict_may_act_as(v, "bob", 3));
+	assert_true(certauth_verdict_is_user(v, "alice", 5));
+	assert_false(certauth_verdict_is_user(v, "", 0));
+	assert_false(certauth_verdict_is_user(v, "a@example.com", 13));
+	certauth_verdict_free(v);
+
+	v = fresh();	/* accepted, but nobody */
+	p = path(v);
+	verdict_close(v, p);
+	assert_false(certauth_verdict_may_act_as(v, "", 0));
+	assert_false(certauth_verdict_is_user(v, "", 0));
+	certauth_verdict_free(v);
+}
+
+static void
+test_time(void **state)
+{
+	struct certauth_verdict	*v = fresh();
+	int			 p = path(v);
+
+	(void)state;
+	verdict_set_generation(v, 7, 3);
+	verdict_holds(v, 900, 2000);
+	verdict_holds(v, 1000, 3000);
+	assert_false(verdict_is_current(v, 7, 3, 1500));	/* still open */
+	verdict_close(v, p);
+	assert_true(verdict_is_current(v, 7, 3, 1000));
+	assert_true(verdict_is_current(v, 7, 3, 1999));
+	assert_false(verdict_is_current(v, 7, 3, 2000));
+	assert_false(verdict_is_current(v, 7, 3, 999));
+	assert_false(verdict_is_current(v, 7, 4, 1500));
+	assert_false(verdict_is_current(v, 8, 3, 1500));
+	certauth_verdict_free(v);
+}
+
+/* Hostile text stays one line and valid JSON. */
+static void
+test_printed(void **state)
+{
+	struct certauth_verdict	*v = fresh();
+	json_t			*root;
+	json_error_t		 error;
+
+	(void)state;
+	verdict_set(v, VERDICT_SERIAL, "01");
+	verdict_set(v, VERDICT_SUBJECT, "CN=a\\\"b");
+	verdict_fault(v, CERTAUTH_NO_USER, path(v), 0, "\"%s\"", "x");
+	verdict_close(v, -1);
+	assert_null(strchr(certauth_verdict_text(v), '\n'));
+	assert_non_null(strstr(certauth_verdict_text(v),
+	    "subject=\"CN=a\\\\\\\"b\""));
+	root = json_loads(certauth_verdict_json(v), 0, &error);
+	assert_non_null(root);
+	assert_string_equal(json_string_value(json_object_get(root, "result")),
+	    "reject");
+	assert_string_equal(json_string_value(json_object_get(root, "reason")),
+	    "no-user");
+	json_decref(root);
+	certauth_verdict_free(v);
+}
+
+static void
+test_reasons(void **state)
+{
+	(void)state;
+	assert_string_equal(certauth_reason_slug(CERTAUTH_OK), "ok");
+	/* an unknown number is our own mistake: refuses, blames nobody */
+	assert_string_equal(certauth_reason_slug((enum certauth_reason)4711),
+	    "internal");
+	assert_int_equal(certauth_reason_http((enum certauth_reason)0), 503);
+	assert_true(certauth_reason_ours((enum certauth_reason)0));
+	assert_true(certauth_reason_final(CERTAUTH_REVOKED));
+	assert_true(certauth_reason_final(CERTAUTH_DENIED));
+	assert_false(certauth_reason_final(CERTAUTH_NO_CERTIFICATE));
+	assert_int_equal(certauth_reason_nginx(CERTAUTH_NO_CERTIFICATE), 496);
+	assert_int_equal(certauth_reason_nginx(CERTAUTH_EXPIRED), 495);
+	assert_int_equal(certauth_reason_nginx(CERTAUTH_NO_USER), 403);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	tests[] = {
+		cmocka_unit_test(test_accept),
+		cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_primary),
+		cmocka_unit_test(test_cut_search),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_printed),
+		cmocka_unit_test(test_reasons),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
