@@ -72,9 +72,8 @@ take_word(const char **p, const char *end, char *word, size_t size)
 		return false;
 	memcpy(word, start, len);
 	word[len] = '\0';
-	if (*p < end && *(*p)++ != ' ')
-		return false;
-	return true;
+	/* A space is between words, never behind the last. */
+	return *p == end || (*(*p)++ == ' ' && *p < end);
 }
 
 static bool

@@ -36,6 +36,7 @@ struct buf { unsigned char *data; size_t len, size; };
 MAKE void
 buf_add(struct buf *buf, const void *data, size_t len)
 {
+	must(len < (size_t)1 << 32);
 	if (buf->len + len > buf->size) {
 		buf->size = (buf->len + len) * 2 + 64;
 		buf->data = realloc(buf->data, buf->size);
