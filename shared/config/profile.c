@@ -103,7 +103,7 @@ load_authorities(struct load *load, const config_setting_t *names,
 {
 	const config_setting_t	*name;
 	size_t			 num = (size_t)config_setting_length(names);
-	size_t			 i, j, number;
+	size_t			 i, j, number = 0;
 
 	profile->authorities = calloc(num, sizeof(*profile->authorities));
 	if (profile->authorities == NULL)
