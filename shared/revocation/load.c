@@ -426,6 +426,10 @@ load_published(struct loader *loader)
 		atomic_fetch_add_explicit(&data->mapped->refs, 1,
 		    memory_order_relaxed);
 	}
+	if (loader->sources->state == NULL) {
+		data->manifest = *seen;
+		return;
+	}
 	news = publish_open(loader->sources->state, loader->sources->owners,
 	    seen, &data->manifest, &map, &error);
 	if (news == PUBLISH_SAME)
