@@ -539,10 +539,109 @@ whens_that_are_refused(void **state)
 	assert_no_rule(11, "hexadecimal", NULL, W("serial == 123"));
 	assert_no_rule(11, "transform", "did you mean domain?",
 	    W("san.email.domian in x"));
+	{
+		char	many[24000] = "ski in";
+		size_t	n = strlen(many), i;
+
+		for (i = 0; i < 4096; i++)
+			n += (size_t)sprintf(many + n, " %02x", (unsigned)i % 256);
+		assert_user(RULE(.when = many, .user = "u"), CERT(SKI("\x07")),
+		    "u");
+		sprintf(many + n, " 00");
+		assert_no_rule((unsigned)n + 2, "at most 4096", "a table", W(many));
+		memset(many, 'a', 300);
+		memcpy(many, "san.dns in ", 11);
+		many[300] = '\0';
+		assert_no_rule(12, "255 bytes", NULL, W(many));
+		for (n = 0, i = 0; i < 200; i++)
+			n += (size_t)sprintf(many + n, "%sski present",
+			    i > 0 ? " or " : "");
+		assert_no_rule(1933, "at most 256 conditions", NULL, W(many));
+	}
 	assert_no_rule(17, "16 levels", NULL,
 	    W("(((((((((((((((((ski present)))))))))))))))))"));
 	assert_no_rule(65, "16 levels", NULL, W("not not not not not not not "
 	    "not not not not not not not not not not ski present"));
+}
+
+/* What cert.c could not read is not taken as absent. */
+static int
+reason_with(const char *user, unsigned faults, bool negative)
+{
+	const struct rule_options option = { .name = "r", .user = user,
+	    .table = -1, .must_exist = -1 };
+	struct cert		*cert = CERT(EMAIL("a@x"), SKI("\x01"));
+	struct cert		 view = *cert;
+	struct rules		*rules = rules_compile(&option, 1, NULL);
+	struct arena		*arena = arena_new(1024 * 1024);
+	struct rules_answer	 answer;
+
+	view.faults |= faults;
+	view.serial_negative = negative;
+	rules_map(rules, &view, "ca", NULL, 0, NOW, arena, NULL, NULL, &answer);
+	if (answer.reason == CERTAUTH_OK && negative)
+		assert_string_equal(answer.user, "s-03A1");
+	rules_free(rules);
+	arena_free(arena);
+	cert_free(cert);
+	return (int)answer.reason;
+}
+
+static void
+unreadable_is_not_absent(void **state)
+{
+	(void)state;
+	assert_int_equal(reason_with("{san.email}", 0, false), CERTAUTH_OK);
+	assert_int_equal(reason_with("{san.email}", CERT_FAULT_SAN, false),
+	    CERTAUTH_BAD_NAME);
+	assert_int_equal(reason_with("{san.email}", CERT_FAULT_DUPLICATE, false),
+	    CERTAUTH_BAD_NAME);
+	assert_int_equal(reason_with("{san.dns}", CERT_FAULT_TOO_BIG, false),
+	    CERTAUTH_BAD_NAME);
+	assert_int_equal(reason_with("{ski}", CERT_FAULT_EXTENSION, false),
+	    CERTAUTH_BAD_NAME);
+	assert_int_equal(reason_with("{serial}", CERT_FAULT_SERIAL, false),
+	    CERTAUTH_BAD_NAME);
+	/* The number with the other sign is another number; as a name it would
+	 * begin with the sign. */
+	assert_int_equal(reason_with("s{serial}", 0, true), CERTAUTH_OK);
+	assert_int_equal(reason_with("{serial}", 0, true), CERTAUTH_BAD_NAME);
+}
+
+/* Not only the first of several values is looked at. */
+static void
+a_later_value_refuses_too(void **state)
+{
+	const struct rule_options ambiguous = RULE(.user = "{serial}",
+	    .groups = "{subject.O}{subject.OU}");
+	struct part	parts[RULES_MAX_VALUES + 1];
+	char		names[RULES_MAX_VALUES][201];
+	size_t		i;
+
+	(void)state;
+	assert_refused(RULE(.user = "u{subject.CN}"),
+	    CERT(SUBJECT("CN", "a"), SUBJECT("CN", "a/b")), CERTAUTH_BAD_NAME);
+	/* Asked of the second mailbox alone, `when` has to look at a bad value. */
+	assert_refused(RULE(.when = "san.email.domain in x or san.dns present",
+	    .user = "{san.email}"), CERT(EMAIL("a@x"), EMAIL("a@y"),
+	    DNS("\0")), CERTAUTH_BAD_NAME);
+	assert_refused(ambiguous, CERT(SUBJECT("O", "a"), SUBJECT("O", "b"),
+	    SUBJECT("OU", "c"), SUBJECT("OU", "d")), CERTAUTH_AMBIGUOUS_USER);
+	/* More groups than anybody has. */
+	memset(parts, 0, sizeof(parts));
+	for (i = 0; i < RULES_MAX_VALUES; i++) {
+		snprintf(names[i], sizeof(names[i]), "%0200zu", i);
+		parts[i].kind = PART_SUBJECT;
+		parts[i].oid = "OU";
+		parts[i].type = V_ASN1_UTF8STRING;
+		parts[i].data = names[i];
+		parts[i].data_len = 200;
+	}
+	assert_refused(RULE(.user = "u", .groups = "{subject.OU}"),
+	    make_cert(parts), CERTAUTH_BAD_NAME);
+	parts[20].kind = PART_END;
+	assert_user(RULE(.user = "u", .groups = "{subject.OU}"),
+	    make_cert(parts), "u");
 }
 
 int
@@ -563,6 +662,8 @@ main(void)
 		cmocka_unit_test(c6_61_one_certificate_has_a_say),
 		cmocka_unit_test(c6_67_joining_keeps_people_apart),
 		cmocka_unit_test(c6_70_the_story_is_printable),
+		cmocka_unit_test(unreadable_is_not_absent),
+		cmocka_unit_test(a_later_value_refuses_too),
 		cmocka_unit_test(rules_that_are_refused),
 		cmocka_unit_test(whens_that_are_refused),
 	};

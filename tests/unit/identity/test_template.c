@@ -369,6 +369,12 @@ templates_that_are_refused(void **state)
 	assert_no_rule(12, "found \"domian\"", "did you mean domain?",
 	    T("{san.email.domian}"));
 	assert_no_rule(2, "found \"\"", NULL, T("{}"));
+	assert_no_rule(257, "at most 32 pieces", NULL, T(
+	    "{serial}{serial}{serial}{serial}{serial}{serial}{serial}{serial}"
+	    "{serial}{serial}{serial}{serial}{serial}{serial}{serial}{serial}"
+	    "{serial}{serial}{serial}{serial}{serial}{serial}{serial}{serial}"
+	    "{serial}{serial}{serial}{serial}{serial}{serial}{serial}{serial}"
+	    "x"));
 	assert_no_rule(12, "found \"\"", "transform", T("{san.email|}"));
 	assert_no_rule(1, "not closed", NULL, T("{san.email"));
 	assert_no_rule(1, "not closed", NULL, T("{san.{email}}"));
