@@ -17,7 +17,9 @@
  * The typed name is never trusted: in require mode the mapped user is handed over
  * (see login_ssl), so that the password is checked against that user's and a
  * certificate of one's own does not help to try another's; then the typed name,
- * which the auth process repeats as original_user, must be the same person.
+ * which the auth process repeats as original_user, must be the same person. Where
+ * no name is handed over (auth_ssl_username_from_cert = no, the LOGIN mechanism)
+ * the typed name becomes the user that gate 2 compares.
  */
 
 #include "login-common.h"
@@ -232,13 +234,18 @@ certauth_explain_failure(struct client *client, const char *const *args)
 {
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
 	const char *typed = certauth_arg(args, "original_user=");
+	const char *user = certauth_arg(args, "user=");
 
 	if (!cclient->accepted || cclient->refusal != NULL)
 		return;
-	if (!certauth_typed_ok(cclient, typed)) {
-		/* the same words whatever the password was */
+	/* In the first two the same words whatever the password was. */
+	if (!certauth_typed_ok(cclient, typed))
 		certauth_sasl_wrong_user(client, typed);
-	} else if (cclient->sieve_response != NULL) {
+	else if (!cclient->name_handed && user != NULL &&
+		 !certauth_verdict_is_user(cclient->verdict, user,
+					   strlen(user)))
+		certauth_sasl_wrong_user(client, user);
+	else if (cclient->sieve_response != NULL) {
 		if (certauth_sasl_authzid(client,
 					  cclient->sieve_response) == 0)
 			cclient->restarting = TRUE;
@@ -312,8 +319,11 @@ static bool certauth_sasl_show(struct client *client)
 			"the certificate is accepted, but maps to no user"));
 		return FALSE;
 	}
+	/* The LOGIN mechanism of 2.3 takes its first line for the password when
+	   the user is known already: there the typed name goes on. */
 	cclient->name_handed = cclient->external ||
-		client->set->auth_ssl_username_from_cert;
+		(client->set->auth_ssl_username_from_cert &&
+		 strcmp(client->auth_mech_name, "LOGIN") != 0);
 	if (!certauth_ssl_show(client, cclient->name_handed ? user : NULL)) {
 		certauth_sasl_refuse(client, NULL);
 		return FALSE;
