@@ -15,13 +15,13 @@ CC_test    = gcc
 CC_clang   = clang
 CC_asan    = clang
 CC_tsan    = clang
+CC_fuzz    = clang
 CC        := $(CC_$(FLAVOUR))
 FLAGS_release =
 FLAGS_test    = -DCERTAUTH_TEST
 FLAGS_clang   = -DCERTAUTH_TEST
 FLAGS_asan    = -DCERTAUTH_TEST -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan    = -DCERTAUTH_TEST -fsanitize=thread
-CC_fuzz       = clang
 FLAGS_fuzz    = -DCERTAUTH_TEST -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS        := $(FLAGS_$(FLAVOUR))
 FORTIFY      := $(if $(filter asan tsan fuzz,$(FLAVOUR)),,-D_FORTIFY_SOURCE=2)
