@@ -98,11 +98,19 @@ def two_level(f):
     f.crl("indirect", ca, idp=pki.idp_der(indirect=True))
     f.crl("delta", ca, number=9, delta=1)
     f.crl("critical", ca, extensions=[("1.2.3.4.5", True, pki.null())])
-    f.crl("sha1", CA("Issuing CA two_level", root, key=ca), digest="sha1")
+    f.crl("sha1", ca, digest="sha1")
     pki.tampered(ca.crl(number=5, this_update="2026-02-28", next_update="2026-03-07")
                  ).write(os.path.join(f.path, "tampered.crl"))
-    twin = CA("Issuing CA " + os.path.basename(f.path), root)
-    f.crl("other-key", ca, key=twin.key, number=6)
+    # The CA's next key, its certificate, and a false one of that name.
+    twin = f.ca("rekeyed", "Issuing CA " + os.path.basename(f.path), root, eku=BOTH)
+    f.crl("other-key", twin, number=6)
+    f.crl("other-key-revoked", twin, [(alice, *gone)], number=7)
+    false = f.ca("rekeyed-false", "Issuing CA " + os.path.basename(f.path),
+                 f.ca("false-root", "False Root"), eku=BOTH)
+    f.crl("false-key", false, number=8)
+    f.crl("false-key-revoked", false, [(alice, *gone)], number=9)
+    f.crl("root-revoked-rekeyed", root, [(twin, "2026-02-20", "keyCompromise")], number=3,
+          next_update="2026-12-01")
     f.crl("alien", CA("Somebody Else"), [alice], number=7)
     f.bytes("garbage.crl", b"-----BEGIN X509 CRL-----\nbm90IGEgQ1JM\n-----END X509 CRL-----\n")
     f.bytes("cut.crl", ca.crl(number=8, this_update="2026-02-28",
@@ -411,6 +419,24 @@ def issuers(f):
     other = f.ca("in-house", "In-house CA")
     f.leaf("device", other, "device-1")
     f.leaf("pretender", other, "Alice of the other CA", email="alice@example.com")
+
+
+def formats(f):
+    """One leaf in all the files that a person may have."""
+    root, ca = f.tree()
+    alice = f.leaf("alice", ca)
+    bob = f.leaf("bob", ca, email="bob@example.com")
+    f.bytes("alice.cer", alice.der)
+    f.bytes("alice.p7b", pki.pkcs7(alice, ca, root))
+    f.bytes("alice.pfx", alice.p12(chain=[ca, root]))
+    # The first certificate is not the one of the key.
+    f.bytes("others-first.pem", alice.pem + ca.pem + bob.pem)
+    f.bytes("words.pem", b"Bag Attributes\n    friendlyName: alice\n" + alice.pem + b"\n-- \n")
+    f.bytes("crlf.pem", alice.pem.replace(b"\n", b"\r\n"))
+    f.bytes("noise.pem", b"no certificate at all\n")
+    f.bytes("empty.pem", b"")
+    f.bytes("key-only.pem", alice.key_pem)
+    f.bytes("cut.cer", alice.der[:-20])
 
 
 def lifetime(f):
