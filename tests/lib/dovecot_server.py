@@ -134,6 +134,11 @@ class Dovecot:
             # A port that gets no answer has no package; the others must come up.
             for name in self._listening():
                 wait_port(self.port[name])
+            # Ports come before the Unix sockets; with this file all is there.
+            end = time.monotonic() + 10
+            while not os.path.exists(os.path.join(self.base, "master.pid")) and \
+                    self.conf_only is None and time.monotonic() < end:
+                time.sleep(0.02)
         except OSError:
             said = ""
             if self.process.poll() is not None:
@@ -245,7 +250,7 @@ class Dovecot:
                "listen = 127.0.0.1",
                "base_dir = " + self.base,
                "state_dir = " + os.path.join(self.folder, "state"),
-               "instance_name = certauth-test-%d" % os.getpid(),
+               "instance_name = certauth-test-%d-%d" % (os.getpid(), self.port["imap"]),
                "log_path = " + self.log_file,
                "log_timestamp = \"%Y-%m-%d %H:%M:%S \"",
                "auth_verbose = yes",
