@@ -555,7 +555,7 @@ bool
 expression_part(const struct expression *expression, const struct value *in,
     struct value *out_r)
 {
-	size_t	at;
+	size_t	at, i;
 
 	*out_r = *in;
 	if (expression->part == PART_WHOLE)
@@ -563,6 +563,11 @@ expression_part(const struct expression *expression, const struct value *in,
 	at = mailbox_at(in->data, in->data_len);
 	if (at == 0)
 		return false;
+	/* "Alice <alice@example.com>" and "alice@example.com, x" hold an
+	 * address and are none (RFC 5280 4.2.1.6: Mailbox of RFC 2821). */
+	for (i = 0; i < in->data_len; i++)
+		if (strchr(" ,;<>", in->data[i]) != NULL)
+			return false;
 	if (expression->part == PART_DOMAIN) {
 		out_r->data += at + 1;
 		out_r->data_len -= at + 1;

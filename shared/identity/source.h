@@ -76,8 +76,8 @@ struct extractor {
 /* Never NULL. Lives as long as the arena. */
 const struct values *source_values(struct extractor *, const struct source *);
 
-/* The part the expression asks for, a slice of `in`. False: it has none. Lower
- * case is left to the caller. */
+/* The part the expression asks for, a slice of `in`. False: it has none, as local
+ * and domain of what is not one plain mailbox. Lower case is left to the caller. */
 bool	expression_part(const struct expression *, const struct value *in,
 	    struct value *out_r);
 

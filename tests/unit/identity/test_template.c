@@ -110,6 +110,13 @@ no_value_no_user(void **state)
 	    CERTAUTH_NO_USER);
 	assert_refused(T("{san.email|local}"), CERT(EMAIL("admin@x@y")),
 	    CERTAUTH_NO_USER);
+	/* Not one plain mailbox (peers C6 73). */
+	assert_refused(T("{san.email|local}"), CERT(EMAIL("A <a@x.org>")),
+	    CERTAUTH_NO_USER);
+	assert_refused(T("{san.email|local}"), CERT(EMAIL("a b@x.org")),
+	    CERTAUTH_NO_USER);
+	assert_refused(T("{san.email|local}"), CERT(EMAIL("a@x.org, b")),
+	    CERTAUTH_NO_USER);
 	assert_refused(T("{subject.O}-{san.email|local}"), CERT(EMAIL("a@x")),
 	    CERTAUTH_NO_USER);
 }
