@@ -94,7 +94,7 @@ load_refs(struct certauth *e, struct engine_authority *a,
 		    note_member, e, &inner))
 			continue;
 		/* the setting's own line is what the administrator edits */
-		error_set(error_r, e->path, refs->lines[i], "authority \"%s\": "
+		error_set(error_r, refs->files[i], refs->lines[i], "authority \"%s\": "
 		    "%s%s%s", a->name, inner.file,
 		    inner.file[0] != '\0' ? ": " : "", inner.text);
 		return false;

@@ -163,6 +163,9 @@ args_read(struct args *args, int argc, char **argv)
 		    "2026-03-01T12:00:00Z or @1772366400", args->time);
 		return false;
 	}
+	/* to the core 0 means the clock; the first second of 1970 is close */
+	if (args->time != NULL && args->now == 0)
+		args->now = 1;
 	return true;
 }
 

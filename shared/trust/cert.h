@@ -22,6 +22,8 @@
 #define CERT_MAX_NAMES		512
 /* Distribution point names remembered for partitioned CRLs. */
 #define CERT_MAX_DISTRIBUTION_POINTS	64
+/* A name of more attributes than this is compared by its bytes. */
+#define CERT_MAX_NAME_ENTRIES	256
 /* RFC 5280 4.1.2.2 says 20; GlobalSign uses up to 18; a sign octet is stripped. */
 #define CERT_MAX_SERIAL		20
 

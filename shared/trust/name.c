@@ -1,0 +1,140 @@
+/*
+ * name.c - when are two names equal? (RFC 5280 7.1)
+ *
+ * By a hash over a canonical form, so that equality is transitive and costs one
+ * comparison. Prints nothing (verdict/name.c does) and parses nothing.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <openssl/x509v3.h>
+
+#include "base/text.h"
+#include "trust/cert.h"
+
+/* One attribute in canonical form, appended to `out`. */
+static bool
+canonical_entry(struct text *out, const X509_NAME_ENTRY *entry)
+{
+	const ASN1_OBJECT	*oid = X509_NAME_ENTRY_get_object(entry);
+	const ASN1_STRING	*value = X509_NAME_ENTRY_get_data(entry);
+	unsigned char		*utf8 = NULL;
+	const unsigned char	*data;
+	size_t			 len, i, start;
+	int			 n, type = ASN1_STRING_type(value);
+	bool			 space = false, string;
+
+	string = type == V_ASN1_UTF8STRING || type == V_ASN1_BMPSTRING ||
+	    type == V_ASN1_UNIVERSALSTRING || type == V_ASN1_PRINTABLESTRING ||
+	    type == V_ASN1_T61STRING || type == V_ASN1_IA5STRING ||
+	    type == V_ASN1_VISIBLESTRING;
+	text_printf(out, "%zu:", OBJ_length(oid));
+	text_add_n(out, (const char *)OBJ_get0_data(oid), OBJ_length(oid));
+	if (!string || (n = ASN1_STRING_to_UTF8(&utf8, value)) < 0) {
+		/* Another type, or bytes that are no such string: as they are. */
+		text_printf(out, "r%d:%d:", type, ASN1_STRING_length(value));
+		text_add_n(out, (const char *)ASN1_STRING_get0_data(value),
+		    (size_t)ASN1_STRING_length(value));
+		return !out->failed;
+	}
+	data = utf8;
+	len = (size_t)n;
+	text_add(out, "s");
+	start = out->len;
+	for (i = 0; i < len; i++) {
+		unsigned char	c = data[i];
+		char		low;
+
+		if (c == ' ' || (c >= '\t' && c <= '\r')) {
+			space = true;
+			continue;
+		}
+		if (space && out->len > start)
+			text_add_n(out, " ", 1);
+		space = false;
+		low = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+		text_add_n(out, &low, 1);
+	}
+	/* The length behind the value keeps the whole uniquely readable. */
+	text_printf(out, ":%zu;", out->len - start);
+	OPENSSL_free(utf8);
+	return !out->failed;
+}
+
+static int
+compare_text(const void *a, const void *b)
+{
+	const struct text	*x = a, *y = b;
+	size_t			 n = x->len < y->len ? x->len : y->len;
+	int			 c = n == 0 ? 0 : memcmp(x->data, y->data, n);
+
+	if (c != 0)
+		return c;
+	return x->len < y->len ? -1 : x->len > y->len;
+}
+
+bool
+cert_name_sha256(const X509_NAME *name, unsigned char sha256_r[32])
+{
+	struct text	*avas = NULL, whole = { 0 };
+	int		 i, j, first, n = X509_NAME_entry_count(name);
+	bool		 ok = false;
+
+	memset(sha256_r, 0, 32);
+	if (n > CERT_MAX_NAME_ENTRIES) {
+		/* Too long to be canonicalised: its DER stands for it. */
+		unsigned int len;
+
+		return X509_NAME_digest(name, EVP_sha256(), sha256_r, &len) == 1;
+	}
+	avas = calloc((size_t)n + 1, sizeof(*avas));
+	if (avas == NULL)
+		return false;
+	for (i = 0; i < n; i++) {
+		if (!canonical_entry(&avas[i], X509_NAME_get_entry(name, i)))
+			goto out;
+	}
+	for (first = 0; first < n; first = j) {
+		int	set = X509_NAME_ENTRY_set(X509_NAME_get_entry(name, first));
+
+		for (j = first; j < n &&
+		    X509_NAME_ENTRY_set(X509_NAME_get_entry(name, j)) == set; j++)
+			;
+		qsort(&avas[first], (size_t)(j - first), sizeof(*avas),
+		    compare_text);
+		text_add(&whole, "(");
+		for (i = first; i < j; i++)
+			text_add_n(&whole, avas[i].data, avas[i].len);
+		text_add(&whole, ")");
+	}
+	if (whole.failed)
+		goto out;
+	ok = SHA256((const unsigned char *)(whole.data != NULL ? whole.data : ""),
+	    whole.len, sha256_r) != NULL;
+out:
+	for (i = 0; i < n; i++)
+		text_free(&avas[i]);
+	free(avas);
+	text_free(&whole);
+	return ok;
+}
+
+bool
+cert_general_name_sha256(const GENERAL_NAME *name, unsigned char sha256_r[32])
+{
+	unsigned char	*der = NULL;
+	int		 len;
+	bool		 ok;
+
+	if (name->type == GEN_DIRNAME)
+		return cert_name_sha256(name->d.directoryName, sha256_r);
+	len = i2d_GENERAL_NAME(name, &der);
+	if (len <= 0)
+		return false;
+	ok = SHA256(der, (size_t)len, sha256_r) != NULL;
+	OPENSSL_free(der);
+	return ok;
+}
