@@ -150,6 +150,14 @@ $(B)/unit/%: tests/unit/%.c $(B)/libcertauth.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CORE_CFLAGS) -Itests/unit -o $@ $< $(B)/libcertauth.a $(LDFLAGS) $(LIBS) -lcmocka
 
+# Large CRLs for tests and benchmarks (tests/lib/mkcrl.c).
+.PHONY: mkcrl
+mkcrl: $(B)/mkcrl
+$(B)/mkcrl: tests/lib/mkcrl.c tests/unit/revocation/make.h $(B)/libcertauth.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(filter-out -MMD -MP,$(CORE_CFLAGS)) -Itests/unit -o $@ $< \
+		$(B)/libcertauth.a $(LDFLAGS) $(LIBS)
+
 # The core's runner of tests/cases; `make FLAVOUR=test cases` runs core and command.
 .PHONY: runners cases
 runners: $(B)/run_cases
@@ -191,13 +199,16 @@ build/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
 	scdoc < $< > $@
 
+BUILD_QUIETLY = mkdir -p build; echo "building ..."; \
+	$(MAKE) --no-print-directory -j$$(nproc) FLAVOUR=release all >build/make.log 2>&1 || \
+	{ cat build/make.log; exit 1; }
 demo:
 	@tests/deps demo
-	@$(MAKE) --no-print-directory FLAVOUR=release all
+	@$(BUILD_QUIETLY)
 	@tests/demo/demo run
 play:
 	@tests/deps demo
-	@$(MAKE) --no-print-directory FLAVOUR=release all
+	@$(BUILD_QUIETLY)
 	@tests/demo/demo play
 unplay:
 	@tests/demo/demo unplay
