@@ -3,8 +3,8 @@
 # reasons.sh - are the reasons what they always were, and is each of them proved?
 #
 # Numbers and words never change (the list below is written by hand, on purpose).
-# Each reason has a case that gives it and a near miss that does not: a case with a
-# line "# near: SLUG". What only a host can see is proved by a test of a host.
+# Each reason has a case that gives it and a near miss that does not (near-misses).
+# What only a host can see is proved by a test of a host.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bad=0
@@ -45,12 +45,6 @@ for pair in $forever; do
 done
 
 gives() { grep -rlE "^expect:[[:space:]]+reject $1[[:space:]]*\$" tests/cases 2>/dev/null; }
-near() {
-	local f
-	for f in $(grep -rlE "^# near:([^#]* )?$1( |\$)" tests/cases 2>/dev/null); do
-		grep -qE "^expect:[[:space:]]+reject $1[[:space:]]*\$" "$f" || { echo "$f"; return; }
-	done
-}
 while read -r pair _; do
 	slug=${pair%:*}
 	[ "$slug" != ok ] || continue
@@ -60,7 +54,14 @@ while read -r pair _; do
 		continue
 	fi
 	[ -n "$(gives "$slug")" ] || fault "$slug: no case gives it"
-	[ -n "$(near "$slug")" ] || fault "$slug: no near miss (a case with the line \"# near: $slug\")"
+	near=$(awk -v s="$slug" '$1 == s { print $2 }' tests/house/near-misses)
+	[ -n "$near" ] || fault "$slug: no near miss in tests/house/near-misses"
+	for f in $near; do
+		f=tests/cases/$f.case
+		if [ ! -e "$f" ] || grep -qE "^expect:[[:space:]]+reject $slug[[:space:]]*\$" "$f"; then
+			fault "$slug: $f is no near miss"
+		fi
+	done
 done <<<"$rows"
 
 [ $bad = 0 ] && echo "reasons: $(wc -l <<<"$rows") reasons, each given and each nearly given"
