@@ -18,9 +18,10 @@ struct table;
 
 /*
  * Lines: key user [group,group...] [not-before=DATE] [not-after=DATE], `#`
- * comments, blank lines. NULL: error_r names `file` and line. Two lines of one
- * key with different users are an error (two lines of one key whose times do
- * not overlap are fine).
+ * comments, blank lines; a key alone is its own user. NULL: error_r names `file`
+ * and line. Two lines of one key with different users or groups are an error (two
+ * lines of one key whose times do not overlap are fine). Both dates belong to the
+ * time in force, a date without time is its whole day in UTC.
  */
 struct table *table_parse(const unsigned char *data, size_t data_len,
     const char *file, struct certauth_error *error_r);
@@ -28,7 +29,9 @@ struct table *table_ref(struct table *);
 void	table_free(struct table *);
 
 struct table_entry { const char *user, *groups; };	/* borrowed from the table */
-/* False: no line for that key that is in force at `now`. */
+/* False: no line for that key that is in force at `now`. Byte by byte, but of a
+ * key that looks like a mailbox the domain, and of 64 hexadecimal digits all, is
+ * compared in lower case (and without colons). */
 bool	table_lookup(const struct table *, const char *key, size_t key_len,
 	    int64_t now, struct table_entry *entry_r);
 /* Is `user` the user (or, for a one-column line, the key) of any line in force?
