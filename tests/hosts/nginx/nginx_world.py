@@ -13,6 +13,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -268,6 +269,42 @@ def plain(port, path="/", host="a.test", headers=()):
 def basic(user, password):
     return ("Authorization",
             "Basic " + base64.b64encode(("%s:%s" % (user, password)).encode()).decode())
+
+
+def proxy(port, first):
+    """
+    A port that leads one connection to `port`. `first(client, server)` sends what
+    it likes of the client's first bytes; the rest, and all that the server says,
+    flows after that.
+    """
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1)
+
+    def pump(a, b):
+        try:
+            while True:
+                data = a.recv(65536)
+                if not data:
+                    break
+                b.sendall(data)
+        except OSError:
+            pass
+        for s in (a, b):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def serve():
+        client = listener.accept()[0]
+        server = socket.create_connection(("127.0.0.1", port))
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        first(client, server)
+        threading.Thread(target=pump, args=(server, client), daemon=True).start()
+        pump(client, server)
+    threading.Thread(target=serve, daemon=True).start()
+    return listener.getsockname()[1]
 
 
 def htpasswd(path, **people):

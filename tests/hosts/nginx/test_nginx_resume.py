@@ -5,12 +5,13 @@ Rows of docs on past bugs of other servers are named in the tests (c1_NN).
 """
 
 import os
+import socket
 import subprocess
 import time
 
 import pytest
 
-from nginx_world import TAKEN_UP, V12, V13, VARS, VERSIONS, Alert, Client, until
+from nginx_world import TAKEN_UP, V12, V13, VARS, VERSIONS, Alert, Client, proxy, until
 
 # how a session comes back
 KINDS = {
@@ -316,44 +317,52 @@ def test_c1_09_no_downgrade_with_a_ticket(server, world):
         assert not r.reused and r.vars["remote_user"] == "alice"
 
 
-def s_client(world, port, *more, data=b"", seconds=20):
+# no "Connection: close": nginx would close before it has read the client's Finished
+REQUEST = b"GET /%s HTTP/1.1\r\nHost: a.test\r\n\r\n"
+
+
+def hold_finished(client, server):
+    """
+    ClientHello and early data pass, the server's answer comes later: so the server
+    has to answer, or to wait, before it knows that nothing was replayed.
+    """
+    client.settimeout(1)
+    try:
+        while True:
+            server.sendall(client.recv(65536))
+    except socket.timeout:
+        pass
+    client.settimeout(None)
+
+
+def s_client(world, port, *more, data=b""):
     p = subprocess.run(
         ["openssl", "s_client", "-connect", "127.0.0.1:%d" % port, "-servername", "a.test",
-         "-cert", world.path("alice.pem"), "-key", world.path("alice.key"), *more],
-        input=data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds,
-        check=False)
+         "-cert", world.path("alice.pem"), "-key", world.path("alice.key"), "-tls1_3",
+         "-ign_eof", *more], input=data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        timeout=20, check=False)
     return p.stdout.decode(errors="replace")
-
-
-REQUEST = b"GET /%s HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"
 
 
 def test_early_data(server, world):
     """RFC 8470: 425, nothing is done; with `optional` nobody is named."""
     n, port = server("ticket", """
-        SESSIONS ssl_early_data on;
+        SESSIONS ssl_early_data on; keepalive_timeout 1s;
         server { listen @TLS@ ssl; server_name a.test; certauth staff;
             location / { return 200 "VARS early=[$ssl_early_data]"; }
             location /any { satisfy any; auth_basic x; auth_basic_user_file @FOLDER@/none;
                 root @FOLDER@; }
             location /maybe { certauth staff optional; return 200 "VARS early=[$ssl_early_data]"; }
         }""".replace("VARS", VARS))
-    file = world.path("session")
-    early = world.path("early")
+    session, early = world.path("session"), world.path("early")
 
     def ask(path):
         with open(early, "wb") as f:
             f.write(REQUEST % path)
-        # s_client needs a moment for the tickets
-        p = subprocess.Popen(
-            ["openssl", "s_client", "-connect", "127.0.0.1:%d" % port, "-servername", "a.test",
-             "-cert", world.path("alice.pem"), "-key", world.path("alice.key"), "-tls1_3",
-             "-sess_out", file, "-ign_eof"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT)
-        out = p.communicate(REQUEST % b"", timeout=20)[0].decode()
-        assert "HTTP/1.1 200" in out, out
-        return s_client(world, port, "-tls1_3", "-sess_in", file, "-early_data", early,
-                        "-ign_eof")
+        out = s_client(world, port, "-sess_out", session, data=REQUEST % b"")
+        assert "HTTP/1.1 200" in out and "remote_user=[alice]" in out, out
+        return s_client(world, proxy(port, hold_finished), "-sess_in", session,
+                        "-early_data", early)
     out = ask(b"")
     assert "Early data was accepted" in out, out
     assert "HTTP/1.1 425" in out, out

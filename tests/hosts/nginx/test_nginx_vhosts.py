@@ -1,12 +1,12 @@
 """C2: which host was asked for in the handshake, and which in the request?"""
 
-import socket
 import ssl
-import threading
+import subprocess
 
 import pytest
 
-from nginx_world import V12, V13, VARS, VERSIONS, Alert, Client, curl
+import pki
+from nginx_world import V12, V13, VARS, VERSIONS, Alert, Client, curl, proxy
 
 HTTP = """
     server { listen @TLS@ ssl http2; server_name strict.test; certauth staff; return 200 "strict VARS"; }
@@ -133,46 +133,21 @@ def test_c2_14_wildcard(site, tls):
 
 
 def splitter(port, sizes):
-    """A proxy that sends the client's first record as many small records and packets."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(1)
-
-    def pump(a, b):
-        try:
-            while True:
-                data = a.recv(65536)
-                if not data:
-                    break
-                b.sendall(data)
-        except OSError:
-            pass
-        for s in (a, b):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def serve():
-        client = listener.accept()[0]
-        server = socket.create_connection(("127.0.0.1", port))
-        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        first = b""
-        while len(first) < 5 or len(first) < 5 + int.from_bytes(first[3:5], "big"):
-            first += client.recv(65536)
-        n = int.from_bytes(first[3:5], "big")
-        body, rest, i = first[5:5 + n], first[5 + n:], 0
+    """The client's first record arrives as many small records and packets."""
+    def first(client, server):
+        data = b""
+        while len(data) < 5 or len(data) < 5 + int.from_bytes(data[3:5], "big"):
+            data += client.recv(65536)
+        n = int.from_bytes(data[3:5], "big")
+        body, rest, i = data[5:5 + n], data[5 + n:], 0
         while body:
             size = sizes[i % len(sizes)]
             part, body, i = body[:size], body[size:], i + 1
-            record = first[:3] + len(part).to_bytes(2, "big") + part
+            record = data[:3] + len(part).to_bytes(2, "big") + part
             server.sendall(record[:3])
             server.sendall(record[3:])
         server.sendall(rest)
-        threading.Thread(target=pump, args=(server, client), daemon=True).start()
-        pump(client, server)
-    threading.Thread(target=serve, daemon=True).start()
-    return listener.getsockname()[1]
+    return proxy(port, first)
 
 
 @pytest.mark.parametrize("sizes", [(100,), (60, 10), (200,)])
@@ -199,7 +174,6 @@ def test_c2_19_strict_over_http2(site):
 
 def test_c2_20_renegotiation(site):
     """TLS 1.2, started by the client: refused, and nothing spins."""
-    import subprocess
     p = subprocess.run(
         ["openssl", "s_client", "-connect", "127.0.0.1:%d" % site.tls, "-servername",
          "strict.test", "-tls1_2", "-cert", site.world.path("alice.pem"), "-key",
@@ -212,14 +186,12 @@ def test_c2_20_renegotiation(site):
 
 def test_c2_23_possession(site):
     """Somebody else's certificate without its key does not end a handshake."""
-    import pki
     stolen = site.world.certs["bob"]
     cert = site.world.path("stolen.pem")
     key = site.world.path("stolen.key")
     pki.write_pem(cert, stolen, site.world.ca)
     with open(key, "wb") as f:
         f.write(pki.key_pem(pki.new_key("p256")))
-    import subprocess
     p = subprocess.run(
         ["openssl", "s_client", "-connect", "127.0.0.1:%d" % site.tls, "-servername",
          "strict.test", "-cert", cert, "-key", key],
