@@ -313,11 +313,9 @@ static bool certauth_sasl_show(struct client *client)
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
 	const char *user = certauth_verdict_user(cclient->verdict);
 
-	if (*user == '\0') {
-		certauth_sasl_refuse(client, certauth_refuse(
-			certauth_login.profile, CERTAUTH_NO_USER,
-			"the certificate is accepted, but maps to no user"));
-		return FALSE;
+	if (cclient->external && !client->set->auth_ssl_username_from_cert) {
+		e_warning(client->event, "certauth: EXTERNAL finds no user "
+			  "without auth_ssl_username_from_cert = yes");
 	}
 	/* The LOGIN mechanism of 2.3 takes its first line for the password when
 	   the user is known already: there the typed name goes on. */
@@ -343,6 +341,12 @@ static bool certauth_sasl_begin(struct client *client)
 	if (certauth_verdict_decision(verdict) != CERTAUTH_ACCEPT) {
 		certauth_sasl_refuse(client, verdict == NULL ? NULL :
 				     certauth_verdict_ref(verdict));
+		return FALSE;
+	}
+	if (*certauth_verdict_user(verdict) == '\0') {
+		certauth_sasl_refuse(client, certauth_refuse(
+			certauth_login.profile, CERTAUTH_NO_USER,
+			"the certificate is accepted, but maps to no user"));
 		return FALSE;
 	}
 	if (cclient->external && !cclient->authzid_done) {
@@ -392,9 +396,11 @@ static bool certauth_sasl_filter_mech(struct client *client,
 	if (!certauth_login.layout_known)
 		return !external && !certauth_required();
 
-	/* sasl_server_auth_begin() sets these two and asks about one mechanism;
-	   until its answer is there, no other command is read. */
-	if (!client->authenticating || client->auth_request != NULL)
+	/* sasl_server_auth_begin() asks about its one mechanism between setting
+	   the first and the second; after a good answer the third is set. All
+	   other questions are about what to offer. */
+	if (!client->authenticating || client->auth_request != NULL ||
+	    client->master_auth_id != 0)
 		return certauth_sasl_offer(client, external);
 
 	if (client->sasl_callback != certauth_sasl_callback) {

@@ -224,6 +224,32 @@ def test_profile_of_one_protocol(world, start):
 def test_no_identity_rule_is_no_user(world, start):
     d = start(world.dovecot("nomap", env={"profile": "nomap"}))
     for protocol in PROTOCOLS:
-        refused(login(protocol, d, "EXTERNAL", cert=world.cert("alice")), protocol, "no-user")
+        for authzid in (None, "alice"):
+            r = login(protocol, d, "EXTERNAL", authzid=authzid, cert=world.cert("alice"))
+            refused(r, protocol, "no-user")
         r = login(protocol, d, "PLAIN", user="bob", password="hush", cert=world.cert("alice"))
         assert r.ok and r.user == "bob"
+
+
+def test_without_username_from_cert(world, start):
+    """The setting that EXTERNAL needs is missing: nobody enters, the log says it."""
+    d = start(world.dovecot("noname", conf="auth_ssl_username_from_cert = no\n"))
+    for protocol in PROTOCOLS:
+        r = login(protocol, d, "EXTERNAL", cert=world.cert("alice"))
+        assert not r.ok
+        d.wait_log("auth_ssl_username_from_cert = yes", r.mark)
+
+
+def test_implicit_external_of_submission(world, start):
+    """submission_client_workarounds = implicit-auth-external: MAIL logs in by itself."""
+    d = start(world.dovecot("impl", conf="submission_client_workarounds = implicit-auth-external\n"))
+    for who, says in (("alice", None), ("revoked", "refused: revoked"), (None, "530")):
+        mark = d.mark()
+        with connect("submission", d, world.cert(who)) as c:
+            c.send("MAIL FROM:<alice@example.com>")
+            line = c.line()
+        if says is None:
+            d.wait_log("Login: user=<alice>, method=EXTERNAL", mark)
+        else:
+            assert says in line, line
+            assert "Login: user" not in d.log_since(mark)

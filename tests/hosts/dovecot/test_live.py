@@ -3,6 +3,7 @@ Data that changes under a running Dovecot: taken up without reload, by login
 processes that are chrooted and run as dovenull.
 """
 
+import grp
 import os
 import pwd
 import time
@@ -62,6 +63,27 @@ def test_map_and_denied_list(own_world, start):
     w.write("denied", "user:bob\n")
     until(lambda: not login("imap", d, "EXTERNAL", cert=w.cert("nobody")).ok)
     refused(login("imap", d, "EXTERNAL", cert=w.cert("bob")), "imap", "denied")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="groups need root")
+def test_files_for_a_group_only(own_world, start):
+    """root:GROUP 0640 and extra_groups, as for the maps of a real installation."""
+    w = own_world
+    group = grp.getgrnam("mail")
+    os.chown(w.map, 0, group.gr_gid)
+    os.chmod(w.map, 0o640)
+    services = "".join("service %s-login {\n  extra_groups = mail\n}\n" % s
+                       for s in ("imap", "pop3"))
+    d = start(w.dovecot("group", service_count=0, conf=services))
+    refused(login("imap", d, "EXTERNAL", cert=w.cert("nobody")), "imap", "no-user")
+    with open(w.map, encoding="utf-8") as f:
+        text = f.read()
+    with open(w.map + ".part", "w", encoding="utf-8") as f:
+        f.write(text + "nobody@example.com bob\n")
+    os.chown(w.map + ".part", 0, group.gr_gid)
+    os.chmod(w.map + ".part", 0o640)
+    os.rename(w.map + ".part", w.map)
+    until(lambda: login("imap", d, "EXTERNAL", cert=w.cert("nobody")).user == "bob")
 
 
 def test_a_bad_crl_keeps_the_last_good_one_loudly(own_world, start):
