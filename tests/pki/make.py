@@ -223,6 +223,13 @@ def weak(f):
     f.leaf("explicit", ca, key=curve, spki=written)
     f.leaf("of-explicit", f.ca("ca-explicit", "Explicit CA", root, key=curve, spki=written,
                                eku=BOTH))
+    odd = pki.new_key()
+    f.leaf("unknown-key", ca, key=odd, spki=pki.seq(pki.seq(pki.oid("1.2.3.4.5")),
+                                                   pki.bits(b"\x01\x02")))
+    f.leaf("x25519", ca, spki=pki.seq(pki.seq(pki.oid("1.3.101.110")), pki.bits(b"\x09" * 32)))
+    f.leaf("bad-point", ca, spki=pki.spki_of(odd)[:-2] + b"\0\0")
+    f.leaf("of-unknown", f.ca("ca-unknown", "Unknown key CA", root, eku=BOTH, key=odd,
+                              spki=pki.seq(pki.seq(pki.oid("1.2.3.4.5")), pki.bits(b"\x01"))))
     for digest in ("sha1", "sha224", "sha384", "sha512", "md5"):
         f.leaf(digest, rsa_root, digest=digest)
     f.leaf("ec-sha1", ca, digest="sha1")
@@ -527,6 +534,11 @@ def identity(f):
     f.leaf("cn-multi", ca, subject=[("O", "Example"), [("CN", "alice"), ("UID", "a1")]])
     f.leaf("cn-two", ca, subject=[("CN", "alice"), ("CN", "admin")])
     f.leaf("bob", ca, "Bob", email="bob@example.com")
+    evil = [("CN", (0x0C, b"x\r\nSet-Cookie: a=b\x1b[2J\xc2\x85\" }{\\ %s%n"))]
+    f.leaf("hostile", ca, subject=evil)
+    f.leaf("of-hostile", f.ca("hostile-ca", evil, root, eku=BOTH))
+    f.leaf("smtputf8", ca, san=[pki.smtputf8("\u00e4lice@example.com")])
+    f.leaf("smtputf8-nul", ca, san=[pki.smtputf8(b"alice@example.com\0x")])
     # rows 66, 59: see purpose/
 
 
