@@ -53,9 +53,10 @@ ngx_http_certauth_init_server(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
 
         if (lcf->mode != place[0].lcf->mode
             || lcf->name.len != place[0].lcf->name.len
-            || ngx_strncmp(lcf->name.data, place[0].lcf->name.data,
-                           lcf->name.len)
-               != 0
+            || (lcf->name.len
+                && ngx_strncmp(lcf->name.data, place[0].lcf->name.data,
+                               lcf->name.len)
+                   != 0)
             || place[i].clcf->satisfy != place[0].clcf->satisfy
             || place[i].clcf->error_pages != place[0].clcf->error_pages)
         {
