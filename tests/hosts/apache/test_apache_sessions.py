@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import Refused, TAKEN_UP
+from apache_world import Refused, TAKEN_UP
 
 TLS = ["1.2", "1.3"]
 # tickets, or (SSLSessionTickets off) the shmcb cache; mod_ssl's keys stay inside one server

@@ -5,6 +5,7 @@ Rows of C5 in the list of other servers' past holes; a test's name begins with i
 """
 
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -13,13 +14,13 @@ import time
 import pytest
 
 from apache_server import ApacheError
-from conftest import ROOT, MODULE
+from apache_world import ROOT, MODULE
 
 
 @pytest.fixture
-def copy(world, tmp_path):
+def copy(world, site):
     """The policy folder again, to be spoilt."""
-    folder = tmp_path / "policy"
+    folder = pathlib.Path(site.path("policy"))
     shutil.copytree(world.folder, folder)
     os.chmod(folder, 0o755)
     text = (folder / "certauth.conf").read_text().replace(world.folder, str(folder))
@@ -107,7 +108,7 @@ def test_c5_49_no_policy_file_at_all(site, copy):
 def test_c5_50_anchor_set_is_exactly_the_configured_one(site, world):
     """SSLCACertificateFile (and the system's store) add nothing."""
     world.people["mallory"].write(site.folder, "m", chain=[world.stranger])
-    from conftest import pki
+    from apache_world import pki
     pki.write_pem(site.path("stranger.pem"), world.stranger)
     site.run(site.vhost("CertAuthProfile staff\nSSLCACertificateFile %s\n"
                         "SSLCACertificatePath /etc/ssl/certs" % site.path("stranger.pem")))
@@ -238,7 +239,7 @@ def test_quick_cache_would_get_round_the_gate(make_site):
 
 
 def test_name_list_over_16_kib_warns(site, world):
-    from conftest import pki
+    from apache_world import pki
     key = pki.new_key()
     cas = [pki.CA([("O", "A rather long name of a certification authority" * 2), ("CN", "CA %d" % i)],
                   key=key) for i in range(150)]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from conftest import Connection, basic
+from apache_world import Connection, basic
 
 
 REFUSALS = [("revoked", "revoked", 403), ("held", "on-hold", 403), ("denied", "denied", 403),

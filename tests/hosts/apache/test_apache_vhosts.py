@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import Refused, TAKEN_UP
+from apache_world import Refused, TAKEN_UP
 
 TLS = ["1.2", "1.3"]
 HOSTS = ("a.test", "b.test", "c.test", "d.wild.test")
@@ -175,7 +175,7 @@ def test_c2_23_no_proof_of_possession_no_identity(site):
     """A client that cannot sign with the certificate's key does not get in."""
     site.run(site.vhost("CertAuthProfile staff"))
     w = site.world
-    from conftest import pki
+    from apache_world import pki
     other = pki.CA("x").leaf("x")
     other.write(w.folder, "otherkey")
     p = subprocess.run(["openssl", "s_client", "-quiet", "-connect",

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from conftest import basic
+from apache_world import basic
 
 AUTH = '''AuthType CertAuth
 AuthName x
