@@ -2,8 +2,8 @@
 test_globalsign.py - are paths found among the real GlobalSign CAs, in every order?
 
 Real CA certificates, cross-certificates included, are not part of this project. The test
-runs where $GLOBALSIGN_CAS or ../shared/personalsign/cas.pem holds them and is skipped
-elsewhere. We have no leaf of theirs with a key, so issuing CAs stand for leaves: purpose
+runs where $GLOBALSIGN_CAS, or the folder `shared` beside this repository, holds them and
+is skipped elsewhere. We have no leaf of theirs with a key, so issuing CAs stand for leaves: purpose
 `any` looks at no usage, and an OID at the extended key usage alone.
 """
 
