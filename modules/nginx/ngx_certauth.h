@@ -96,7 +96,8 @@ typedef struct {
     unsigned                          judged:1;      /* verdict is valid */
     unsigned                          placed:1;      /* by a location's profile */
     unsigned                          passed:1;      /* what is served now may be */
-    unsigned                          refused:1;     /* what follows: error page */
+    unsigned                          refused:1;     /* an error page follows */
+    unsigned                          page:1;        /* and has been found */
     unsigned                          alternative:1; /* a password may do */
     unsigned                          let_in:1;      /* without certificate */
     unsigned                          basic:1;       /* by auth_basic */

@@ -92,10 +92,11 @@ ngx_http_certauth_server_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->refused) {
+    if (ctx->refused && !ctx->page) {
         return NGX_DECLINED;
     }
 
+    ctx->refused = 0;
     ctx->passed = 0;
 
     scf = ngx_http_get_module_srv_conf(r, ngx_http_certauth_module);
@@ -132,8 +133,8 @@ ngx_http_certauth_location_handler(ngx_http_request_t *r)
 
         /* the main request's verdict stays what it is */
 
-        return lcf->mode == NGX_CERTAUTH_OFF || ctx->refused
-               ? NGX_DECLINED : ngx_http_certauth_gate(r, ctx, 0);
+        return lcf->mode == NGX_CERTAUTH_OFF ? NGX_DECLINED
+                                             : ngx_http_certauth_gate(r, ctx, 0);
     }
 
     if (ctx->alternative && !ctx->let_in
@@ -144,9 +145,15 @@ ngx_http_certauth_location_handler(ngx_http_request_t *r)
         ctx->refused = 1;
     }
 
-    if (ctx->refused) {
+    if (ctx->refused && !ctx->page) {
+
+        /* the page of our refusal, this one step; where it leads is gated */
+
+        ctx->page = 1;
         return NGX_DECLINED;
     }
+
+    ctx->refused = 0;
 
     if (lcf->mode == NGX_CERTAUTH_OFF) {
 
@@ -374,6 +381,8 @@ ngx_http_certauth_refuse(ngx_http_request_t *r, ngx_http_certauth_ctx_t *ctx,
 
     if (ctx) {
         ctx->refused = 1;
+        /* and the verdict stays, wherever this leads */
+        ctx->placed = 1;
     }
 
     status = certauth_reason_nginx(certauth_verdict_reason(verdict));

@@ -59,6 +59,16 @@ HTTP = """
         location /missing-off { error_page 404 = /off404; return 404; }
         location = /off404 { certauth off; return 200 "after VARS"; }
         location /tricky/ { error_page 495 496 = /secret/; return 200 "VARS"; }
+        location /step1/ { error_page 495 496 = /step2; return 200 "VARS"; }
+        location /step2 { rewrite ^ /missing-off last; }
+        location /step3/ { error_page 495 496 = @step4; return 200 "VARS"; }
+        location @step4 { try_files /nothing /own-page; }
+        location /step5/ { error_page 495 496 = /step6; return 200 "VARS"; }
+        location /step6 { rewrite ^ /off-page last; }
+        location /step7/ { error_page 495 496 = /step8; return 200 "VARS"; }
+        location /step8 { rewrite ^ /either/ last; }
+        location /either/ { satisfy any; auth_basic "who"; auth_basic_user_file @FOLDER@/htpasswd;
+            root @FOLDER@/files; try_files /index.html =404; }
         location /secret/ { proxy_pass http://@PLAIN@/echo; proxy_set_header Host up.test;
             proxy_set_header X-User $remote_user; proxy_set_header X-Verdict $certauth_verdict; }
     }
@@ -111,6 +121,7 @@ HTTP = """
             proxy_set_header X-Groups $certauth_groups; }
         location /asked { auth_request /ask; add_header X-User $remote_user;
             try_files /index.html =404; }
+        location /asked-stricter { auth_request /part-admin; try_files /index.html =404; }
         location = /ask { internal; proxy_pass http://@PLAIN@/ask; proxy_pass_request_body off;
             proxy_set_header Content-Length ""; proxy_set_header Host up.test;
             proxy_set_header X-User $certauth_user; }
@@ -207,6 +218,7 @@ def test_server_level_answers_while_locations_differ(site, answer):
         r = get(site, who, "/?answer=" + answer, "mixed.test")
         assert r.status in (status, 403), r
         assert "location" not in r.headers and "answered" not in r.body
+        assert get(site, who, "/open?answer=" + answer, "mixed.test").status in (status, 403)
     r = get(site, "alice", "/?answer=" + answer, "mixed.test")
     assert r.status == {"text": 200, "go": 302, "gone": 410}[answer]
 
@@ -286,6 +298,19 @@ def test_c5_53_error_page_never_authenticates(site):
     # and alone the same place is shut
     assert "user=[alice]" in get(site, "alice", "/secret/", "pages.test").body
     assert get(site, None, "/secret/", "pages.test").status == 418
+
+
+def test_error_page_is_one_step(site):
+    """Where the page itself leads is gated like everything else."""
+    for path in ("/step1/", "/step3/"):
+        for who in (None, "rita"):
+            r = get(site, who, path, "pages.test")
+            assert r.status == 400 and "certauth_verdict" not in r.body
+    r = get(site, "rita", "/step5/", "pages.test", [basic("eve", "x")])
+    assert r.body.startswith("off ") and r.vars["certauth_user"] == r.vars["remote_user"] == ""
+    assert get(site, None, "/step7/", "pages.test").status == 401
+    assert get(site, None, "/step7/", "pages.test", [basic("eve", "wrong")]).status == 401
+    assert get(site, "rita", "/step7/", "pages.test", [basic("eve", "x")]).status == 400
 
 
 def test_other_error_pages_keep_the_user(site):
@@ -415,6 +440,8 @@ def test_what_other_modules_see(site):
     assert r.body == "user=[alice] verdict=[accept] groups=[staff,ops] auth=[]"
     assert get(site, "alice", "/asked", "modules.test").headers["x-user"] == "alice"
     assert get(site, "bob", "/asked", "modules.test").status == 403
+    assert get(site, "alice", "/asked-stricter", "modules.test").status == 200
+    assert get(site, "bob", "/asked-stricter", "modules.test").status in (403, 500)
 
 
 def test_limit_req_by_user(site):

@@ -1,5 +1,6 @@
 """`certauth_refuse handshake`, the alerts, and the names that are offered."""
 
+import os
 import re
 
 import pytest
@@ -89,11 +90,16 @@ def test_names(world):
         ("anchors", "certauth staff; certauth_names anchors;"),
         ("none", "certauth staff; certauth_names none;"),
         ("file", "certauth staff; certauth_names %s;" % world.path("mine.pem")),
+        ("dot", "certauth staff; certauth_names ./none;"),
         ("two", "certauth staff; location /other { certauth other; }"),
         ("place", "location /x { certauth other; }"),
         ("off", "")))
-    with world.nginx(text) as n:
+    n = world.nginx(text)
+    n.prepare()
+    pki.write_pem(os.path.join(n.folder, "none"), world.stranger)
+    with n:
         port = n.port["TLS"]
+        assert names(port, "dot.test") == ["CN=Stranger Root"]
         assert names(port, "issuers.test") == ["CN=Test Issuing CA", "CN=Test Root"]
         assert names(port, "anchors.test") == ["CN=Test Root"]
         assert names(port, "none.test") == []
