@@ -67,13 +67,16 @@ add_report(struct job *job, const char *file)
 	return grown;
 }
 
+/* Cut between letters: the report becomes JSON. */
 static void
 set_text(char *buf, size_t buf_len, const char *text)
 {
 	size_t	len = text != NULL ? strlen(text) : 0;
 
-	/* UTF-8 cut in the middle of a letter: at most a sign that looks odd. */
-	len = len < buf_len ? len : buf_len - 1;
+	if (len >= buf_len)
+		len = buf_len - 1;
+	while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+		len--;
 	if (len > 0)
 		memcpy(buf, text, len);
 	buf[len] = '\0';
@@ -179,7 +182,7 @@ keep_file(struct job *job, const char *path)
 	for (i = 0; last != NULL && i < index_num_rows(last); i++) {
 		row = index_row(last, i);
 		if (row != NULL &&
-		    strcmp(index_string(last, row->source), path) == 0 &&
+		    load_from_file(last, row, path) &&
 		    !index_writer_copy(job->writer, last, row, &kept, NULL))
 			job->no_memory = true;
 	}
@@ -191,7 +194,6 @@ compile_file(struct job *job, const struct file_ref *ref)
 	struct index_source	source = { ref->path, { 0 } };
 	struct certauth_error	error = { 0 };
 	struct file_bytes	bytes;
-	bool			kept;
 
 	if (!read_file(job, ref, &bytes, &error)) {
 		add_error(job, ref->path, error.text);
@@ -201,7 +203,7 @@ compile_file(struct job *job, const struct file_ref *ref)
 	job->file = ref->path;
 	source.stamp = bytes.stamp;
 	load_crls(job->writer, bytes.data, bytes.data_len, &source, job->pools,
-	    job->num_pools, last_index(job), report_crl, job, &kept);
+	    job->num_pools, last_index(job), true, report_crl, job);
 	file_bytes_free(&bytes);
 }
 

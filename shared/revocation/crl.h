@@ -92,8 +92,12 @@ bool	crl_find_signer(const struct crl *, const struct pool *const *pools,
 /* Does this key hold for the CRL's signature? No floors, no names. */
 bool	crl_signed_by(const struct crl *, EVP_PKEY *, struct certauth_error *error_r);
 
-/* Printable RFC 4514; caller frees with free(). NULL: out of memory. */
+/* Printable RFC 4514, at most CRL_MAX_ISSUER_TEXT bytes; caller frees with
+ * free(). NULL: out of memory. */
+#define CRL_MAX_ISSUER_TEXT	250
 char   *crl_issuer_print(const struct crl *);
+/* Cuts UTF-8 to at most `max` bytes, between letters. */
+void	crl_cut_text(char *text, size_t max);
 /* <0, 0, >0 as `a` is older than, as old as, newer than `b`: CRL number first,
  * then thisUpdate; a list without number is compared by thisUpdate alone. */
 int	crl_compare_age(const unsigned char *a_number, size_t a_len, int64_t a_this,

@@ -343,6 +343,16 @@ out:
 	return ok;
 }
 
+void
+crl_cut_text(char *text, size_t max)
+{
+	if (strlen(text) <= max)
+		return;
+	while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
+		max--;
+	text[max] = '\0';
+}
+
 char *
 crl_issuer_print(const struct crl *crl)
 {
@@ -354,6 +364,8 @@ crl_issuer_print(const struct crl *crl)
 	name = d2i_X509_NAME(NULL, &p, (long)crl->issuer_len);
 	if (name != NULL)
 		text = cert_name_print(name);
+	if (text != NULL)
+		crl_cut_text(text, CRL_MAX_ISSUER_TEXT);
 	X509_NAME_free(name);
 	ERR_pop_to_mark();
 	return text;

@@ -20,7 +20,6 @@
 /* A width gets a table of its own from 1/8 of the list's serials on; rarer ones
  * are padded into the next wider one. */
 #define OWN_TABLE	8u
-#define MAX_ISSUER_TEXT	1024u
 
 static bool
 no_memory(struct certauth_error *error_r)
@@ -181,7 +180,7 @@ compare_records(const void *a, const void *b, void *context)
 	const unsigned char	*x = a, *y = b;
 	uint32_t		 x_date, y_date;
 	bool			 x_hold, y_hold;
-	int			 c = memcmp(x, y, key_len);
+	int			 c = index_compare_keys(x, y, key_len);
 
 	if (c != 0)
 		return c;
@@ -322,8 +321,6 @@ row_head(struct built_row *row, const struct crl *crl,
 	row->dps = malloc(crl->num_dps * 32 + 1);
 	if (row->source == NULL || row->issuer == NULL || row->dps == NULL)
 		return no_memory(error_r);
-	if (strlen(row->issuer) > MAX_ISSUER_TEXT)
-		memcpy(row->issuer + MAX_ISSUER_TEXT - 3, "...", 4);
 	memcpy(row->dps, crl->dps, crl->num_dps * 32);
 	return true;
 }

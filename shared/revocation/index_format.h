@@ -77,8 +77,11 @@ struct index_row {
 };
 _Static_assert(sizeof(struct index_row) == 256, "index_row");
 
-/* kind */
-#define INDEX_KIND_REVOKED	0u
+/* kind. A row with a table of a kind below AUXILIARY that the reader does not
+ * know answers nothing; tables from there on (a filter in front, say) only help
+ * and are passed over. */
+#define INDEX_KIND_REVOKED	0x00u
+#define INDEX_KIND_AUXILIARY	0x80u
 
 /*
  * Serials of one sign in one width. A serial shorter than the width is padded

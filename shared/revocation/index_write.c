@@ -172,19 +172,25 @@ index_writer_copy(struct index_writer *writer, const struct index *from,
 		built_row_free(row);
 		return true;
 	}
+	row->row.num_tables = 0;
 	for (i = 0; i < from_row->num_tables; i++) {
-		built = &row->tables[i];
-		built->table = from->tables[from_row->first_table + i];
-		/* What we do not understand we cannot carry over. */
-		if (built->table.kind != INDEX_KIND_REVOKED) {
+		const struct index_table *table =
+		    &from->tables[from_row->first_table + i];
+
+		/* What only helps can be left out; what we do not understand
+		 * we cannot carry over. */
+		if (table->kind >= INDEX_KIND_AUXILIARY)
+			continue;
+		if (table->kind != INDEX_KIND_REVOKED) {
 			built_row_free(row);
 			error_set(error_r, NULL, 0, "the index has a table of "
 			    "a newer kind");
 			return false;
 		}
-		built->buckets = (const void *)(from->data +
-		    built->table.buckets);
-		built->records = from->data + built->table.records;
+		built = &row->tables[row->row.num_tables++];
+		built->table = *table;
+		built->buckets = (const void *)(from->data + table->buckets);
+		built->records = from->data + table->records;
 	}
 	*kept_r = true;
 	return put_row(writer, at, row, error_r);

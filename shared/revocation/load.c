@@ -85,29 +85,31 @@ fail:
 	loader->no_memory = true;
 }
 
-/* Has the published index read exactly this file? Then we need not. */
-static bool
+/* The published index when it has a list from this file, or NULL; *same_r: from
+ * exactly this edition, so that we need not read it. */
+static const struct index *
 published(const struct loader *loader, const char *path,
-    const struct file_stamp *stamp)
+    const struct file_stamp *stamp, bool *same_r)
 {
-	const struct index	*index;
+	const struct index	*index, *found = NULL;
 	struct file_stamp	 compiled;
 	size_t			 i;
 
+	*same_r = false;
 	if (loader->data->mapped == NULL)
-		return false;
+		return NULL;
 	index = &loader->data->mapped->map.index;
 	for (i = 0; i < index_num_rows(index); i++) {
 		const struct index_row *row = index_row(index, i);
 
-		if (row == NULL ||
-		    strcmp(index_string(index, row->source), path) != 0)
+		if (row == NULL || !load_from_file(index, row, path))
 			continue;
+		found = index;
 		index_row_stamp(row, &compiled);
 		if (file_stamp_equal(&compiled, stamp))
-			return true;
+			*same_r = true;
 	}
-	return false;
+	return found;
 }
 
 struct remark_context { struct loader *loader; const char *path; bool has_last; };
@@ -159,18 +161,21 @@ compile_bytes(struct loader *loader, const unsigned char *data, size_t data_len,
     const char *path, const struct file_stamp *stamp, struct load_memory *old)
 {
 	struct index_source	 source = { path, *stamp };
-	struct remark_context	 remark = { loader, path, old != NULL };
+	struct remark_context	 remark = { loader, path, false };
 	struct index_writer	*writer = index_writer_new();
 	struct load_memory	*memory = NULL;
-	bool			 kept;
+	const struct index	*last;
+	bool			 same;
 
 	if (writer == NULL) {
 		loader->no_memory = true;
 		return load_memory_ref(old);
 	}
+	/* What is published stays in force by itself and is not copied. */
+	last = old != NULL ? &old->index : published(loader, path, stamp, &same);
+	remark.has_last = last != NULL;
 	if (!load_crls(writer, data, data_len, &source, loader->sources->pools,
-	    loader->sources->num_pools, old != NULL ? &old->index : NULL,
-	    remark_crl, &remark, &kept))
+	    loader->sources->num_pools, last, old != NULL, remark_crl, &remark))
 		loader->failed = true;
 	if (index_writer_rows(writer) > 0)
 		memory = memory_new(loader, writer, path);
@@ -245,7 +250,8 @@ missing_unit(struct loader *loader, const char *path,
 	if (old == NULL || !file_stamp_equal(&old->stamp, &none)) {
 		loader->changed = true;
 		loader->failed = true;
-		say(loader, CERTAUTH_WARNING, path, memory != NULL ?
+		say(loader, CERTAUTH_WARNING, path, memory != NULL ||
+		    (old != NULL && old->covered) ?
 		    "the CRL file is gone; the last good one stays in force" :
 		    "there is no such CRL file");
 	}
@@ -257,13 +263,22 @@ load_file(struct loader *loader, const struct file_ref *ref)
 {
 	const struct load_unit	*old = find_unit(loader->last, ref->path);
 	struct file_stamp	 stamp, none = { 0 };
+	bool			 same;
 
 	file_stat(ref, &stamp);
 	if (file_stamp_equal(&stamp, &none)) {
 		missing_unit(loader, ref->path, old);
 		return;
 	}
-	if (published(loader, ref->path, &stamp)) {
+	/* Neither the file nor what is published changed: as it was. */
+	if (old != NULL && file_stamp_equal(&old->stamp, &stamp) &&
+	    loader->data->mapped == loader->last->mapped) {
+		add_unit(loader, ref->path, &stamp,
+		    load_memory_ref(old->memory), old->covered);
+		return;
+	}
+	published(loader, ref->path, &stamp, &same);
+	if (same) {
 		if (old == NULL || !old->covered)
 			loader->changed = true;
 		add_unit(loader, ref->path, &stamp, NULL, true);
@@ -271,8 +286,8 @@ load_file(struct loader *loader, const struct file_ref *ref)
 	}
 	if (old != NULL && !old->covered &&
 	    file_stamp_equal(&old->stamp, &stamp)) {
-		add_unit(loader, ref->path, &stamp, load_memory_ref(old->memory),
-		    false);
+		add_unit(loader, ref->path, &stamp,
+		    load_memory_ref(old->memory), false);
 		return;
 	}
 	read_unit(loader, ref, &stamp, old);
@@ -490,15 +505,15 @@ revocation_load(const struct revocation_sources *sources,
 	sort_units(loader.data);
 	keep_gone(&loader);
 	sort_units(loader.data);
+	*changed_r = loader.changed;
+	*failed_r = loader.failed;
+	if (!loader.no_memory && !loader.changed) {
+		revocation_free(loader.data);
+		return revocation_ref(last);
+	}
 	if (loader.no_memory || !load_put_in_force(loader.data)) {
 		revocation_free(loader.data);
 		return NULL;
-	}
-	*changed_r = loader.changed;
-	*failed_r = loader.failed;
-	if (!loader.changed) {
-		revocation_free(loader.data);
-		return revocation_ref(last);
 	}
 	return loader.data;
 }

@@ -67,14 +67,18 @@ bool	load_superseded(const struct revocation_data *, size_t num_units,
  * load_crls.c: reads the CRLs of one file into the writer: parsed, signed by a
  * CA of the pools, not older than the edition that `last` (NULL: none) has from
  * the same file. Calls fn for each with an error, or NULL when it was taken.
- * True: all of them were taken and there was one. When one was not, what `last`
- * has from the file and the file no longer gives is copied, so that the last
- * good list stays; *kept_r says so. `last` must live as long as the writer.
+ * True: all of them were taken and there was one. When one was not and `copy`,
+ * what `last` has from the file and the file no longer gives is copied, so that
+ * the last good list stays. `last` must live as long as the writer.
  */
 typedef void load_crl_fn(void *context, const struct crl *crl, const char *error);
 bool	load_crls(struct index_writer *, const unsigned char *data, size_t data_len,
 	    const struct index_source *, const struct pool *const *pools,
-	    size_t num_pools, const struct index *last, load_crl_fn *,
-	    void *context, bool *kept_r);
+	    size_t num_pools, const struct index *last, bool copy, load_crl_fn *,
+	    void *context);
+
+/* Was this row made from that file? */
+bool	load_from_file(const struct index *, const struct index_row *,
+	    const char *file);
 
 #endif

@@ -11,8 +11,8 @@
 #include "base/text.h"
 #include "revocation/load.h"
 
-static bool
-from_file(const struct index *index, const struct index_row *row,
+bool
+load_from_file(const struct index *index, const struct index_row *row,
     const char *file)
 {
 	return strcmp(index_string(index, row->source), file) == 0;
@@ -33,7 +33,7 @@ find_edition(const struct index *index, const struct crl *crl,
 	n = index_find(index, crl->issuer_sha256, &first);
 	for (i = first; i < first + n; i++) {
 		row = index_row(index, i);
-		if (row != NULL && from_file(index, row, file) &&
+		if (row != NULL && load_from_file(index, row, file) &&
 		    memcmp(row->key_sha256, key_sha256, 32) == 0 &&
 		    row->flags == flags && row->num_dps == crl->num_dps &&
 		    (crl->num_dps == 0 || memcmp(index_dps(index, row),
@@ -78,7 +78,7 @@ bool
 load_crls(struct index_writer *writer, const unsigned char *data,
     size_t data_len, const struct index_source *source,
     const struct pool *const *pools, size_t num_pools, const struct index *last,
-    load_crl_fn *fn, void *context, bool *kept_r)
+    bool copy, load_crl_fn *fn, void *context)
 {
 	struct certauth_error	 error;
 	struct crl_file		 cursor = { 0 };
@@ -89,7 +89,6 @@ load_crls(struct index_writer *writer, const unsigned char *data,
 	enum crl_next		 next;
 	bool			 ok = true, kept;
 
-	*kept_r = false;
 	if (crl == NULL) {
 		fn(context, NULL, "out of memory");
 		return false;
@@ -107,12 +106,14 @@ load_crls(struct index_writer *writer, const unsigned char *data,
 		free(owned);
 	}
 	free(crl);
-	for (i = 0; !ok && last != NULL && i < index_num_rows(last); i++) {
+	for (i = 0; !ok && copy && last != NULL && i < index_num_rows(last);
+	    i++) {
 		const struct index_row *row = index_row(last, i);
 
-		if (row != NULL && from_file(last, row, source->file) &&
-		    index_writer_copy(writer, last, row, &kept, &error) && kept)
-			*kept_r = true;
+		/* An error is one more list that could not be kept. */
+		if (row != NULL && load_from_file(last, row, source->file) &&
+		    !index_writer_copy(writer, last, row, &kept, &error))
+			fn(context, NULL, error.text);
 	}
 	return ok;
 }

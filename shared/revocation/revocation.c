@@ -148,16 +148,17 @@ serial_text(const struct cert *cert, char *buf, size_t buf_len)
 static const char *
 list_text(const struct load_row *force, char *buf, size_t buf_len)
 {
-	char	this_update[32], next_update[32] = "none";
+	char	this_update[32], next_update[32] = "none", source[300];
 
 	text_time_print(this_update, sizeof(this_update),
 	    force->row->this_update);
 	if (force->row->next_update != INDEX_NO_TIME)
 		text_time_print(next_update, sizeof(next_update),
 		    force->row->next_update);
-	snprintf(buf, buf_len, "CRL of \"%.256s\" (%.256s), thisUpdate %s, "
+	snprintf(buf, buf_len, "CRL of \"%s\" (%s), thisUpdate %s, "
 	    "nextUpdate %s", index_string(force->index, force->row->issuer),
-	    force->source, this_update, next_update);
+	    text_printable(source, sizeof(source), force->source,
+	    strlen(force->source)), this_update, next_update);
 	return buf;
 }
 
@@ -198,10 +199,12 @@ find_unknown(const struct question *q, const struct cert *cert, int depth,
 {
 	char	serial[2 * CERT_MAX_SERIAL + 4], *issuer = cert_issuer_print(cert);
 
+	if (issuer != NULL)
+		crl_cut_text(issuer, CRL_MAX_ISSUER_TEXT);
 	verdict_add(q->verdict, CERTAUTH_REVOCATION_UNKNOWN,
 	    q->options->unknown == REVOCATION_ACCEPT ? CERTAUTH_WARNING :
 	    CERTAUTH_FATAL, q->path, depth,
-	    "serial %s of \"%.512s\": %s (RFC 5280 6.3.3)",
+	    "serial %s of \"%s\": %s (RFC 5280 6.3.3)",
 	    serial_text(cert, serial, sizeof(serial)),
 	    issuer != NULL ? issuer : "", why);
 	free(issuer);

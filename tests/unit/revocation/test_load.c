@@ -587,10 +587,18 @@ test_compiled_and_file(void **state)
 	assert_null(data->units[0].memory);
 	assert_int_equal(leaf_is(data), CERTAUTH_OK);
 	assert_true(quiet());
-	/* an older file beside it changes nothing */
+	/* an older or broken file beside it changes nothing, and is told */
 	put("a.crl", "04", 1);
-	poll_once();
+	assert_int_equal(poll_once(), 1);
+	assert_non_null(strstr(remark_text, "older"));
+	assert_non_null(strstr(remark_text, "stays in force"));
 	assert_int_equal(leaf_is(data), CERTAUTH_OK);
+	assert_true(quiet());
+	write_file(crls, "a.crl", "junk", 4);
+	assert_int_equal(poll_once(), 1);
+	assert_non_null(strstr(remark_text, "stays in force"));
+	assert_int_equal(leaf_is(data), CERTAUTH_OK);
+	assert_true(quiet());
 	certauth_compile_free(&report);
 }
 
