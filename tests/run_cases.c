@@ -127,6 +127,28 @@ check_depth(struct run *r, const struct certauth_verdict *v, int depth)
 	fault(r, "depth %d expected, got %d", depth, seen);
 }
 
+/* Comma separated on one side, blanks on the other; any order. */
+static void
+check_oids(struct run *r, const struct certauth_verdict *v, const char *want)
+{
+	char	 got[1024], word[128];
+	size_t	 n, in_want = 0, in_got = 0;
+	char	*p;
+
+	snprintf(got, sizeof(got), ",%s,", certauth_verdict_get(v, "policies"));
+	for (p = got; p[1] != '\0'; p++)
+		in_got += *p == ',';
+	for (; *want != '\0'; want += n + strspn(want + n, " ")) {
+		n = strcspn(want, " ");
+		snprintf(word, sizeof(word), ",%.*s,", (int)n, want);
+		in_want++;
+		if (strstr(got, word) == NULL)
+			fault(r, "policy %s not in \"%s\"", word, got);
+	}
+	if (in_want != in_got && !(in_want == 0 && strcmp(got, ",,") == 0))
+		fault(r, "policies: %s", got);
+}
+
 static void
 check_text(struct run *r, const struct certauth_verdict *v, bool explain)
 {
@@ -188,6 +210,9 @@ check_verdict(struct run *r, const struct certauth_verdict *v,
 	    strcmp(want, certauth_verdict_get(v, "groups")) != 0)
 		fault(r, "groups %s expected, got %s", want,
 		    certauth_verdict_get(v, "groups"));
+	want = case_get(r->c, "oids", NULL);
+	if (last && want != NULL)
+		check_oids(r, v, want);
 	want = case_get(r->c, "says", NULL);
 	if (last && want != NULL &&
 	    strstr(certauth_verdict_get(v, "message"), want) == NULL)

@@ -65,6 +65,8 @@ def check(case, args, with_user):
         raise Fault("%s: refused with a user or policies: %s" % (what, out))
     if case.has("says") and case.get("says") not in answer["message"]:
         raise Fault("%s: message without %r: %s" % (what, case.get("says"), answer["message"]))
+    if case.has("oids") and sorted(answer["policies"]) != sorted(case.words("oids")):
+        raise Fault("%s: policies %s" % (what, answer["policies"]))
     if with_user and decision == "accept" and case.has("user") and \
             answer["user"] != case.get("user"):
         raise Fault("%s: user %r expected, got %r" % (what, case.get("user"), answer["user"]))
