@@ -669,6 +669,60 @@ test_compile_nothing(void **state)
 	certauth_compile_free(&report);
 }
 
+/* The same from a policy file: two authorities, a folder and a file; and what an
+ * engine on that file then says of it. */
+static void
+test_compile_conf(void **state)
+{
+	static const char	conf[] = "version = 1;\nstate = \"state\";\n"
+	    "authorities: {\n a: { anchors = [ \"issuers.pem\" ];\n"
+	    "  revocation: { crls = [ \"crls\" ]; }; };\n"
+	    " b: { anchors = [ \"issuers.pem\" ];\n"
+	    "  revocation: { crls = [ \"crls/a.crl\", \"missing.crl\" ]; }; };\n"
+	    "};\nprofiles: { p: { authorities = [ \"a\" ]; }; };\n";
+	struct certauth_revocation_row	row;
+	struct certauth			*engine;
+	struct certauth_note		 note_taken;
+	char				 path[128], bad[128];
+
+	(void)state;
+	write_file(folder, "certauth.conf", conf, sizeof(conf) - 1);
+	snprintf(path, sizeof(path), "%s/certauth.conf", folder);
+	snprintf(bad, sizeof(bad), "%s/nothing.conf", folder);
+	assert_false(certauth_compile_conf(bad, &report, &error));
+	certauth_compile_free(&report);
+	put("a.crl", "05", 1);
+	assert_true(certauth_compile_conf(path, &report, &error));
+	/* a.crl by two ways, and the one that is missing */
+	assert_int_equal(report.num_crls, 3);
+	assert_string_equal(report.crls[0].error, "");
+	assert_string_equal(report.crls[1].error, "");
+	assert_true(report.crls[2].error[0] != '\0');
+	assert_int_equal(report.entries, 1);
+	certauth_compile_free(&report);
+	assert_int_equal(show("3A1"), CERTAUTH_LISTED);
+
+	engine = certauth_open(path, &error);
+	assert_non_null(engine);
+	assert_true(certauth_revocation_at(engine, 0, &row));
+	assert_true(row.published);
+	assert_int_equal(row.entries, 1);
+	assert_false(certauth_revocation_at(engine, 1, &row));
+	assert_true(certauth_take_note(engine, &note_taken));
+	assert_non_null(strstr(note_taken.text, "missing.crl"));
+	assert_false(certauth_take_note(engine, &note_taken));
+	assert_int_equal(certauth_poll(engine, &error), CERTAUTH_NEWS_NONE);
+	put("a.crl", "06", -1);
+	assert_int_equal(certauth_poll(engine, &error), CERTAUTH_NEWS_TAKEN);
+	assert_true(certauth_revocation_at(engine, 0, &row));
+	assert_false(row.published);
+	write_file(crls, "a.crl", "junk", 4);
+	assert_int_equal(certauth_poll(engine, &error), CERTAUTH_NEWS_FAILED);
+	assert_true(certauth_revocation_at(engine, 0, &row));
+	assert_int_equal(certauth_poll(engine, &error), CERTAUTH_NEWS_NONE);
+	certauth_free(engine);
+}
+
 /* Bad things in the state folder: the last good index stays, said once. */
 static void
 test_published_bad(void **state)
@@ -814,6 +868,7 @@ main(void)
 		TEST(test_compiled_and_file),
 		TEST(test_compile_keeps),
 		TEST(test_compile_nothing),
+		TEST(test_compile_conf),
 		TEST(test_published_bad),
 		TEST(test_state_later),
 		TEST(test_c4_43_threads),

@@ -672,6 +672,71 @@ test_c4_34_bad_bytes(void **state)
 	revocation_free(data);
 }
 
+/* Serials at the edges: zero, negative, twenty octets, a sign octet. */
+static void
+test_odd_serials(void **state)
+{
+	static const struct {
+		const char *serial; size_t len; bool negative;
+		const char *content; size_t content_len;
+	} odd[] = {
+		{ "\x00", 1, false, "\x00", 1 },
+		{ "\x05", 1, true, "\xfb", 1 },
+		{ "\xff\x01", 2, false, "\x00\xff\x01", 3 },
+		{ "\x80\x00", 2, true, "\x80\x00", 2 },
+		{ "\xff" "0123456789012345678", 20, false,
+		    "\x00\xff" "0123456789012345678", 21 },
+	};
+	const struct expect	revoked = { CERTAUTH_REVOKED, CERTAUTH_FATAL, 0 };
+	size_t			i, j;
+
+	(void)state;
+	for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		struct make_cert	 l = {
+			.name = "Odd", .issuer = &issuing, .leaf = true,
+			.serial = odd[i].serial, .serial_len = odd[i].len,
+			.negative = odd[i].negative
+		};
+		struct ca		 one;
+		struct cert		*path[2];
+
+		make_cert(&one, &l);
+		path[0] = one.cert;
+		path[1] = issuing.cert;
+		for (j = 0; j < sizeof(odd) / sizeof(odd[0]); j++) {
+			struct buf		 entries = { 0 };
+			struct make_crl		 m = { .ca = &issuing, .entries = &entries };
+			struct revocation_data	*data;
+
+			buf_entry(&entries, odd[j].content, odd[j].content_len,
+			    THIS, -1);
+			data = one_list(&m);
+			assert_true(says(data, path, 2, NOW, NULL, NULL,
+			    &revoked, i == j));
+			revocation_free(data);
+			buf_free(&entries);
+		}
+		ca_free(&one);
+	}
+}
+
+/* RFC 5280 7.1: the CA's name in other letters is the same name. */
+static void
+test_name_forms(void **state)
+{
+	const struct make_cert	loud = { .name = "  ISSUING ", .use_key = issuing.key };
+	struct ca		other;
+	struct make_crl		m = { .ca = &other };
+	struct revocation_data	*data;
+
+	(void)state;
+	make_cert(&other, &loud);
+	data = one_list(&m);
+	assert_true(leaf_says(data, CERTAUTH_OK));
+	revocation_free(data);
+	ca_free(&other);
+}
+
 /* Names in a CA's certificate are the CA's: nothing of them gets into a line. */
 static void
 test_hostile_name(void **state)
@@ -723,6 +788,8 @@ main(void)
 		cmocka_unit_test_setup(test_c4_46_intermediate_anchor, fresh),
 		cmocka_unit_test_setup(test_c4_36_many, fresh),
 		cmocka_unit_test_setup(test_c4_34_bad_bytes, fresh),
+		cmocka_unit_test_setup(test_odd_serials, fresh),
+		cmocka_unit_test_setup(test_name_forms, fresh),
 		cmocka_unit_test_setup(test_hostile_name, fresh),
 	};
 
