@@ -167,6 +167,8 @@ class World:
 
 
 class NginxWorld(World):
+    extra = ""
+
     def __init__(self):
         import nginx_server
         why = nginx_server.available()
@@ -180,10 +182,10 @@ class NginxWorld(World):
                 "ssl_certificate %s; ssl_certificate_key %s;\n"
                 "ssl_protocols TLSv1.2 TLSv1.3; ssl_ciphers DEFAULT:@SECLEVEL=0;\n"
                 "ssl_session_cache shared:cases:10m;\n"
-                "certauth_config %s;\n"
+                "certauth_config %s; %s\n"
                 "add_header X-Reason $certauth_reason always;\n"
                 "add_header X-User $certauth_user always;\n"
-                % (self.cert, self.key, self.conf))
+                % (self.cert, self.key, self.conf, self.extra))
         for name in self.names.values():
             text += ("server { listen @TLS@ ssl; server_name %s.case.test; certauth %s;\n"
                      "  location / { return 200 \"ok\\n\"; } }\n" % (name, name))
@@ -200,6 +202,10 @@ class NginxWorld(World):
 
     def log(self):
         return self.server.log()
+
+
+class NginxHandshakeWorld(NginxWorld):
+    extra = "certauth_refuse handshake;"
 
 
 class ApacheWorld(World):
@@ -291,6 +297,11 @@ def started(kind):
 @pytest.fixture(scope="module")
 def nginx():
     yield from started(NginxWorld)
+
+
+@pytest.fixture(scope="module")
+def nginx_handshake():
+    yield from started(NginxHandshakeWorld)
 
 
 @pytest.fixture(scope="module")
@@ -395,6 +406,45 @@ def ids(world):
 @pytest.mark.parametrize("case", of_world("nginx"), ids=ids("nginx"))
 def test_nginx(nginx, case):
     run_web(nginx, case)
+
+
+# What a client hears for each X509_V_ERR_*, as OpenSSL 3.0 says it (measured).
+ALERTS = {"CERTIFICATE_EXPIRED": (10, 12), "CERTIFICATE_REVOKED": (23,),
+          "UNKNOWN_CA": (2, 3, 18, 19, 20, 21, 22, 25, 33, 79),
+          "BAD_CERTIFICATE": (4, 5, 6, 9, 11, 13, 14, 15, 16, 27, 28, 62, 63, 64, 65, 66, 67,
+                              68, 94),
+          "DECRYPT_ERROR": (7, 8), "UNSUPPORTED_CERTIFICATE": (26,),
+          "INTERNAL_ERROR": (1, 17, 69, 70)}
+
+
+def alert_of(slug):
+    for name, codes in ALERTS.items():
+        if REASONS[slug].x509 in codes:
+            return name
+    return "CERTIFICATE_UNKNOWN"
+
+
+def refused_in_handshake(case):
+    """By an alert: the certificate's own faults, not who it stands for."""
+    return case.expected()[0] == "reject" and case.connections == 1 and \
+        case.leaf is not None and REASONS[case.expected()[1]].number < 1500
+
+
+REFUSED = [c for c in of_world("nginx") if refused_in_handshake(c)]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=[c.name for c in REFUSED])
+def test_nginx_alert(nginx_handshake, case, tmp_path):
+    """`certauth_refuse handshake`: the alert that belongs to the reason."""
+    world = nginx_handshake
+    world.use(case)
+    cases.set_clock(world.clock, case.at)
+    name = world.names[case.name] + ".case.test"
+    for version in VERSIONS:
+        with pytest.raises(ssl.SSLError) as e:
+            with Client(case, str(tmp_path), version).connect(world.port, name) as tls:
+                get(tls, name)
+        assert "ALERT_" + alert_of(case.expected()[1]) in e.value.reason, case.path
 
 
 @pytest.mark.parametrize("case", of_world("apache"), ids=ids("apache"))

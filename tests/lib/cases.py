@@ -275,7 +275,7 @@ def apply_steps(case, folder, clock):
 
 class Reason:
     def __init__(self, row):
-        self.number, self.slug = int(row[0]), row[2]
+        self.number, self.slug, self.x509 = int(row[0]), row[2], int(row[5])
         self.http, self.nginx, self.imap = int(row[6]), int(row[7]), row[8]
         self.flags = row[9]
 
