@@ -71,6 +71,8 @@ $(B)/certauth: $(CMD_O) $(B)/libcertauth.a
 NGX_SRC ?= /usr/share/nginx/src
 NGX_DIR := $(B)/nginx
 NGX_SO  := $(B)/ngx_http_certauth_module.so
+# nginx and each module have a ngx_modules: ASan would take theirs for ours.
+NGX_FLAGS := $(if $(filter asan,$(FLAVOUR)),-mllvm -asan-globals=0)
 ifeq ($(wildcard $(NGX_SRC)/conf_flags),)
 nginx:
 	@echo "skipped: nginx module: no sources in $(NGX_SRC) (Debian: nginx-dev)"
@@ -85,7 +87,7 @@ $(NGX_DIR)/objs/Makefile: modules/nginx/config $(NGX_SRC)/conf_flags
 	@root=$$PWD; . $(NGX_SRC)/conf_flags; cd $(NGX_DIR) && \
 	CERTAUTH_ROOT=$$root CERTAUTH_LIB=$$root/$(B)/libcertauth.a \
 	bash $(NGX_SRC)/configure "$${NGX_CONF_FLAGS[@]}" --with-cc=$(CC) \
-		--with-cc-opt="$(CFLAGS) -fPIC -fstack-protector-strong $(FORTIFY) $(FLAGS)" \
+		--with-cc-opt="$(CFLAGS) -fPIC -fstack-protector-strong $(FORTIFY) $(FLAGS) $(NGX_FLAGS)" \
 		--with-ld-opt="$(filter -fsanitize%,$(FLAGS)) -Wl,-z,relro,-z,now" \
 		--add-dynamic-module=$$root/modules/nginx >configure.log 2>&1 || \
 		{ tail -20 configure.log; rm -f objs/Makefile; exit 1; }
