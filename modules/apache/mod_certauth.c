@@ -27,7 +27,7 @@ certauth_use *certauth_use_at(int use)
     return &APR_ARRAY_IDX(certauth_proc->uses, use, certauth_use);
 }
 
-/* --------------------------------------------------------------------- engine */
+/* ------------------------------------------------------------------ engine */
 
 void certauth_log_notes(server_rec *s)
 {
@@ -139,8 +139,9 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
         return OK;      /* httpd comes a second time; say things once */
     }
     if (certauth_proc->broken) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, "certauth: %s; until this is mended "
-                     "and the server reloaded, every request under a "
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
+                     "certauth: %s; until this is "
+                     "mended and the server reloaded, every request under a "
                      "CertAuthProfile is refused (503, data-missing)",
                      certauth_proc->fault);
     }
@@ -156,7 +157,7 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
     return OK;
 }
 
-/* ----------------------------------------------------------------- directives */
+/* -------------------------------------------------------------- directives */
 
 static void *create_server(apr_pool_t *p, server_rec *s)
 {

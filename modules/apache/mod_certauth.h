@@ -82,7 +82,7 @@ typedef struct {
     int alternative;                /* -1 unset, 0 off, 1 on */
 } certauth_dir_conf;
 
-/* Hung on each SSL_CTX: after SNI the SSL's ctx tells which server is in force. */
+/* Hung on each SSL_CTX: after SNI its ctx tells which server is in force. */
 typedef struct {
     server_rec *s;
     certauth_server_conf *sc;
@@ -113,7 +113,7 @@ typedef enum {
 /* What the gate said of one request (also of each sub-request, redirect). */
 typedef struct {
     certauth_state_e state;
-    int use;                        /* or unset: an error page without profile */
+    int use;                        /* or unset: error page, no profile */
     struct certauth_verdict *verdict;
 } certauth_request_rec;
 

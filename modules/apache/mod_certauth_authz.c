@@ -1,5 +1,5 @@
 /*
- * mod_certauth_authz.c - Require cert-policy, cert-issuer, cert-san, cert-group.
+ * mod_certauth_authz.c - Require cert-policy, -issuer, -san, -group.
  *
  * Each asks one thing of an accepted certificate and needs no user. Where no
  * profile applies, and where the certificate is not accepted (an optional
@@ -150,8 +150,8 @@ static const char *parse_san(cmd_parms *cmd, const char *line,
             }
         }
         if (i == sizeof(types) / sizeof(types[0])) {
-            return apr_psprintf(cmd->pool, "cert-san: \"%s\" is not TYPE:VALUE; "
-                                "the types are email, upn, uri, dns", word);
+            return apr_psprintf(cmd->pool, "cert-san: \"%s\" is not TYPE:VALUE;"
+                                " the types are email, upn, uri, dns", word);
         }
     }
     return parse(cmd, line, parsed);
@@ -168,8 +168,10 @@ void certauth_authz_register(apr_pool_t *p)
         const char *name;
         const authz_provider *provider;
     } all[] = {
-        { "cert-policy", &provider_policy }, { "cert-issuer", &provider_issuer },
-        { "cert-san", &provider_san }, { "cert-group", &provider_group },
+        { "cert-policy", &provider_policy },
+        { "cert-issuer", &provider_issuer },
+        { "cert-san", &provider_san },
+        { "cert-group", &provider_group },
     };
     size_t i;
 

@@ -52,7 +52,8 @@ int certauth_handshake_use(const certauth_server_conf *sc)
     return use;
 }
 
-/* May a request of this server be served with a certificate nobody vouches for? */
+/* May a request of this server be served with a certificate that
+ * nobody vouches for? */
 static int is_lax(const certauth_server_conf *sc)
 {
     const certauth_section *section = (certauth_section *)sc->sections->elts;
@@ -69,7 +70,7 @@ static int is_lax(const certauth_server_conf *sc)
     return 0;
 }
 
-/* ------------------------------------------------------- the directives' tree */
+/* ---------------------------------------------------- the directives' tree */
 
 typedef struct {
     apr_pool_t *p;
@@ -125,7 +126,7 @@ static void warning(walk *w, const ap_directive_t *d, const char *text)
                      d->directive, d->args, text);
 }
 
-/* Is `word` among the arguments, without regard to case, + allowed before it? */
+/* Is `word` among the arguments, in any case, + allowed before it? */
 static int has_word(walk *w, const ap_directive_t *d, const char *word)
 {
     const char *args = d->args, *arg;
@@ -230,7 +231,7 @@ static const char *check_tree(apr_pool_t *p, server_rec *main_server)
     return w.fault;
 }
 
-/* -------------------------------------------------------------------- servers */
+/* ----------------------------------------------------------------- servers */
 
 /* In the handshake the path of the request is not known: one rule for all. */
 static const char *check_server(apr_pool_t *p, server_rec *s)
@@ -295,7 +296,7 @@ static const char *load_names(apr_pool_t *p, server_rec *s)
     return NULL;
 }
 
-/* --------------------------------------------------------------------- engine */
+/* ------------------------------------------------------------------ engine */
 
 static apr_status_t free_engine(void *data)
 {
@@ -329,8 +330,8 @@ static const char *open_engine(apr_pool_t *p)
         use = certauth_use_at(i);
         use->profile = certauth_profile_find(certauth_proc->engine, use->name);
         if (use->profile == NULL) {
-            return apr_psprintf(p, "%s:%d: CertAuthProfile %s: there is no such "
-                                "profile in %s", use->file, use->line,
+            return apr_psprintf(p, "%s:%d: CertAuthProfile %s: there is no "
+                                "such profile in %s", use->file, use->line,
                                 use->name, conf);
         }
         certauth_profile_digest(use->profile, use->digest);

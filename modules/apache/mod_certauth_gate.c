@@ -19,11 +19,12 @@ APLOG_USE_MODULE(certauth);
 
 static const char *const attributes[] = {
     "verdict", "reason", "message", "user", "groups", "email", "serial",
-    "issuer", "subject", "fingerprint", "policies", "days_left", "profile", "id",
+    "issuer", "subject", "fingerprint", "policies", "days_left", "profile",
+    "id",
 };
 #define NUM_ATTRIBUTES  (sizeof(attributes) / sizeof(attributes[0]))
 
-/* --------------------------------------------------------------- the verdict */
+/* ------------------------------------------------------------- the verdict */
 
 certauth_request_rec *certauth_request_of(request_rec *r)
 {
@@ -114,7 +115,8 @@ static struct certauth_verdict *verdict_for(request_rec *r, int use)
 }
 
 /* One line per connection and change of verdict. */
-static void log_verdict(request_rec *r, int use, const struct certauth_verdict *v)
+static void log_verdict(request_rec *r, int use,
+                        const struct certauth_verdict *v)
 {
     certauth_conn *cc = certauth_conn_of(r->connection);
     certauth_dir_conf *dc = dir_conf_of(r);
@@ -147,7 +149,7 @@ const struct certauth_verdict *certauth_request_verdict(request_rec *r)
     return verdict_for(r, dc->use);
 }
 
-/* ----------------------------------------------------------- what others see */
+/* --------------------------------------------------------- what others see */
 
 static const char *env_name(apr_pool_t *p, const char *attribute)
 {
@@ -192,7 +194,7 @@ static int refuse(request_rec *r, const struct certauth_verdict *v)
     return status >= 400 ? status : HTTP_FORBIDDEN;
 }
 
-/* ------------------------------------------------------------------ the gate */
+/* ---------------------------------------------------------------- the gate */
 
 static void keep(request_rec *r, certauth_state_e state, int use,
                  struct certauth_verdict *v)
@@ -211,7 +213,7 @@ static void keep(request_rec *r, certauth_state_e state, int use,
 
 /* Is this the page that tells of our own refusal? One step only: what such a
  * page redirects to is a request like any other. Its sub-requests (includes,
- * negotiation) pass when they stay in the page's own folder. */
+ * negotiation) pass when they stay in the page's own folder (not the root). */
 static certauth_request_rec *error_page_of(request_rec *r)
 {
     certauth_request_rec *before;
@@ -221,7 +223,7 @@ static certauth_request_rec *error_page_of(request_rec *r)
         before = certauth_request_of(r->main);
         slash = r->main->uri != NULL ? strrchr(r->main->uri, '/') : NULL;
         if (before != NULL && before->state == CERTAUTH_STATE_ERROR_PAGE
-            && slash != NULL && r->uri != NULL
+            && slash != NULL && slash != r->main->uri && r->uri != NULL
             && strncmp(r->uri, r->main->uri,
                        (size_t)(slash + 1 - r->main->uri)) == 0) {
             return before;
@@ -277,8 +279,8 @@ static int gate(request_rec *r)
 }
 
 /* A Redirect or a RewriteRule of the server answers while names are translated,
- * before the files are walked. Where no section but Locations could still change
- * the profile, the answer is known here. */
+ * before the files are walked. Where no section but Locations could still
+ * change the profile, the answer is known here. */
 static int early_gate(request_rec *r)
 {
     certauth_server_conf *sc = certauth_server_conf_of(r->server);
@@ -296,7 +298,7 @@ static int early_gate(request_rec *r)
     return gate(r);
 }
 
-/* ------------------------------------------------------- user, authorization */
+/* ----------------------------------------------------- user, authorization */
 
 static void set_user(request_rec *r, const struct certauth_verdict *v)
 {
@@ -373,8 +375,8 @@ static int check_authn(request_rec *r)
     r->user = NULL;
     r->ap_auth_type = (char *)AUTH_TYPE;
     if (rec == NULL) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "certauth: AuthType CertAuth without "
-                      "CertAuthProfile for %s", r->uri);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "certauth: AuthType "
+                      "CertAuth without CertAuthProfile for %s", r->uri);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (certauth_verdict_decision(rec->verdict) != CERTAUTH_ACCEPT) {
@@ -437,7 +439,7 @@ static int late_fixups(request_rec *r)
     return DECLINED;
 }
 
-/* ---------------------------------------------------------------- expressions */
+/* ------------------------------------------------------------- expressions */
 
 static const char *expr_value(ap_expr_eval_ctx_t *ctx, const void *data)
 {

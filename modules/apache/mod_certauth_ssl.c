@@ -34,7 +34,7 @@ void certauth_ssl_pre_config(void)
     }
 }
 
-/* ------------------------------------------------------------ the connection */
+/* ---------------------------------------------------------- the connection */
 
 certauth_conn *certauth_conn_of(conn_rec *c)
 {
@@ -68,7 +68,8 @@ static void forget_verdicts(certauth_conn *cc)
  * with the same one a chain that we have stays (a resumed session has none). */
 static void set_peer(certauth_conn *cc, X509 *leaf, STACK_OF(X509) *sent)
 {
-    int same = cc->leaf != NULL && leaf != NULL && X509_cmp(cc->leaf, leaf) == 0;
+    int same = cc->leaf != NULL && leaf != NULL
+               && X509_cmp(cc->leaf, leaf) == 0;
 
     if (same && (sent == NULL || cc->sent != NULL)) {
         return;
@@ -107,7 +108,7 @@ static struct certauth_verdict *judge(certauth_conn *cc, int use)
         || u->profile == NULL) {
         if (v == NULL) {
             v = certauth_refuse(NULL, CERTAUTH_DATA_MISSING,
-                                "see the server's error log of its last reload");
+                                "see the error log of the last reload");
         }
     }
     else if (v == NULL
@@ -167,7 +168,7 @@ void certauth_conn_mark(certauth_conn *cc, const struct certauth_verdict *v)
             result = X509_V_ERR_CERT_UNTRUSTED;
         }
     }
-    /* Streams of HTTP/2 come here in parallel, as they do in mod_ssl's own hook:
+    /* Streams of HTTP/2 come here in parallel, as in mod_ssl's own hook:
      * one aligned number, and all of them want the same. */
     if (SSL_get_verify_result(cc->ssl) != result) {
         SSL_set_verify_result(cc->ssl, result);
@@ -228,7 +229,7 @@ static int process_connection(conn_rec *c)
     return DECLINED;
 }
 
-/* -------------------------------------------------------------- the handshake */
+/* ----------------------------------------------------------- the handshake */
 
 /*
  * Replaces mod_ssl's verification. Mode `handshake` refuses here, with the
@@ -276,14 +277,15 @@ static int verify(X509_STORE_CTX *store, void *arg)
             result = X509_V_ERR_UNSPECIFIED;
         }
         ap_log_cerror(APLOG_MARK, APLOG_ERR, 0, cc->c,
-                      "certauth: %s (in the handshake)", certauth_verdict_text(v));
+                      "certauth: %s (in the handshake)",
+                      certauth_verdict_text(v));
     }
     X509_STORE_CTX_set_error(store, result);
     certauth_verdict_free(v);
     return ok;
 }
 
-/* ---------------------------------------------------------- resumed sessions */
+/* -------------------------------------------------------- resumed sessions */
 
 /*
  * A resumed session skips verify(). What is known about it travels in the
@@ -425,7 +427,7 @@ static void watch_sessions(SSL_CTX *ctx)
     SSL_CTX_set_session_ticket_cb(ctx, ticket_make, ticket_use, NULL);
 }
 
-/* ------------------------------------------------------------------ CA names */
+/* ---------------------------------------------------------------- CA names */
 
 static int same_name(STACK_OF(X509_NAME) *names, const X509_NAME *name)
 {
@@ -456,7 +458,8 @@ static void add_names(STACK_OF(X509_NAME) *names, STACK_OF(X509_NAME) *more)
     }
 }
 
-static void add_use(STACK_OF(X509_NAME) *names, int use, enum certauth_names which)
+static void add_use(STACK_OF(X509_NAME) *names, int use,
+                    enum certauth_names which)
 {
     const struct certauth_profile *profile;
 
@@ -494,8 +497,8 @@ static void set_names(server_rec *s, certauth_server_conf *sc, SSL_CTX *ctx)
     }
     if (size > CERTAUTH_NAMES_WARN) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     "certauth: %d CA names (%d bytes) are sent to every client; many "
-                     "fail above %d: see CertAuthNames",
+                     "certauth: %d CA names (%d bytes) are sent to every "
+                     "client; many fail above %d: see CertAuthNames",
                      sk_X509_NAME_num(names), size, CERTAUTH_NAMES_WARN);
     }
     SSL_CTX_set_client_CA_list(ctx, names);     /* takes them over */

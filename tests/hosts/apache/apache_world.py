@@ -333,6 +333,10 @@ CustomLog %(dir)s/logs/access.log ca
         with open(self.path("logs/access.log"), encoding="utf-8") as f:
             return f.read()
 
+    def wait_access(self, text, seconds=5):
+        """httpd writes the line after the client has its answer."""
+        return self.eventually(lambda: text in self.access_log(), True, seconds)
+
     def eventually(self, ask, want, seconds=TAKEN_UP + 0.5):
         """Asks until `ask()` gives `want`; the last answer."""
         deadline = time.monotonic() + seconds

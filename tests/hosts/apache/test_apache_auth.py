@@ -29,7 +29,7 @@ def test_remote_user_and_require_user_group(site):
                                    "Require not user bob", "</RequireAll>")))
     a = site.get("/cgi-bin/env.cgi", "alice")
     assert a.env["REMOTE_USER"] == "alice" and a.env["AUTH_TYPE"] == "CertAuth"
-    assert '|200|alice|accept|ok|alice|' in site.access_log()
+    assert site.wait_access("|200|alice|accept|ok|alice|")
     for path in ("/u/", "/g/", "/not/"):
         assert status(site, path, "alice", "bob", None, "revoked") == [404, 403, 403, 403], path
 

@@ -171,7 +171,7 @@ def test_c2_18_sslverifyclient_in_htaccess_trusts_nobody(site):
                 pass
 
 
-def test_c2_23_no_proof_of_possession_no_identity(site):
+def test_c2_23_c5_51_no_proof_of_possession_no_identity(site):
     """A client that cannot sign with the certificate's key does not get in."""
     site.run(site.vhost("CertAuthProfile staff"))
     w = site.world
