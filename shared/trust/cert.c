@@ -17,6 +17,7 @@
 
 #include "base/text.h"
 #include "trust/cert.h"
+#include "trust/strict.h"
 #include "verdict/name.h"
 
 /* RFC 5280 defines 17; a certificate with more than this is an attack. */
@@ -123,24 +124,68 @@ known_extension(int nid)
 }
 
 /*
- * Exactly one DER element and nothing behind it? (X.690 8.1) *empty_r: it is a
- * SEQUENCE of nothing.
+ * The rules of RFC 5280 4.2.1.4 and 4.2.1.10 about a decoded value that
+ * OpenSSL's decoder does not know.
  */
-static bool
-one_element(const ASN1_OCTET_STRING *value, bool *empty_r)
+static void
+read_decoded(struct cert *cert, int nid, const void *decoded, bool critical)
 {
-	const unsigned char	*p = ASN1_STRING_get0_data(value);
-	long			 len = 0, total = ASN1_STRING_length(value);
-	const unsigned char	*start = p;
-	int			 tag, class, ret;
+	const NAME_CONSTRAINTS		*nc = decoded;
+	const CERTIFICATEPOLICIES	*policies = decoded;
+	const STACK_OF(POLICYQUALINFO)	*list;
+	int				 i, j, q;
 
-	if (total <= 0)
-		return false;
-	ret = ASN1_get_object(&p, &len, &tag, &class, total);
-	if ((ret & 0x80) != 0 || (ret & 1) != 0)
-		return false;
-	*empty_r = tag == V_ASN1_SEQUENCE && len == 0;
-	return (p - start) + len == total;
+	if (nid == NID_name_constraints &&
+	    (sk_GENERAL_SUBTREE_num(nc->permittedSubtrees) == 0 ||
+	    sk_GENERAL_SUBTREE_num(nc->excludedSubtrees) == 0))
+		cert->faults |= CERT_FAULT_EXTENSION;	/* SIZE (1..MAX) */
+	if (nid != NID_certificate_policies || !critical)
+		return;
+	for (i = 0; i < sk_POLICYINFO_num(policies); i++) {
+		list = sk_POLICYINFO_value(policies, i)->qualifiers;
+		for (j = 0; j < sk_POLICYQUALINFO_num(list); j++) {
+			q = OBJ_obj2nid(sk_POLICYQUALINFO_value(list, j)->pqualid);
+			if (q != NID_id_qt_cps && q != NID_id_qt_unotice)
+				cert->faults |= CERT_FAULT_QUALIFIER;
+		}
+	}
+}
+
+/* One known extension. */
+static void
+read_extension(struct cert *cert, X509_EXTENSION *ext,
+    const X509V3_EXT_METHOD *method)
+{
+	const ASN1_OCTET_STRING	*value = X509_EXTENSION_get_data(ext);
+	const unsigned char	*data = ASN1_STRING_get0_data(value);
+	size_t			 used, len = (size_t)ASN1_STRING_length(value);
+	void			*decoded;
+
+	if (!strict_der(data, len, &used)) {
+		cert->faults |= CERT_FAULT_EXTENSION;
+	} else if (used != len) {
+		cert->faults |= CERT_FAULT_TRAILING;
+		return;
+	}
+	/* All lists of RFC 5280 4.2 are SIZE (1..MAX); only these two have
+	 * nothing but optional fields. */
+	if (len == 2 && data[0] == (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED) &&
+	    method->ext_nid != NID_basic_constraints &&
+	    method->ext_nid != NID_authority_key_identifier)
+		cert->faults |= CERT_FAULT_EXTENSION;
+	decoded = X509V3_EXT_d2i(ext);
+	if (decoded == NULL) {
+		cert->faults |= CERT_FAULT_EXTENSION;
+		if (method->ext_nid == NID_subject_alt_name)
+			cert->faults |= CERT_FAULT_SAN;
+		return;
+	}
+	read_decoded(cert, method->ext_nid, decoded,
+	    X509_EXTENSION_get_critical(ext) != 0);
+	if (method->it != NULL)
+		ASN1_item_free(decoded, ASN1_ITEM_ptr(method->it));
+	else
+		method->ext_free(decoded);
 }
 
 static void
@@ -149,8 +194,6 @@ read_extensions(struct cert *cert)
 	X509		*x = cert->x509;
 	int		 i, j, n = X509_get_ext_count(x);
 	X509_EXTENSION	*ext;
-	void		*decoded;
-	bool		 empty = false;
 	const X509V3_EXT_METHOD *method;
 
 	if (n > 0 && X509_get_version(x) != X509_VERSION_3)
@@ -166,28 +209,8 @@ read_extensions(struct cert *cert)
 			    X509_EXTENSION_get_object(X509_get_ext(x, j))) == 0)
 				cert->faults |= CERT_FAULT_DUPLICATE;
 		method = X509V3_EXT_get(ext);
-		if (method == NULL || !known_extension(method->ext_nid))
-			continue;
-		if (!one_element(X509_EXTENSION_get_data(ext), &empty)) {
-			cert->faults |= CERT_FAULT_TRAILING;
-			continue;
-		}
-		/* All lists of RFC 5280 4.2 are SIZE (1..MAX); only these two
-		 * have nothing but optional fields. */
-		if (empty && method->ext_nid != NID_basic_constraints &&
-		    method->ext_nid != NID_authority_key_identifier)
-			cert->faults |= CERT_FAULT_EXTENSION;
-		decoded = X509V3_EXT_d2i(ext);
-		if (decoded == NULL) {
-			cert->faults |= CERT_FAULT_EXTENSION;
-			if (method->ext_nid == NID_subject_alt_name)
-				cert->faults |= CERT_FAULT_SAN;
-			continue;
-		}
-		if (method->it != NULL)
-			ASN1_item_free(decoded, ASN1_ITEM_ptr(method->it));
-		else
-			method->ext_free(decoded);
+		if (method != NULL && known_extension(method->ext_nid))
+			read_extension(cert, ext, method);
 	}
 }
 
@@ -381,6 +404,30 @@ read_time(const ASN1_TIME *time, int64_t *seconds_r)
 	return true;
 }
 
+/* What the parts say together. */
+static void
+read_form(struct cert *cert)
+{
+	const X509		*x = cert->x509;
+	const ASN1_BIT_STRING	*issuer_id, *subject_id;
+	long			 version = X509_get_version(x);
+
+	X509_get0_uids(x, &issuer_id, &subject_id);
+	/* RFC 5280 4.1.2.1, 4.1.2.8 */
+	if (version < X509_VERSION_1 || version > X509_VERSION_3 ||
+	    (version == X509_VERSION_1 && (issuer_id != NULL ||
+	    subject_id != NULL)))
+		cert->faults |= CERT_FAULT_DER;
+	/* 4.1.2.4, 4.1.2.6 */
+	if (X509_NAME_entry_count(X509_get_issuer_name(x)) == 0 ||
+	    (cert->is_ca &&
+	    X509_NAME_entry_count(X509_get_subject_name(x)) == 0))
+		cert->faults |= CERT_FAULT_ISSUER;
+	/* 4.2.1.10 */
+	if (!cert->is_ca && X509_get_ext_by_NID(x, NID_name_constraints, -1) >= 0)
+		cert->faults |= CERT_FAULT_CA_ONLY;
+}
+
 static void
 read_serial(struct cert *cert)
 {
@@ -406,17 +453,22 @@ static bool
 read_hashes(struct cert *cert)
 {
 	unsigned char	*der = NULL;
-	unsigned int	 n;
+	size_t		 used;
 	int		 len;
 	bool		 ok;
 
-	len = i2d_X509(cert->x509, NULL);
+	len = i2d_X509(cert->x509, &der);
 	if (len <= 0)
 		return false;
 	if ((unsigned)len > CERT_MAX_BYTES)
 		cert->faults |= CERT_FAULT_TOO_BIG;
-	if (X509_digest(cert->x509, EVP_sha256(), cert->sha256, &n) != 1)
+	else if (!strict_der(der, (size_t)len, &used))
+		cert->faults |= CERT_FAULT_DER;
+	ok = SHA256(der, (size_t)len, cert->sha256) != NULL;
+	OPENSSL_free(der);
+	if (!ok)
 		return false;
+	der = NULL;
 	len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert->x509), &der);
 	if (len <= 0)
 		return false;
@@ -473,6 +525,7 @@ cert_new(X509 *x509)
 	if (!read_hashes(cert))
 		goto out;
 	read_serial(cert);
+	key_read(X509_get_X509_PUBKEY(x509), &cert->key);
 	if (!read_time(X509_get0_notBefore(x509), &cert->not_before) ||
 	    !read_time(X509_get0_notAfter(x509), &cert->not_after))
 		cert->faults |= CERT_FAULT_TIME;
@@ -485,6 +538,7 @@ cert_new(X509 *x509)
 	read_key_ids(cert, owned);
 	ok = read_san(cert, owned) && read_usages(cert, owned) &&
 	    read_distribution_points(cert);
+	read_form(cert);
 out:
 	ERR_pop_to_mark();
 	if (!ok) {

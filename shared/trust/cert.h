@@ -15,6 +15,7 @@
 #include <openssl/x509v3.h>
 
 #include "certauth.h"
+#include "trust/key.h"
 
 /* A certificate larger than this is not looked at. */
 #define CERT_MAX_BYTES		(64u * 1024)
@@ -47,6 +48,10 @@ struct cert_san {
 #define CERT_FAULT_ALGORITHM	0x40u	/* tbs and outer signature algorithm differ */
 #define CERT_FAULT_TIME		0x80u	/* a validity date does not decode */
 #define CERT_FAULT_VERSION	0x100u	/* extensions in a v1/v2 certificate */
+#define CERT_FAULT_DER		0x200u	/* BER, or no version of RFC 5280 4.1.2.1 */
+#define CERT_FAULT_ISSUER	0x400u	/* issuer (or a CA's subject) is empty */
+#define CERT_FAULT_CA_ONLY	0x800u	/* name constraints in what is no CA */
+#define CERT_FAULT_QUALIFIER	0x1000u	/* critical policies, unknown qualifier */
 
 struct cert {
 	X509		*x509;		/* one reference */
@@ -55,6 +60,7 @@ struct cert {
 	unsigned char	 spki_sha256[32];	/* of the SubjectPublicKeyInfo DER */
 	unsigned char	 subject_sha256[32];	/* of OpenSSL's canonical name */
 	unsigned char	 issuer_sha256[32];	/* likewise; "names equal" = equal */
+	struct key	 key;
 	unsigned char	 serial[CERT_MAX_SERIAL];	/* big-endian, no leading zeros; "0" is one zero byte */
 	size_t		 serial_len;
 	bool		 serial_negative;
@@ -99,6 +105,10 @@ char   *cert_name_print(const X509_NAME *);
  * order): equal hashes are equal names. False: out of memory.
  */
 bool	cert_name_sha256(const X509_NAME *, unsigned char sha256_r[32]);
+/* The same for each RDN, from the first. Caller frees *rdns_r. False: out of
+ * memory, or more than CERT_MAX_NAME_ENTRIES attributes. */
+bool	cert_name_rdns(const X509_NAME *, unsigned char (**rdns_r)[32],
+	    size_t *num_rdns_r);
 /* The same for one GeneralName: a directoryName by cert_name_sha256, all other
  * kinds by their DER. */
 bool	cert_general_name_sha256(const GENERAL_NAME *, unsigned char sha256_r[32]);

@@ -10,11 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include "base/text.h"
@@ -167,32 +163,16 @@ policy_digest_parse(const char *word, unsigned *bit_r)
  * milliseconds; an even one, or 1, makes it mean nothing.
  */
 static bool
-exponent_allowed(const EVP_PKEY *key)
-{
-	BIGNUM	*e = NULL;
-	bool	 ok;
-
-	if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) != 1)
-		return false;
-	ok = BN_is_odd(e) && !BN_is_one(e) && !BN_is_negative(e) &&
-	    BN_num_bits(e) <= 32;
-	BN_free(e);
-	return ok;
-}
-
-static bool
-rsa_allowed(const struct policy_options *o, const EVP_PKEY *key, char *buf,
+rsa_allowed(const struct policy_options *o, const struct key *key, char *buf,
     size_t buf_len)
 {
-	int	bits = EVP_PKEY_get_bits(key);
-
-	if (bits <= 0 || (unsigned)bits < o->rsa_min ||
-	    (unsigned)bits > o->rsa_max || bits > POLICY_RSA_CEILING) {
-		snprintf(buf, buf_len, "RSA key of %d bits, allowed are %u to %u",
-		    bits, o->rsa_min, o->rsa_max);
+	if (key->bits < o->rsa_min || key->bits > o->rsa_max ||
+	    key->bits > POLICY_RSA_CEILING) {
+		snprintf(buf, buf_len, "RSA key of %u bits, allowed are %u to %u",
+		    key->bits, o->rsa_min, o->rsa_max);
 		return false;
 	}
-	if (!exponent_allowed(key)) {
+	if (!key->sane_exponent) {
 		snprintf(buf, buf_len,
 		    "RSA exponent is even, 1, or over 2^32");
 		return false;
@@ -201,33 +181,25 @@ rsa_allowed(const struct policy_options *o, const EVP_PKEY *key, char *buf,
 }
 
 static bool
-ec_allowed(const struct policy_options *o, const EVP_PKEY *key, char *buf,
+ec_allowed(const struct policy_options *o, const struct key *key, char *buf,
     size_t buf_len)
 {
-	char	 name[64];
-	size_t	 len = 0;
-	int	 explicit_params = 1, nid;
-	unsigned bit = 0;
+	unsigned	bit = 0;
 
-	if (EVP_PKEY_get_int_param(key,
-	    OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
-	    &explicit_params) != 1 || explicit_params != 0) {
-		snprintf(buf, buf_len, "EC key with explicit curve parameters "
-		    "(RFC 5480 2.1.1 forbids them)");
+	if (key->curve == NID_undef) {
+		snprintf(buf, buf_len, "EC key with explicit or unknown curve "
+		    "parameters (RFC 5480 2.1.1 forbids them)");
 		return false;
 	}
-	if (EVP_PKEY_get_group_name(key, name, sizeof(name), &len) != 1)
-		name[0] = '\0';
-	nid = OBJ_sn2nid(name);
-	if (nid == NID_X9_62_prime256v1)
+	if (key->curve == NID_X9_62_prime256v1)
 		bit = POLICY_CURVE_P256;
-	else if (nid == NID_secp384r1)
+	else if (key->curve == NID_secp384r1)
 		bit = POLICY_CURVE_P384;
-	else if (nid == NID_secp521r1)
+	else if (key->curve == NID_secp521r1)
 		bit = POLICY_CURVE_P521;
 	if ((o->curves & bit) == 0) {
 		snprintf(buf, buf_len, "EC key on curve %s is not allowed",
-		    name[0] != '\0' ? name : "(unknown)");
+		    OBJ_nid2sn(key->curve));
 		return false;
 	}
 	return true;
@@ -237,37 +209,20 @@ bool
 policy_key_allowed(const struct policy_options *o, const struct cert *cert,
     char *buf, size_t buf_len)
 {
-	EVP_PKEY	*key;
-	bool		 ok = false;
-
-	ERR_set_mark();
-	key = X509_get0_pubkey(cert->x509);
-	if (key == NULL) {
-		snprintf(buf, buf_len, "public key of an unknown kind, or "
-		    "unreadable");
-		goto out;
+	switch (cert->key.kind) {
+	case KEY_RSA:
+		return rsa_allowed(o, &cert->key, buf, buf_len);
+	case KEY_EC:
+		return ec_allowed(o, &cert->key, buf, buf_len);
+	case KEY_EDWARDS:
+		snprintf(buf, buf_len, "Ed25519 and Ed448 keys are not allowed");
+		return o->ed;
+	case KEY_OTHER:
+		break;
 	}
-	switch (EVP_PKEY_get_base_id(key)) {
-	case EVP_PKEY_RSA:
-	case EVP_PKEY_RSA_PSS:
-		ok = rsa_allowed(o, key, buf, buf_len);
-		break;
-	case EVP_PKEY_EC:
-		ok = ec_allowed(o, key, buf, buf_len);
-		break;
-	case EVP_PKEY_ED25519:
-	case EVP_PKEY_ED448:
-		ok = o->ed;
-		if (!ok)
-			snprintf(buf, buf_len, "Ed25519 and Ed448 keys are not "
-			    "allowed");
-		break;
-	default:
-		snprintf(buf, buf_len, "key of a kind that is never allowed");
-	}
-out:
-	ERR_pop_to_mark();
-	return ok;
+	snprintf(buf, buf_len, "public key of a kind that is never allowed, or "
+	    "unreadable");
+	return false;
 }
 
 static bool
