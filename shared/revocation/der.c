@@ -47,18 +47,14 @@ der_integer(const struct der *in, unsigned char *out, size_t max,
 	return true;
 }
 
-static bool
-digits(const unsigned char *p, size_t n, unsigned *value_r)
+/* Two decimal digits; half of the time that a list takes is spent on dates. */
+static inline bool
+two(const unsigned char *p, unsigned *value_r)
 {
-	size_t	i;
+	unsigned	tens = (unsigned)p[0] - '0', ones = (unsigned)p[1] - '0';
 
-	*value_r = 0;
-	for (i = 0; i < n; i++) {
-		if (p[i] < '0' || p[i] > '9')
-			return false;
-		*value_r = *value_r * 10 + (unsigned)(p[i] - '0');
-	}
-	return true;
+	*value_r = tens * 10 + ones;
+	return tens <= 9 && ones <= 9;
 }
 
 /* Days since 1970-01-01 of a date of the proleptic Gregorian calendar. */
@@ -85,22 +81,23 @@ der_time(unsigned tag, const struct der *in, int64_t *seconds_r)
 		31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
 	};
 	const unsigned char *p = in->p;
-	unsigned	 year, month, day, hour, minute, second, last;
+	unsigned	 year, month, day, hour, minute, second, last, century;
 
 	if (tag == TAG_UTC) {
-		if (der_length(in) != 13 || !digits(p, 2, &year))
+		if (der_length(in) != 13 || !two(p, &year))
 			return false;
 		year += year < 50 ? 2000 : 1900;
 		p += 2;
 	} else if (tag == TAG_GENERALIZED) {
-		if (der_length(in) != 15 || !digits(p, 4, &year))
+		if (der_length(in) != 15 || !two(p, &century) ||
+		    !two(p + 2, &year))
 			return false;
+		year += century * 100;
 		p += 4;
 	} else
 		return false;
-	if (!digits(p, 2, &month) || !digits(p + 2, 2, &day) ||
-	    !digits(p + 4, 2, &hour) || !digits(p + 6, 2, &minute) ||
-	    !digits(p + 8, 2, &second) || p[10] != 'Z')
+	if (!two(p, &month) || !two(p + 2, &day) || !two(p + 4, &hour) ||
+	    !two(p + 6, &minute) || !two(p + 8, &second) || p[10] != 'Z')
 		return false;
 	if (month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59)
 		return false;
