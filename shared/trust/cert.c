@@ -356,8 +356,9 @@ read_usages(struct cert *cert, struct cert_owned *owned)
 		cert->is_ca = bc->ca != 0;
 		if (bc->pathlen != NULL) {
 			cert->path_len = ASN1_INTEGER_get(bc->pathlen);
-			/* RFC 5280 4.2.1.9: only in a CA, never negative. */
-			if (cert->path_len < 0 || !cert->is_ca)
+			/* RFC 5280 4.2.1.9: never negative. Beside "no CA" it
+			 * must not be, but many have it so, and it says nothing. */
+			if (cert->path_len < 0)
 				cert->faults |= CERT_FAULT_EXTENSION;
 			if (cert->path_len < 0)
 				cert->path_len = 0;

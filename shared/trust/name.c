@@ -76,11 +76,55 @@ compare_text(const void *a, const void *b)
 	return x->len < y->len ? -1 : x->len > y->len;
 }
 
+/* All attributes in canonical form; NULL: out of memory. */
+static struct text *
+canonical_entries(const X509_NAME *name, int n)
+{
+	struct text	*avas = calloc((size_t)n + 1, sizeof(*avas));
+	int		 i;
+
+	for (i = 0; avas != NULL && i < n; i++)
+		(void)canonical_entry(&avas[i], X509_NAME_get_entry(name, i));
+	return avas;
+}
+
+/* The RDN that begins at `first`, its attributes in any order, appended to
+ * `out`. Returns where the next one begins. */
+static int
+canonical_rdn(struct text *out, const X509_NAME *name, struct text *avas,
+    int first, int n)
+{
+	int	set = X509_NAME_ENTRY_set(X509_NAME_get_entry(name, first));
+	int	i, end;
+
+	for (end = first; end < n &&
+	    X509_NAME_ENTRY_set(X509_NAME_get_entry(name, end)) == set; end++)
+		;
+	qsort(&avas[first], (size_t)(end - first), sizeof(*avas), compare_text);
+	text_add(out, "(");
+	for (i = first; i < end; i++) {
+		text_add_n(out, avas[i].data, avas[i].len);
+		out->failed |= avas[i].failed;
+	}
+	text_add(out, ")");
+	return end;
+}
+
+static void
+free_entries(struct text *avas, int n)
+{
+	int	i;
+
+	for (i = 0; avas != NULL && i < n; i++)
+		text_free(&avas[i]);
+	free(avas);
+}
+
 bool
 cert_name_sha256(const X509_NAME *name, unsigned char sha256_r[32])
 {
-	struct text	*avas = NULL, whole = { 0 };
-	int		 i, j, first, n = X509_NAME_entry_count(name);
+	struct text	*avas, whole = { 0 };
+	int		 first, n = X509_NAME_entry_count(name);
 	bool		 ok = false;
 
 	memset(sha256_r, 0, 32);
@@ -90,36 +134,49 @@ cert_name_sha256(const X509_NAME *name, unsigned char sha256_r[32])
 
 		return X509_NAME_digest(name, EVP_sha256(), sha256_r, &len) == 1;
 	}
-	avas = calloc((size_t)n + 1, sizeof(*avas));
-	if (avas == NULL)
-		return false;
-	for (i = 0; i < n; i++) {
-		if (!canonical_entry(&avas[i], X509_NAME_get_entry(name, i)))
-			goto out;
-	}
-	for (first = 0; first < n; first = j) {
-		int	set = X509_NAME_ENTRY_set(X509_NAME_get_entry(name, first));
-
-		for (j = first; j < n &&
-		    X509_NAME_ENTRY_set(X509_NAME_get_entry(name, j)) == set; j++)
-			;
-		qsort(&avas[first], (size_t)(j - first), sizeof(*avas),
-		    compare_text);
-		text_add(&whole, "(");
-		for (i = first; i < j; i++)
-			text_add_n(&whole, avas[i].data, avas[i].len);
-		text_add(&whole, ")");
-	}
-	if (whole.failed)
-		goto out;
-	ok = SHA256((const unsigned char *)(whole.data != NULL ? whole.data : ""),
-	    whole.len, sha256_r) != NULL;
-out:
-	for (i = 0; i < n; i++)
-		text_free(&avas[i]);
-	free(avas);
+	avas = canonical_entries(name, n);
+	for (first = 0; avas != NULL && first < n;)
+		first = canonical_rdn(&whole, name, avas, first, n);
+	if (avas != NULL && !whole.failed)
+		ok = SHA256((const unsigned char *)(whole.data != NULL ?
+		    whole.data : ""), whole.len, sha256_r) != NULL;
+	free_entries(avas, n);
 	text_free(&whole);
 	return ok;
+}
+
+bool
+cert_name_rdns(const X509_NAME *name, unsigned char (**rdns_r)[32],
+    size_t *num_rdns_r)
+{
+	unsigned char	(*rdns)[32] = NULL;
+	struct text	*avas, rdn;
+	int		 first, n = X509_NAME_entry_count(name);
+	size_t		 num = 0;
+	bool		 ok;
+
+	*rdns_r = NULL;
+	*num_rdns_r = 0;
+	if (n > CERT_MAX_NAME_ENTRIES)
+		return false;
+	avas = canonical_entries(name, n);
+	rdns = calloc((size_t)n + 1, sizeof(*rdns));
+	ok = avas != NULL && rdns != NULL;
+	for (first = 0; ok && first < n;) {
+		rdn = (struct text){ 0 };
+		first = canonical_rdn(&rdn, name, avas, first, n);
+		ok = !rdn.failed && SHA256((const unsigned char *)rdn.data,
+		    rdn.len, rdns[num++]) != NULL;
+		text_free(&rdn);
+	}
+	free_entries(avas, n);
+	if (!ok) {
+		free(rdns);
+		return false;
+	}
+	*rdns_r = rdns;
+	*num_rdns_r = num;
+	return true;
 }
 
 bool

@@ -2,8 +2,8 @@
  * validate.c - does this one chain hold under RFC 5280 section 6.1?
  *
  * The chain is fixed before it comes here, so the algorithm is one walk from
- * the anchor to the leaf. Signatures, name constraints and the policy tree are
- * OpenSSL's; the walk is ours, because X509_verify_cert insists on choosing a
+ * the anchor to the leaf. Signatures and the policy tree are OpenSSL's, name
+ * constraints are constraints.c's; the walk is ours, because X509_verify_cert insists on choosing a
  * chain of its own (docs/developing.md tells the traps).
  */
 
@@ -16,6 +16,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/text.h"
+#include "trust/constraints.h"
 #include "trust/validate.h"
 
 /* Extensions that are acted on here, so that they may be critical. */
@@ -34,6 +35,7 @@ struct walk {
 	struct certauth_verdict		*v;	/* NULL: no story wanted */
 	int				 path_no;
 	bool				 faulty;
+	unsigned			 comparisons_left;
 };
 
 static void fault(struct walk *, enum certauth_reason, size_t depth,
@@ -83,6 +85,19 @@ check_encoding(struct walk *w, size_t depth)
 		fault(w, CERTAUTH_BAD_EXTENSION, depth,
 		    "It has extensions but is no v3 certificate "
 		    "(RFC 5280 4.1.2.1).");
+	if ((f & CERT_FAULT_CA_ONLY) != 0)
+		fault(w, CERTAUTH_BAD_EXTENSION, depth, "It has name constraints "
+		    "and is no CA (RFC 5280 4.2.1.10).");
+	if ((f & CERT_FAULT_QUALIFIER) != 0)
+		fault(w, CERTAUTH_CRITICAL_EXTENSION, depth, "Its critical "
+		    "policies have a qualifier that is not understood "
+		    "(RFC 5280 4.2.1.4).");
+	if ((f & CERT_FAULT_DER) != 0)
+		fault(w, CERTAUTH_MALFORMED, depth, "It is not encoded in DER, or "
+		    "of no known version (X.690 10, RFC 5280 4.1.2.1).");
+	if ((f & CERT_FAULT_ISSUER) != 0)
+		fault(w, CERTAUTH_MALFORMED, depth, "The name of a CA is empty "
+		    "(RFC 5280 4.1.2.4, 4.1.2.6).");
 	if ((f & CERT_FAULT_SERIAL) != 0)
 		fault(w, CERTAUTH_MALFORMED, depth,
 		    "The serial number is over 20 octets (RFC 5280 4.1.2.2).");
@@ -200,60 +215,32 @@ check_signature(struct walk *w, size_t depth)
 
 /* -------------------------------------------------------- name constraints */
 
-static size_t
-count_names(const struct cert *c)
-{
-	GENERAL_NAMES	*names;
-	size_t		 n;
-
-	names = X509_get_ext_d2i(c->x509, NID_subject_alt_name, NULL, NULL);
-	n = names != NULL ? (size_t)sk_GENERAL_NAME_num(names) : 0;
-	GENERAL_NAMES_free(names);
-	return n + (size_t)X509_NAME_entry_count(
-	    X509_get_subject_name(c->x509)) + 1;
-}
-
-static size_t
-count_subtrees(const NAME_CONSTRAINTS *nc)
-{
-	int	p = sk_GENERAL_SUBTREE_num(nc->permittedSubtrees);
-	int	e = sk_GENERAL_SUBTREE_num(nc->excludedSubtrees);
-
-	return (size_t)(p > 0 ? p : 0) + (size_t)(e > 0 ? e : 0);
-}
-
 /* RFC 5280 6.1.3 (b), (c): certs below `depth`, self-issued ones but the leaf
  * excepted. The anchor's constraints bind as any other's. */
 static void
 check_constraints(struct walk *w, size_t depth)
 {
+	struct constraints	*constraints;
 	const struct cert	*c;
-	NAME_CONSTRAINTS	*nc;
+	char			 why[256];
 	size_t			 i;
-	int			 rc;
 
-	nc = X509_get_ext_d2i(w->path->certs[depth]->x509, NID_name_constraints,
-	    NULL, NULL);
-	if (nc == NULL)
-		return;		/* absent; unreadable is a fault of the view */
-	for (i = depth; i-- > 0;) {
+	if (!constraints_new(w->path->certs[depth]->x509, &constraints, why,
+	    sizeof(why))) {
+		fault(w, CERTAUTH_NAME_CONSTRAINTS, depth, "%s", why);
+		return;
+	}
+	for (i = depth; constraints != NULL && i-- > 0;) {
 		c = w->path->certs[i];
 		if (i > 0 && c->self_issued)
 			continue;
-		if (count_names(c) * count_subtrees(nc) >
-		    VALIDATE_MAX_CONSTRAINTS) {
-			fault(w, CERTAUTH_NAME_CONSTRAINTS, i, "Over %d "
-			    "comparisons would be needed.",
-			    VALIDATE_MAX_CONSTRAINTS);
-			continue;
-		}
-		rc = NAME_CONSTRAINTS_check(c->x509, nc);
-		if (rc != X509_V_OK)
-			fault(w, CERTAUTH_NAME_CONSTRAINTS, i,
-			    "The CA at depth %zu: %s (RFC 5280 4.2.1.10).",
-			    depth, X509_verify_cert_error_string(rc));
+		if (!constraints_fit(constraints, c->x509, &w->comparisons_left,
+		    why, sizeof(why)))
+			fault(w, CERTAUTH_NAME_CONSTRAINTS, i, "%s by the name "
+			    "constraints of the CA at depth %zu (RFC 5280 "
+			    "4.2.1.10).", why, depth);
 	}
-	NAME_CONSTRAINTS_free(nc);
+	constraints_free(constraints);
 }
 
 /* -------------------------------------------------------- policies, 6.1.5 (g) */
@@ -384,7 +371,8 @@ validate_path(const struct policy_options *options, struct path *path,
     int path_no, const char **policies_r)
 {
 	struct walk		 w = { options, path, now, signatures_left, v,
-				    path_no, false };
+				    path_no, false,
+				    CONSTRAINTS_MAX_COMPARISONS };
 	enum validate_result	 result = VALIDATE_UNVOUCHED;
 	size_t			 depth;
 
@@ -414,7 +402,7 @@ validate_signer(const struct policy_options *options, struct path *path,
     int64_t now, unsigned *signatures_left)
 {
 	struct walk	w = { options, path, now, signatures_left, NULL, -1,
-			    false };
+			    false, CONSTRAINTS_MAX_COMPARISONS };
 	const struct cert *signer = path->certs[0];
 	size_t		depth;
 

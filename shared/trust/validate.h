@@ -11,9 +11,6 @@
 
 /* Certificate policies of one path: nodes that its policy tree may have. */
 #define VALIDATE_MAX_POLICIES	512
-/* names x subtrees compared for one certificate against one CA (LibreSSL: 512
- * names, 512 constraints). */
-#define VALIDATE_MAX_CONSTRAINTS 65536
 
 enum validate_result {
 	VALIDATE_UNVOUCHED,	/* a signature or key failed: what is below it is

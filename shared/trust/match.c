@@ -1,0 +1,284 @@
+/*
+ * match.c - is this name within that one?
+ *
+ * With OpenSSL's NAME_CONSTRAINTS_check, which compares ends of strings,
+ * "a@evil@example.com" is within example.com, "https://evil.org#.example.com"
+ * within .example.com, and "*.example.com" beside an excluded www.example.com.
+ * Here a name that is not what its kind demands is never comparable.
+ */
+
+#include <string.h>
+
+#include "base/text.h"
+#include "trust/match.h"
+
+/* Octets of a host name (RFC 1035 2.3.4). */
+#define HOST_MAX	253
+#define LABEL_MAX	63
+
+static unsigned char
+lower(unsigned char c)
+{
+	return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
+static bool
+same(struct span a, struct span b)
+{
+	size_t	i;
+
+	if (a.len != b.len)
+		return false;
+	for (i = 0; i < a.len; i++)
+		if (lower(a.p[i]) != lower(b.p[i]))
+			return false;
+	return true;
+}
+
+static bool
+ends_with(struct span s, struct span end)
+{
+	return s.len >= end.len &&
+	    same((struct span){ s.p + (s.len - end.len), end.len }, end);
+}
+
+static struct span
+skip(struct span s, size_t n)
+{
+	return (struct span){ s.p + n, s.len - n };
+}
+
+/* ------------------------------------------------------------------- hosts */
+
+/*
+ * Labels of letters, digits, '-' and '_' (which is used, whatever RFC 1123
+ * 2.1 says), none empty; in a dNSName the first may be "*".
+ */
+static bool
+host_valid(struct span h, bool wildcard)
+{
+	size_t		i, label = 0;
+	unsigned char	c;
+
+	if (wildcard && h.len > 2 && h.p[0] == '*' && h.p[1] == '.')
+		h = skip(h, 2);
+	if (h.len == 0 || h.len > HOST_MAX)
+		return false;
+	for (i = 0; i < h.len; i++) {
+		c = lower(h.p[i]);
+		if (c == '.') {
+			if (label == 0)
+				return false;
+			label = 0;
+			continue;
+		}
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+		    c == '-' || c == '_') || ++label > LABEL_MAX)
+			return false;
+	}
+	return label > 0;
+}
+
+/* A last label of digits is an IPv4 address, not a name (RFC 3986 3.2.2, 7.4). */
+static bool
+host_is_address(struct span h)
+{
+	while (h.len > 0 && h.p[h.len - 1] != '.') {
+		if (h.p[h.len - 1] < '0' || h.p[h.len - 1] > '9')
+			return false;
+		h.len--;
+	}
+	return true;
+}
+
+/* A fully qualified name may end in a dot; so may a constraint. */
+static struct span
+without_last_dot(struct span h)
+{
+	if (h.len > 1 && h.p[h.len - 1] == '.')
+		h.len--;
+	return h;
+}
+
+/*
+ * "host" is the host and all below it; ".host", which RFC 5280 does not know
+ * but many CAs write, only what is below. A wildcard stands for every name with
+ * one more label, and is excluded as soon as one of them is.
+ */
+enum match
+match_dns(struct span name, struct span base, bool excluded)
+{
+	const unsigned char	*dot;
+	bool			 dotted;
+
+	name = without_last_dot(name);
+	base = without_last_dot(base);
+	if (!host_valid(name, true))
+		return MATCH_NEVER;
+	if (base.len == 0)
+		return MATCH_YES;
+	dotted = base.p[0] == '.';
+	if (!host_valid(skip(base, dotted), false))
+		return MATCH_NEVER;
+	if (dotted)
+		return name.len > base.len && ends_with(name, base) ?
+		    MATCH_YES : MATCH_NO;
+	if (same(name, base) || (ends_with(name, base) &&
+	    name.p[name.len - base.len - 1] == '.'))
+		return MATCH_YES;
+	if (!excluded || name.p[0] != '*')
+		return MATCH_NO;
+	dot = memchr(base.p, '.', base.len);
+	return dot != NULL && same(skip(name, 2),
+	    skip(base, (size_t)(dot - base.p) + 1)) ? MATCH_YES : MATCH_NO;
+}
+
+/* ".host" is what is below, "host" the host alone (mail and URI). */
+static bool
+host_within(struct span host, struct span base)
+{
+	return base.p[0] == '.' ?
+	    host.len > base.len && ends_with(host, base) : same(host, base);
+}
+
+/* -------------------------------------------------------------------- mail */
+
+/* RFC 5321 4.1.2 dot-string; quoted ones are in no use, and are a trick. */
+static bool
+local_valid(struct span l, bool utf8)
+{
+	size_t	i;
+
+	if (l.len == 0 || (utf8 && !text_utf8_valid(l.p, l.len)))
+		return false;
+	for (i = 0; i < l.len; i++) {
+		if (l.p[i] <= ' ' || l.p[i] == 0x7f || (l.p[i] > 0x7f && !utf8) ||
+		    strchr("\"(),:;<>@[\\]", l.p[i]) != NULL)
+			return false;
+	}
+	return true;
+}
+
+static bool
+split_mailbox(struct span m, struct span *local_r, struct span *host_r)
+{
+	size_t	at;
+
+	for (at = m.len; at > 0 && m.p[at - 1] != '@'; at--)
+		;
+	if (at == 0)
+		return false;
+	*local_r = (struct span){ m.p, at - 1 };
+	*host_r = skip(m, at);
+	return true;
+}
+
+/* RFC 5280 4.2.1.10: a mailbox, a host, or ".domain". RFC 9598 6: the same for
+ * SmtpUTF8Mailbox, whose host is in A-labels. */
+enum match
+match_mail(struct span name, bool utf8, struct span base, bool excluded)
+{
+	struct span	local, host, base_local, base_host;
+
+	if (!split_mailbox(name, &local, &host) ||
+	    !local_valid(local, utf8) || !host_valid(host, false))
+		return MATCH_NEVER;
+	if (!split_mailbox(base, &base_local, &base_host)) {
+		if (base.len == 0 ||
+		    !host_valid(skip(base, base.p[0] == '.'), false))
+			return MATCH_NEVER;
+		return host_within(host, base) ? MATCH_YES : MATCH_NO;
+	}
+	if (!local_valid(base_local, false) || !host_valid(base_host, false))
+		return MATCH_NEVER;
+	/* The case of the local part tells people apart (7.5), but many
+	 * servers do not know that: it does not lead out of an exclusion. */
+	if (!same(local, base_local) || !same(host, base_host))
+		return MATCH_NO;
+	return excluded || memcmp(local.p, base_local.p, local.len) == 0 ?
+	    MATCH_YES : MATCH_NO;
+}
+
+/* --------------------------------------------------------------------- URI */
+
+/* scheme "://" [ userinfo "@" ] host [ ":" port ] (RFC 3986 3); no IP-literal. */
+static bool
+uri_host(struct span u, struct span *host_r)
+{
+	size_t	i, colon, end;
+
+	for (i = 0; i < u.len; i++)
+		if (u.p[i] <= ' ' || u.p[i] >= 0x7f || u.p[i] == '\\')
+			return false;
+	for (colon = 0; colon < u.len && u.p[colon] != ':'; colon++)
+		if (memchr("/?#@", u.p[colon], 4) != NULL)
+			return false;
+	if (colon == 0 || u.len - colon < 3 || u.p[colon + 1] != '/' ||
+	    u.p[colon + 2] != '/')
+		return false;
+	u = skip(u, colon + 3);
+	for (end = 0; end < u.len && memchr("/?#", u.p[end], 3) == NULL; end++)
+		;
+	u.len = end;
+	for (i = u.len; i > 0 && u.p[i - 1] != '@'; i--)
+		;
+	if (i > 0 && memchr(u.p, '@', i - 1) != NULL)
+		return false;
+	u = skip(u, i);
+	for (end = 0; end < u.len && u.p[end] != ':'; end++)
+		;
+	for (i = end + 1; i < u.len; i++)
+		if (u.p[i] < '0' || u.p[i] > '9')
+			return false;
+	*host_r = without_last_dot((struct span){ u.p, end });
+	return host_valid(*host_r, false) && !host_is_address(*host_r);
+}
+
+enum match
+match_uri(struct span name, struct span base)
+{
+	struct span	host;
+
+	if (!uri_host(name, &host) || base.len == 0)
+		return MATCH_NEVER;
+	base = without_last_dot(base);
+	if (!host_valid(skip(base, base.p[0] == '.'), false))
+		return MATCH_NEVER;
+	return host_within(host, base) ? MATCH_YES : MATCH_NO;
+}
+
+/* ------------------------------------------------------------- the other two */
+
+/* RFC 4632: ones, then zeros. */
+bool
+match_mask_valid(struct span s)
+{
+	size_t	i;
+	bool	zero = false;
+	int	bit;
+
+	for (i = s.len / 2; i < s.len; i++) {
+		for (bit = 7; bit >= 0; bit--) {
+			if ((s.p[i] >> bit & 1) == 0)
+				zero = true;
+			else if (zero)
+				return false;
+		}
+	}
+	return true;
+}
+
+enum match
+match_ip(struct span name, struct span base)
+{
+	size_t	i;
+
+	if (name.len != 4 && name.len != 16)
+		return MATCH_NEVER;
+	if (base.len != 2 * name.len)
+		return MATCH_NO;	/* the other family */
+	for (i = 0; i < name.len; i++)
+		if (((name.p[i] ^ base.p[i]) & base.p[name.len + i]) != 0)
+			return MATCH_NO;
+	return MATCH_YES;
+}
