@@ -308,6 +308,38 @@ publish_verify(const struct publish_map *map, struct certauth_error *error_r)
 
 /* ----------------------------------------------------------------- writing */
 
+/*
+ * What root makes here belongs to the folder's owner, who is the next to write.
+ * Only for files that were made a moment ago with O_EXCL: an older one might be a
+ * link to something of root's.
+ */
+static bool
+give_to_owner(int dirfd, int fd)
+{
+	struct stat	st;
+
+	if (geteuid() != 0)
+		return true;
+	return fstat(dirfd, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) == 0;
+}
+
+/* A file of its own, closed to others: anybody could lock the folder. */
+static int
+open_lock(int dirfd)
+{
+	int	fd = openat(dirfd, PUBLISH_LOCK,
+		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return errno != EEXIST ? -1 : openat(dirfd, PUBLISH_LOCK,
+		    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (!give_to_owner(dirfd, fd)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 bool
 publish_begin(struct publish_folder *folder_r, const char *path,
     struct certauth_error *error_r)
@@ -324,8 +356,7 @@ publish_begin(struct publish_folder *folder_r, const char *path,
 	folder_r->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder_r->fd < 0)
 		goto fail;
-	folder_r->lock_fd = openat(folder_r->fd, PUBLISH_LOCK,
-	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	folder_r->lock_fd = open_lock(folder_r->fd);
 	if (folder_r->lock_fd < 0 || flock(folder_r->lock_fd, LOCK_EX) != 0)
 		goto fail;
 	return true;
@@ -496,14 +527,19 @@ publish_commit(struct publish_folder *folder, const struct index_writer *writer,
 	entry.size = index_writer_size(writer);
 	fd = openat(folder->fd, entry.name, O_RDWR | O_CREAT | O_EXCL |
 	    O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 || fchmod(fd, 0644) != 0 ||
+	if (fd < 0 || fchmod(fd, 0644) != 0 || !give_to_owner(folder->fd, fd) ||
 	    !index_writer_write(writer, fd, entry.sha256) || fsync(fd) != 0 ||
 	    fstat(fd, &st) != 0) {
 		refuse_errno(error_r, folder->path, "cannot be written");
 		goto out;
 	}
-	if ((uint64_t)st.st_size != entry.size ||
-	    !self_check(fd, &entry, error_r))
+	if ((uint64_t)st.st_size != entry.size) {
+		error_set(error_r, folder->path, 0, "%s came out with %jd bytes "
+		    "instead of %" PRIu64, entry.name, (intmax_t)st.st_size,
+		    entry.size);
+		goto out;
+	}
+	if (!self_check(fd, &entry, error_r))
 		goto out;
 	/* Even a failed commit may have renamed: from here on it stays. */
 	named = true;

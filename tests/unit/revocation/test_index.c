@@ -724,6 +724,38 @@ test_publish_owner(void **state)
 	folder_remove();
 }
 
+/* Root compiles once by hand; the folder's owner must be able to go on. */
+static void
+test_publish_by_root(void **state)
+{
+	struct stat	st;
+	char		path[512];
+	pid_t		pid;
+	int		status;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	folder_make();
+	must(chown(folder, 12345, 12345) == 0);
+	must(chmod(folder, 0755) == 0);
+	assert_true(publish("01"));
+	snprintf(path, sizeof(path), "%s/crl.1.idx", folder);
+	must(stat(path, &st) == 0);
+	assert_int_equal(st.st_uid, 12345);
+	pid = fork();
+	must(pid >= 0);
+	if (pid == 0) {
+		if (setgid(12345) != 0 || setuid(12345) != 0)
+			_exit(2);
+		_exit(publish("02") ? 0 : 1);
+	}
+	must(waitpid(pid, &status, 0) == pid);
+	assert_int_equal(status, 0);
+	assert_true(exists("crl.2.idx"));
+	folder_remove();
+}
+
 /* Damage that leaves size and head alone: only the full check sees it. */
 static void
 test_publish_verify(void **state)
@@ -838,6 +870,7 @@ main(void)
 		cmocka_unit_test(test_publish_lines),
 		cmocka_unit_test(test_publish_distrust),
 		cmocka_unit_test(test_publish_owner),
+		cmocka_unit_test(test_publish_by_root),
 		cmocka_unit_test(test_publish_verify),
 		cmocka_unit_test(test_publish_two),
 		cmocka_unit_test(test_c4_43_million),
