@@ -88,12 +88,10 @@ ngx_http_certauth_variables_init(ngx_conf_t *cf)
         var = key[i].value;
         var->flags |= NGX_HTTP_VAR_NOCACHEABLE;
 
-        /* the table of variables is nginx's own: at a reload it is ours already */
+        /* nginx makes the table anew for each cycle */
 
-        if (var->get_handler != ngx_http_certauth_remote_user) {
-            ngx_http_certauth_next_remote_user = var->get_handler;
-            var->get_handler = ngx_http_certauth_remote_user;
-        }
+        ngx_http_certauth_next_remote_user = var->get_handler;
+        var->get_handler = ngx_http_certauth_remote_user;
     }
 
     if (ngx_http_certauth_next_remote_user == NULL) {

@@ -374,6 +374,22 @@ def test_satisfy_any_issuer_revoked_and_on_hold(world):
         n.wait_log("issuer-revoked")
 
 
+def test_satisfy_any_when_our_data_is_missing(world):
+    """Nobody can be judged: who has a password enters, a certificate alone does not."""
+    world.write("certauth.conf", world.policy().replace("/crls\"", "/no-crls\""))
+    n = world.nginx("""
+    server { listen @TLS@ ssl; server_name a.test; certauth staff; satisfy any;
+        auth_basic "who"; auth_basic_user_file @FOLDER@/htpasswd;
+        root @FOLDER@; location / { try_files /htpasswd =404; } }""")
+    n.prepare()
+    htpasswd(os.path.join(n.folder, "htpasswd"), eve="x")
+    with n:
+        port = n.port["TLS"]
+        assert Client(world, "alice").get(port).status == 401
+        assert Client(world, "alice").get(port, headers=[basic("eve", "x")]).status == 200
+        n.wait_log(" revocation-unknown ")
+
+
 def test_satisfy_any_return_needs_a_certificate(site):
     """`return` answers before auth_basic is asked."""
     for path in ("/return", "/redirect"):

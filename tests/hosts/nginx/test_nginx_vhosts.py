@@ -184,7 +184,7 @@ def test_c2_20_renegotiation(site):
     assert Client(site.world, "alice", V12).get(site.tls, sni="strict.test").status == 200
 
 
-def test_c2_23_possession(site):
+def test_c2_23_c5_51_possession(site):
     """Somebody else's certificate without its key does not end a handshake."""
     stolen = site.world.certs["bob"]
     cert = site.world.path("stolen.pem")
