@@ -382,6 +382,47 @@ tell_no_path(struct question *q, const struct path_search *search)
 	free(issuer);
 }
 
+/* A fault of the certificate itself, on whatever path it stands as a CA? */
+static bool
+is_own_fault(enum certauth_reason reason)
+{
+	switch (reason) {
+	case CERTAUTH_MALFORMED:
+	case CERTAUTH_TOO_BIG:
+	case CERTAUTH_CRITICAL_EXTENSION:
+	case CERTAUTH_BAD_EXTENSION:
+	case CERTAUTH_NOT_A_CA:
+	case CERTAUTH_KEY_USAGE:
+	case CERTAUTH_ISSUER_EXPIRED:
+	case CERTAUTH_NOT_YET_VALID:
+	case CERTAUTH_WEAK_KEY:
+	case CERTAUTH_WEAK_SIGNATURE:
+	case CERTAUTH_ISSUER_REVOKED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What was wrong with a CA on this path is wrong on every other. */
+static void
+bury(struct question *q, struct path_search *search, const struct path *path,
+    int no)
+{
+	const struct certauth_finding	*f;
+	size_t				 i, n;
+
+	n = certauth_verdict_findings(q->v, &f);
+	for (i = 0; i < n; i++)
+		if (f[i].path == no && f[i].severity == CERTAUTH_FATAL &&
+		    f[i].depth > 0 && (size_t)f[i].depth < path->num_certs &&
+		    is_own_fault(f[i].reason))
+			path_dead(search, path, (size_t)f[i].depth);
+	for (i = 1; i < path->num_certs; i++)
+		if ((path->hopeless >> i & 1) != 0)
+			path_dead(search, path, i);
+}
+
 /* The number of the accepted path, or -1. *stop_r: look no further. */
 static int
 search_authority(struct question *q, bool *stop_r)
@@ -420,6 +461,7 @@ search_authority(struct question *q, bool *stop_r)
 			*stop_r = true;
 			break;
 		}
+		bury(q, search, &path, no);
 		if (q->signatures_left == 0) {
 			next = PATH_LIMIT;
 			break;

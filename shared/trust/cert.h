@@ -73,6 +73,7 @@ struct cert {
 	long		 path_len;	/* -1: none */
 	bool		 has_key_usage;
 	uint32_t	 key_usage;	/* KU_* of x509v3.h */
+	bool		 critical_unknown;	/* RFC 5280 4.2: nobody may use it */
 	bool		 has_eku;
 	ASN1_OBJECT    **ekus;	 size_t num_ekus;
 	struct cert_san	*sans;	 size_t num_sans;

@@ -48,9 +48,12 @@ struct path_search {
 
 /* Nothing visible speaks against it as a CA (or anchor) on this path. */
 static bool
-looks_clean(const struct path_search *s, const struct cert *c)
+looks_clean(const struct path_search *s, const struct cert *c, bool anchor)
 {
-	return c->faults == 0 && s->now >= c->not_before &&
+	char	why[160];
+
+	return c->faults == 0 && !c->critical_unknown &&
+	    (anchor || policy_digest_allowed(s->options, c, why, sizeof(why))) && s->now >= c->not_before &&
 	    s->now <= c->not_after && (c->is_ca || !c->has_bc) &&
 	    (!c->has_key_usage || (c->key_usage & KU_KEY_CERT_SIGN) != 0) &&
 	    policy_purpose_possible(s->options, c);
@@ -91,7 +94,7 @@ add_node(struct path_search *s, struct cert *c, unsigned roles, bool sent)
 	n->anchor = (roles & POOL_ANCHOR) != 0;
 	n->listed = (roles & POOL_ISSUER) != 0;
 	n->sent = sent;
-	n->clean = looks_clean(s, c);
+	n->clean = looks_clean(s, c, n->anchor);
 	n->distance = FAR;
 }
 
@@ -384,7 +387,7 @@ path_dead(struct path_search *s, const struct path *path, size_t i)
 	size_t	n;
 
 	for (n = 1; n < s->num_nodes; n++)
-		if (s->nodes[n].cert == path->certs[i])
+		if (s->nodes[n].cert == path->certs[i] && !s->nodes[n].anchor)
 			s->nodes[n].dead = true;
 }
 

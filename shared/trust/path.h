@@ -31,6 +31,8 @@ struct path {
 	struct cert	 *certs[PATH_MAX_LENGTH];	/* leaf ... anchor; borrowed */
 	struct path_edge *edges[PATH_MAX_LENGTH];	/* edges[i]: certs[i] by certs[i+1] */
 	size_t		  num_certs;
+	/* bit i: validate.c found that certs[i] cannot stand above this leaf */
+	uint64_t	  hopeless;
 };
 
 struct path_search;
@@ -46,7 +48,8 @@ enum path_next { PATH_END, PATH_LIMIT, PATH_FOUND };
 /* The next best path; it is valid until the next call. Edges that were marked
  * BAD and certificates given to path_dead() are not proposed again. */
 enum path_next path_next(struct path_search *, struct path *path_r);
-/* path.certs[i] can be on no good path (it is revoked, say). */
+/* path.certs[i] can be on no good path (it is revoked, say). An anchor stays:
+ * what was wrong with it as an intermediate may not matter where it is trusted. */
 void	path_dead(struct path_search *, const struct path *, size_t i);
 /* For the story when no path was found: how many certificates could be reached,
  * and one whose issuer is missing (NULL: none). */

@@ -225,8 +225,8 @@ policy_key_allowed(const struct policy_options *o, const struct cert *cert,
 	return false;
 }
 
-static bool
-digest_allowed(const struct policy_options *o, const struct cert *cert,
+bool
+policy_digest_allowed(const struct policy_options *o, const struct cert *cert,
     char *buf, size_t buf_len)
 {
 	int		md = NID_undef, pk = NID_undef;
@@ -450,7 +450,7 @@ policy_check(const struct policy_options *o, struct cert *const *path,
 			    "%s.", buf);
 		/* an anchor is trusted as it is, not for its own signature */
 		if (i + 1 < num_path &&
-		    !digest_allowed(o, path[i], buf, sizeof(buf)))
+		    !policy_digest_allowed(o, path[i], buf, sizeof(buf)))
 			verdict_fault(v, CERTAUTH_WEAK_SIGNATURE, path_no,
 			    (int)i, "%s.", buf);
 	}

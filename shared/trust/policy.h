@@ -76,5 +76,8 @@ bool	policy_purpose_possible(const struct policy_options *,
  * buf) says why. Used before any signature check. */
 bool	policy_key_allowed(const struct policy_options *, const struct cert *,
 	    char *buf, size_t buf_len);
+/* The same of the digest that the certificate was signed with. */
+bool	policy_digest_allowed(const struct policy_options *,
+	    const struct cert *, char *buf, size_t buf_len);
 
 #endif

@@ -17,15 +17,8 @@
 
 #include "base/text.h"
 #include "trust/constraints.h"
+#include "trust/extension.h"
 #include "trust/validate.h"
-
-/* Extensions that are acted on here, so that they may be critical. */
-static const int	processed[] = {
-	NID_basic_constraints, NID_key_usage, NID_ext_key_usage,
-	NID_subject_alt_name, NID_name_constraints, NID_certificate_policies,
-	NID_policy_mappings, NID_policy_constraints, NID_inhibit_any_policy,
-	NID_crl_distribution_points
-};
 
 struct walk {
 	const struct policy_options	*options;
@@ -126,21 +119,15 @@ check_dates(struct walk *w, size_t depth)
 static void
 check_critical(struct walk *w, size_t depth)
 {
-	X509		*x = w->path->certs[depth]->x509;
-	X509_EXTENSION	*ext;
-	char		 name[80];
-	size_t		 k;
-	int		 i, nid, n = X509_get_ext_count(x);
+	const struct cert	*c = w->path->certs[depth];
+	X509_EXTENSION		*ext;
+	char			 name[80];
+	int			 i, n = X509_get_ext_count(c->x509);
 
-	for (i = 0; i < n; i++) {
-		ext = X509_get_ext(x, i);
-		if (X509_EXTENSION_get_critical(ext) == 0)
-			continue;
-		nid = OBJ_obj2nid(X509_EXTENSION_get_object(ext));
-		for (k = 0; k < sizeof(processed) / sizeof(processed[0]); k++)
-			if (nid == processed[k])
-				break;
-		if (k < sizeof(processed) / sizeof(processed[0]))
+	for (i = 0; c->critical_unknown && i < n; i++) {
+		ext = X509_get_ext(c->x509, i);
+		if (X509_EXTENSION_get_critical(ext) == 0 ||
+		    extension_processed(ext))
 			continue;
 		OBJ_obj2txt(name, sizeof(name), X509_EXTENSION_get_object(ext), 0);
 		fault(w, CERTAUTH_CRITICAL_EXTENSION, depth, "Extension %s is "
@@ -234,11 +221,15 @@ check_constraints(struct walk *w, size_t depth)
 		c = w->path->certs[i];
 		if (i > 0 && c->self_issued)
 			continue;
-		if (!constraints_fit(constraints, c->x509, &w->comparisons_left,
+		if (constraints_fit(constraints, c->x509, &w->comparisons_left,
 		    why, sizeof(why)))
-			fault(w, CERTAUTH_NAME_CONSTRAINTS, i, "%s by the name "
-			    "constraints of the CA at depth %zu (RFC 5280 "
-			    "4.2.1.10).", why, depth);
+			continue;
+		/* whatever lies between, this leaf is not below this CA */
+		if (i == 0)
+			w->path->hopeless |= (uint64_t)1 << depth;
+		fault(w, CERTAUTH_NAME_CONSTRAINTS, i, "%s by the name "
+		    "constraints of the CA at depth %zu (RFC 5280 4.2.1.10).",
+		    why, depth);
 	}
 	constraints_free(constraints);
 }
