@@ -165,6 +165,11 @@ static void look_at_ssl(walk *w, server_rec *host, const ap_directive_t *d)
         fault(w, d, "mod_ssl would judge the certificate by itself; remove "
               "this line, CertAuthProfile makes the server ask");
     }
+    if (ap_cstr_casecmp(d->directive, "SSLSessionTicketKeyFile") == 0) {
+        warning(w, d, "with OpenSSL 3 mod_ssl takes the key that proves a "
+                "ticket from memory it has given back (ssl_init_ticket_key); "
+                "a ticket carries the client's certificate, so leave it out");
+    }
     if (ap_cstr_casecmp(d->directive, "SSLOptions") == 0
         && has_word(w, d, "OptRenegotiate")) {
         warning(w, d, "has no effect under CertAuthProfile, which never "

@@ -325,11 +325,11 @@ static int may_resume(SSL *ssl, SSL_SESSION *ss)
     certauth_conn *cc = SSL_get_ex_data(ssl, ssl_index);
     certauth_ctx *ctx = ctx_of(ssl);
     certauth_use *u;
-    struct certauth_verdict *v;
+    struct certauth_verdict *v = NULL;
     X509 *leaf = SSL_SESSION_get0_peer(ss);
+    const char *why = NULL;
     void *data = NULL;
     size_t len = 0;
-    int ok;
 
     if (SSL_SESSION_get0_ticket_appdata(ss, &data, &len) != 1) {
         len = 0;
@@ -337,22 +337,30 @@ static int may_resume(SSL *ssl, SSL_SESSION *ss)
     if (ctx == NULL || !certauth_asks(ctx->sc)) {
         return len == 0;    /* a session of a vhost with rules stays there */
     }
-    if (cc == NULL || leaf == NULL || ctx->handshake_use < 0) {
+    if (cc == NULL) {
         return 0;
     }
-    u = certauth_use_at(ctx->handshake_use);
-    if (u->profile == NULL || len != sizeof(u->digest)
-        || memcmp(data, u->digest, len) != 0) {
-        return 0;
+    u = ctx->handshake_use >= 0 ? certauth_use_at(ctx->handshake_use) : NULL;
+    if (leaf == NULL || u == NULL || u->profile == NULL) {
+        why = "nothing to judge";
     }
-    set_peer(cc, leaf, NULL);
-    v = certauth_conn_verdict(cc, ctx->handshake_use);
-    ok = certauth_verdict_decision(v) == CERTAUTH_ACCEPT;
-    certauth_verdict_free(v);
-    if (!ok) {
-        set_peer(cc, NULL, NULL);
+    else if (len != sizeof(u->digest) || memcmp(data, u->digest, len) != 0) {
+        why = "accepted by other rules";
     }
-    return ok;
+    else {
+        set_peer(cc, leaf, NULL);
+        v = certauth_conn_verdict(cc, ctx->handshake_use);
+        if (certauth_verdict_decision(v) != CERTAUTH_ACCEPT) {
+            why = certauth_reason_slug(certauth_verdict_reason(v));
+            set_peer(cc, NULL, NULL);
+        }
+        certauth_verdict_free(v);
+    }
+    if (why != NULL) {
+        ap_log_cerror(APLOG_MARK, APLOG_DEBUG, 0, cc->c,
+                      "certauth: session not resumed: %s", why);
+    }
+    return why == NULL;
 }
 
 static SSL_SESSION *session_get(SSL *ssl, const unsigned char *id, int len,

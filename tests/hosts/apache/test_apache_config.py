@@ -210,9 +210,11 @@ def test_other_vhosts_keep_their_own_sslverifyclient(site, world):
 @pytest.mark.parametrize("line", [
     "SSLCARevocationCheck chain", "SSLCARevocationPath %(folder)s", "SSLCARevocationFile %(folder)s/issuing.crl", "SSLOCSPEnable on",
     "SSLVerifyDepth 3", "SSLOptions +OptRenegotiate", "SSLCADNRequestFile %(folder)s/root.pem",
+    "SSLSessionTicketKeyFile %(folder)s/ticket.key",
 ])
 def test_warnings_about_settings_that_do_not_bite(site, world, line):
     line = line % {"folder": world.folder}
+    world.text("ticket.key", "0123456789abcdef" * 5)
     needs = "SSLCARevocationFile %s\n" % world.path("root.crl") if "Check" in line else ""
     site.run(site.vhost("CertAuthProfile staff\n" + needs + line),
              site.vhost(needs + line, "c.test"))
