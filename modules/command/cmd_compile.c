@@ -84,8 +84,10 @@ cmd_compile(struct args *args)
 		ok = certauth_compile_conf(args->config != NULL ? args->config :
 		    DEFAULT_CONFIG, &report, &error);
 	}
-	if (!ok)
+	if (!ok) {
+		certauth_compile_free(&report);
 		return complain_error(&error);
+	}
 	for (i = 0; i < report.num_crls; i++)
 		if (report.crls[i].error[0] != '\0')
 			status = EXIT_REJECTED;

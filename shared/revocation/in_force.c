@@ -149,6 +149,7 @@ add_rows(struct revocation_data *data, const struct index *index,
 		data->rows[data->num_rows].index = index;
 		data->rows[data->num_rows].row = row;
 		data->rows[data->num_rows].source = source;
+		data->rows[data->num_rows].waits = false;
 		data->rows[data->num_rows++].published = is_published;
 	}
 }
@@ -178,11 +179,13 @@ compare_rows(const void *a, const void *b)
 }
 
 /* Of two lists for one scope the higher number wins, equal: the later
- * thisUpdate, then the published one (INTERFACE 3). */
+ * thisUpdate, then the published one (INTERFACE 3). The next best is kept behind
+ * it: a list that was published before its day must not blind us till then. */
 bool
 load_put_in_force(struct revocation_data *data)
 {
 	size_t	i, n = 0, total = 0;
+	bool	same;
 
 	for (i = 0; i < data->num_units; i++)
 		if (data->units[i].memory != NULL)
@@ -200,11 +203,15 @@ load_put_in_force(struct revocation_data *data)
 		add_rows(data, &data->mapped->map.index, data->mapped->source,
 		    true);
 	qsort(data->rows, data->num_rows, sizeof(*data->rows), compare_rows);
-	for (i = 0; i < data->num_rows; i++)
-		if (n == 0 || !index_same_scope(data->rows[n - 1].index,
+	for (i = 0; i < data->num_rows; i++) {
+		same = n > 0 && index_same_scope(data->rows[n - 1].index,
 		    data->rows[n - 1].row, data->rows[i].index,
-		    data->rows[i].row))
-			data->rows[n++] = data->rows[i];
+		    data->rows[i].row);
+		if (same && data->rows[n - 1].waits)
+			continue;
+		data->rows[n] = data->rows[i];
+		data->rows[n++].waits = same;
+	}
 	data->num_rows = n;
 	return true;
 }

@@ -37,6 +37,7 @@ struct load_row {
 	const struct index_row	*row;
 	const char		*source;
 	bool			 published;
+	bool			 waits;	/* in force until the row before begins */
 };
 
 struct revocation_data {

@@ -292,6 +292,7 @@ check_link(const struct question *q, const struct cert *cert,
 {
 	struct answer	answer;
 	size_t		first, n, i;
+	int64_t		until;
 
 	memset(&answer, 0, sizeof(answer));
 	if ((cert->faults & CERT_FAULT_SERIAL) != 0 || cert->serial_len == 0) {
@@ -300,15 +301,21 @@ check_link(const struct question *q, const struct cert *cert,
 		return;
 	}
 	n = find_rows(q->data, cert->issuer_sha256, &first);
-	for (i = first; i < first + n; i++)
+	for (i = first; i < first + n; i++) {
+		if (q->data->rows[i].waits &&
+		    judge_age(q->data->rows[i - 1].row, q->options, q->now,
+		    &until) != FUTURE)
+			continue;
 		ask_row(q, cert, issuer, &q->data->rows[i], &answer);
+	}
 	if (answer.listed != NULL) {
 		find_listed(q, cert, depth, answer.listed, &answer.entry);
 		return;
 	}
 	if (answer.broken) {
-		find_unknown(q, cert, depth, "the index is damaged; run "
-		    "`certauth compile`");
+		/* Not softened by `unknown = accept`: it may hide a revocation. */
+		verdict_fault(q->verdict, CERTAUTH_DATA_REFUSED, q->path, depth,
+		    "the revocation index is damaged; run `certauth compile`");
 		return;
 	}
 	if (answer.best == NULL) {
@@ -363,11 +370,17 @@ revocation_row_at(const struct revocation_data *data, size_t i,
     struct revocation_row *row_r)
 {
 	const struct load_row	*force;
+	size_t			 k;
 
 	memset(row_r, 0, sizeof(*row_r));
-	if (data == NULL || i >= data->num_rows)
+	if (data == NULL)
 		return false;
-	force = &data->rows[i];
+	for (k = 0; k < data->num_rows; k++)
+		if (!data->rows[k].waits && i-- == 0)
+			break;
+	if (k == data->num_rows)
+		return false;
+	force = &data->rows[k];
 	row_r->source = force->source;
 	row_r->issuer = index_string(force->index, force->row->issuer);
 	row_r->this_update = force->row->this_update;

@@ -16,6 +16,7 @@
 #include <openssl/err.h>
 
 #include "revocation/make.h"
+#include "revocation/load.h"
 #include "revocation/revocation.h"
 
 #define NOW	(T_THIS + DAY)
@@ -361,6 +362,28 @@ test_future(void **state)
 	buf_entry(&entries, "\x03\xa1", 2, THIS, -1);
 	data = one_list(&m);
 	assert_true(leaf_says_at(data, T_THIS - 301, CERTAUTH_REVOKED,
+	    CERTAUTH_FATAL));
+	revocation_free(data);
+	buf_free(&entries);
+}
+
+/* A damaged index may hide a revocation: refused, and not softened. */
+static void
+test_damaged_index(void **state)
+{
+	struct buf		entries = { 0 };
+	struct make_crl		m = { .ca = &issuing, .entries = &entries };
+	struct revocation_data	*data;
+	struct load_memory	*memory;
+
+	(void)state;
+	buf_entry(&entries, "\x07\x07", 2, THIS, -1);
+	data = one_list(&m);
+	assert_true(leaf_says_at(data, T_THIS, CERTAUTH_OK, 0));
+	memory = data->units[0].memory;
+	assert_true(index_row(&memory->index, 0)->num_tables > 0);
+	memset(memory->bytes + memory->index.tables[0].buckets, 0xff, 8);
+	assert_true(leaf_says_at(data, T_THIS, CERTAUTH_DATA_REFUSED,
 	    CERTAUTH_FATAL));
 	revocation_free(data);
 	buf_free(&entries);
@@ -780,6 +803,7 @@ main(void)
 		cmocka_unit_test_setup(test_max_age, fresh),
 		cmocka_unit_test_setup(test_no_next_update, fresh),
 		cmocka_unit_test_setup(test_future, fresh),
+		cmocka_unit_test_setup(test_damaged_index, fresh),
 		cmocka_unit_test_setup(test_holds, fresh),
 		cmocka_unit_test_setup(test_c4_35_points, fresh),
 		cmocka_unit_test_setup(test_c4_42_two_lists, fresh),
