@@ -254,6 +254,7 @@ certauth_free(struct certauth *e)
 
 	if (e == NULL)
 		return;
+	verdict_cache_free(e->verdicts);
 	snapshot_free(e->current);
 	for (i = 0; i < e->num_profiles; i++) {
 		free(e->profiles[i].name);

@@ -12,6 +12,7 @@
 
 #include "certauth.h"
 #include "config/config.h"
+#include "verdict/cache.h"
 
 /* Remarks kept until the host takes them. */
 #define ENGINE_MAX_NOTES	64
@@ -56,6 +57,7 @@ struct certauth {
 	struct file_stamp	*stamps;	/* of live files; poll only */
 	struct file_ref		*crls;		size_t num_crls;	/* borrowed */
 	const struct pool      **pools;		/* of all authorities */
+	struct verdict_cache	*verdicts;	/* NULL: none is remembered */
 	struct file_ref		 test_clock;	/* -DCERTAUTH_TEST */
 	struct certauth_note	 notes[ENGINE_MAX_NOTES];
 	size_t			 first_note, num_notes, lost_notes;

@@ -535,18 +535,16 @@ answer(struct question *q)
 	return chosen;
 }
 
-struct certauth_verdict *
-certauth_verify(struct certauth *e, const struct certauth_request *request)
+/* The whole way, from the certificate to a closed verdict. */
+static struct certauth_verdict *
+judge_anew(struct certauth *e, const struct certauth_request *request,
+    int64_t now)
 {
 	struct question	q = { .engine = e, .request = request,
-			    .profile = request->profile,
+			    .profile = request->profile, .now = now,
 			    .signatures_left = PATH_MAX_SIGNATURES };
 	int		chosen;
 
-	if (e == NULL || request->profile == NULL)
-		return certauth_refuse(request->profile, CERTAUTH_DATA_MISSING,
-		    "no policy is loaded, or no such profile");
-	q.now = request->now != 0 ? request->now : engine_clock(e);
 	q.v = verdict_new(q.profile, q.profile->name, q.now, request->flags);
 	if (q.v == NULL)
 		return NULL;
@@ -564,6 +562,32 @@ certauth_verify(struct certauth *e, const struct certauth_request *request)
 	verdict_close(q.v, chosen);
 	snapshot_free(q.data);
 	return q.v;
+}
+
+struct certauth_verdict *
+certauth_verify(struct certauth *e, const struct certauth_request *request)
+{
+	struct certauth_verdict	*v;
+	struct verdict_key	 key;
+	int64_t			 now;
+
+	if (e == NULL || request->profile == NULL)
+		return certauth_refuse(request->profile, CERTAUTH_DATA_MISSING,
+		    "no policy is loaded, or no such profile");
+	now = request->now != 0 ? request->now : engine_clock(e);
+	/* A story is told anew each time. */
+	if ((request->flags & CERTAUTH_EXPLAIN) != 0)
+		return judge_anew(e, request, now);
+	verdict_key_make(e->verdicts, &key, request->profile, request->leaf,
+	    request->sent);
+	v = verdict_cache_get(e->verdicts, &key, e->id, certauth_generation(e),
+	    now);
+	if (v != NULL)
+		return v;
+	v = judge_anew(e, request, now);
+	if (v != NULL)
+		verdict_cache_put(e->verdicts, &key, v);
+	return v;
 }
 
 struct certauth_verdict *
