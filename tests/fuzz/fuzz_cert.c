@@ -1,0 +1,83 @@
+/*
+ * fuzz_cert.c - any bytes at all as a certificate: its view, its names, and its
+ * constraints against its own names.
+ */
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+
+#include "trust/cert.h"
+#include "trust/constraints.h"
+#include "trust/policy.h"
+#include "trust/read.h"
+#include "trust/strict.h"
+
+int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MUST(condition)	do { if (!(condition)) { \
+		fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
+		abort(); } } while (0)
+
+static void
+look(X509 *x)
+{
+	struct policy_options	 options;
+	struct constraints	*constraints;
+	struct cert		*c = cert_new(x);
+	unsigned char		*value, *der = NULL;
+	unsigned		 left = CONSTRAINTS_MAX_COMPARISONS;
+	size_t			 i, len, used;
+	char			 why[256];
+	int			 n;
+
+	if (c == NULL)
+		return;
+	n = i2d_X509(x, &der);
+	MUST(n > 0);
+	MUST(n > (int)CERT_MAX_BYTES || (c->faults & CERT_FAULT_DER) != 0 ||
+	    (strict_der(der, (size_t)n, &used) && used == (size_t)n));
+	OPENSSL_free(der);
+	MUST(c->serial_len >= 1 && c->serial_len <= CERT_MAX_SERIAL);
+	MUST(c->num_sans <= CERT_MAX_NAMES);
+	MUST(c->num_dps <= CERT_MAX_DISTRIBUTION_POINTS);
+	for (i = 0; i < c->num_sans; i++)
+		(void)cert_mailbox_plain(c->sans[i].data, c->sans[i].data_len);
+	for (i = 0; i < 4 && cert_subject_attr(c, "CN", i, &value, &len); i++)
+		OPENSSL_free(value);
+	free(cert_subject_print(c));
+	free(cert_issuer_print(c));
+	policy_options_init(&options);
+	(void)policy_key_allowed(&options, c, why, sizeof(why));
+	(void)policy_digest_allowed(&options, c, why, sizeof(why));
+	policy_options_clear(&options);
+	if (constraints_new(x, &constraints, why, sizeof(why)) &&
+	    constraints != NULL)
+		(void)constraints_fit(constraints, x, &left, why, sizeof(why));
+	constraints_free(constraints);
+	cert_free(cert_ref(c));
+	cert_free(c);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct read_result	 result;
+	unsigned char		*copy = malloc(size + 1);
+	int			 i;
+
+	MUST(copy != NULL);
+	memcpy(copy, data, size);
+	copy[size] = '\0';
+	if (read_certs(copy, size, NULL, &result)) {
+		for (i = 0; i < sk_X509_num(result.certs) && i < 8; i++)
+			look(sk_X509_value(result.certs, i));
+		read_result_free(&result);
+	}
+	free(copy);
+	MUST(ERR_peek_error() == 0);
+	return 0;
+}
