@@ -255,6 +255,7 @@ certauth_free(struct certauth *e)
 	if (e == NULL)
 		return;
 	verdict_cache_free(e->verdicts);
+	sigcache_free(e->signatures);
 	snapshot_free(e->current);
 	for (i = 0; i < e->num_profiles; i++) {
 		free(e->profiles[i].name);

@@ -28,6 +28,7 @@ engine_new(const char *path)
 	}
 	e->test_clock.folder_fd = -1;
 	e->verdicts = verdict_cache_new();
+	e->signatures = sigcache_new();
 	if (RAND_bytes((unsigned char *)&e->id, (int)sizeof(e->id)) != 1)
 		e->id = (uint64_t)(uintptr_t)e;
 	pthread_mutex_init(&e->lock, NULL);

@@ -12,6 +12,7 @@
 
 #include "certauth.h"
 #include "config/config.h"
+#include "trust/sigcache.h"
 #include "verdict/cache.h"
 
 /* Remarks kept until the host takes them. */
@@ -58,6 +59,8 @@ struct certauth {
 	struct file_ref		*crls;		size_t num_crls;	/* borrowed */
 	const struct pool      **pools;		/* of all authorities */
 	struct verdict_cache	*verdicts;	/* NULL: none is remembered */
+	struct sigcache		*signatures;	/* likewise */
+	_Atomic uint64_t	 num_verdicts;	/* for their ids */
 	struct file_ref		 test_clock;	/* -DCERTAUTH_TEST */
 	struct certauth_note	 notes[ENGINE_MAX_NOTES];
 	size_t			 first_note, num_notes, lost_notes;

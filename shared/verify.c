@@ -37,7 +37,7 @@ struct question {
 	struct cert			*sent[SENT_MAX_CERTS];
 	size_t				 num_sent;
 	int64_t				 now;
-	unsigned			 signatures_left;
+	struct signatures		 signatures;
 	/* the path that is looked at */
 	const struct engine_authority	*authority;
 	const struct cert		*anchor;
@@ -110,31 +110,31 @@ set_mailboxes(struct question *q)
 static void
 describe_leaf(struct question *q)
 {
-	char	*name;
-	char	 days[24];
+	char	days[24];
 
 	set_serial(q);
 	set_hex(q->v, VERDICT_FINGERPRINT, q->leaf->sha256, 32);
-	name = cert_subject_print(q->leaf);
-	verdict_set(q->v, VERDICT_SUBJECT, name);
-	free(name);
-	name = cert_issuer_print(q->leaf);
-	verdict_set(q->v, VERDICT_ISSUER, name);
-	free(name);
+	verdict_set_leaf(q->v, q->leaf->x509);
 	set_mailboxes(q);
 	(void)snprintf(days, sizeof(days), "%lld",
 	    (long long)((q->leaf->not_after - q->now) / 86400));
 	verdict_set(q->v, VERDICT_DAYS_LEFT, days);
 }
 
+/* Finds a decision again in the logs; unique enough for that, and no secret. */
 static void
-set_id(struct certauth_verdict *v)
+set_id(struct certauth_verdict *v, struct certauth *e)
 {
-	unsigned char	bytes[8];
+	uint64_t	n = 0;
+	char		id[17];
 
-	if (RAND_bytes(bytes, (int)sizeof(bytes)) != 1)
-		memset(bytes, 0, sizeof(bytes));
-	set_hex(v, VERDICT_ID, bytes, sizeof(bytes));
+	if (e != NULL)
+		n = e->id + 0x9e3779b97f4a7c15u *
+		    atomic_fetch_add(&e->num_verdicts, 1);
+	else if (RAND_bytes((unsigned char *)&n, (int)sizeof(n)) != 1)
+		n = 0;
+	(void)snprintf(id, sizeof(id), "%016llx", (unsigned long long)n);
+	verdict_set(v, VERDICT_ID, id);
 }
 
 /* False: the answer is already a refusal. */
@@ -203,7 +203,7 @@ vouch(void *context, const unsigned char subject_sha256[32],
 		    path_next(search, &path) == PATH_FOUND) {
 			if (path.certs[path.num_certs - 1] != q->anchor ||
 			    !validate_signer(&q->profile->policy, &path, q->now,
-			    &q->signatures_left))
+			    &q->signatures))
 				continue;
 			side = verdict_new(NULL, NULL, q->now, 0);
 			if (side == NULL)
@@ -311,7 +311,7 @@ judge(struct question *q, struct path *path, int path_no)
 	size_t			 i;
 
 	result = validate_path(&q->profile->policy, path, q->now,
-	    &q->signatures_left, q->v, path_no, &policies);
+	    &q->signatures, q->v, path_no, &policies);
 	if (result == VALIDATE_UNVOUCHED)
 		return false;
 	policy_check(&q->profile->policy, path->certs, path->num_certs, q->v,
@@ -462,7 +462,7 @@ search_authority(struct question *q, bool *stop_r)
 			break;
 		}
 		bury(q, search, &path, no);
-		if (q->signatures_left == 0) {
+		if (q->signatures.left == 0) {
 			next = PATH_LIMIT;
 			break;
 		}
@@ -542,13 +542,14 @@ judge_anew(struct certauth *e, const struct certauth_request *request,
 {
 	struct question	q = { .engine = e, .request = request,
 			    .profile = request->profile, .now = now,
-			    .signatures_left = PATH_MAX_SIGNATURES };
+			    .signatures = { PATH_MAX_SIGNATURES,
+			    e->signatures } };
 	int		chosen;
 
 	q.v = verdict_new(q.profile, q.profile->name, q.now, request->flags);
 	if (q.v == NULL)
 		return NULL;
-	set_id(q.v);
+	set_id(q.v, e);
 	q.data = engine_snapshot(e);
 	if (q.data == NULL) {
 		certauth_verdict_free(q.v);
@@ -600,7 +601,7 @@ certauth_refuse(const struct certauth_profile *profile,
 	v = verdict_new(profile, profile != NULL ? profile->name : "", 0, 0);
 	if (v == NULL)
 		return NULL;
-	set_id(v);
+	set_id(v, NULL);
 	if (detail != NULL)
 		text_printable(shown, sizeof(shown), detail, strlen(detail));
 	if (reason == CERTAUTH_OK)

@@ -281,10 +281,15 @@ text_printable(char *buf, size_t buf_len, const void *data, size_t data_len)
 void
 text_add_hex(struct text *text, const unsigned char *data, size_t data_len)
 {
-	size_t	i;
+	static const char	digits[] = "0123456789abcdef";
+	char			pair[2];
+	size_t			i;
 
-	for (i = 0; i < data_len && !text->failed; i++)
-		text_printf(text, "%02x", data[i]);
+	for (i = 0; i < data_len && !text->failed; i++) {
+		pair[0] = digits[data[i] >> 4];
+		pair[1] = digits[data[i] & 15];
+		text_add_n(text, pair, sizeof(pair));
+	}
 }
 
 bool

@@ -238,12 +238,14 @@ constraints_fit(const struct constraints *c, X509 *x, unsigned *left,
 	int		 i;
 	bool		 ok;
 
+	ERR_set_mark();
 	ok = subject_fits(c, x, left, why, why_len);
 	names = ok ? X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL) : NULL;
 	for (i = 0; ok && i < sk_GENERAL_NAME_num(names); i++)
 		ok = general_name_fits(c, sk_GENERAL_NAME_value(names, i), left,
 		    why, why_len);
 	GENERAL_NAMES_free(names);
+	ERR_pop_to_mark();
 	return ok;
 }
 
@@ -300,7 +302,9 @@ constraints_new(X509 *ca, struct constraints **constraints_r, char *why,
 	int			 permitted, excluded;
 
 	*constraints_r = NULL;
+	ERR_set_mark();
 	nc = X509_get_ext_d2i(ca, NID_name_constraints, NULL, NULL);
+	ERR_pop_to_mark();
 	if (nc == NULL)
 		return true;
 	permitted = sk_GENERAL_SUBTREE_num(nc->permittedSubtrees);

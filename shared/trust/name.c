@@ -15,6 +15,29 @@
 #include "base/text.h"
 #include "trust/cert.h"
 
+static void
+add_length(struct text *out, size_t len)
+{
+	char	bytes[4] = { (char)(len >> 24), (char)(len >> 16),
+		    (char)(len >> 8), (char)len };
+
+	text_add_n(out, bytes, sizeof(bytes));
+}
+
+/* One byte a character and all of them ASCII: UTF-8 as it stands. */
+static bool
+is_ascii(int type, const unsigned char *data, size_t len)
+{
+	size_t	i;
+
+	if (type == V_ASN1_BMPSTRING || type == V_ASN1_UNIVERSALSTRING)
+		return false;
+	for (i = 0; i < len; i++)
+		if ((data[i] & 0x80) != 0)
+			return false;
+	return true;
+}
+
 /* One attribute in canonical form, appended to `out`. */
 static bool
 canonical_entry(struct text *out, const X509_NAME_ENTRY *entry)
@@ -31,17 +54,26 @@ canonical_entry(struct text *out, const X509_NAME_ENTRY *entry)
 	    type == V_ASN1_UNIVERSALSTRING || type == V_ASN1_PRINTABLESTRING ||
 	    type == V_ASN1_T61STRING || type == V_ASN1_IA5STRING ||
 	    type == V_ASN1_VISIBLESTRING;
-	text_printf(out, "%zu:", OBJ_length(oid));
+	add_length(out, OBJ_length(oid));
 	text_add_n(out, (const char *)OBJ_get0_data(oid), OBJ_length(oid));
-	if (!string || (n = ASN1_STRING_to_UTF8(&utf8, value)) < 0) {
+	data = ASN1_STRING_get0_data(value);
+	len = (size_t)ASN1_STRING_length(value);
+	if (string && !is_ascii(type, data, len)) {
+		n = ASN1_STRING_to_UTF8(&utf8, value);
+		string = n >= 0;
+		if (string) {
+			data = utf8;
+			len = (size_t)n;
+		}
+	}
+	if (!string) {
 		/* Another type, or bytes that are no such string: as they are. */
-		text_printf(out, "r%d:%d:", type, ASN1_STRING_length(value));
-		text_add_n(out, (const char *)ASN1_STRING_get0_data(value),
-		    (size_t)ASN1_STRING_length(value));
+		text_add(out, "r");
+		add_length(out, (size_t)type);
+		add_length(out, len);
+		text_add_n(out, (const char *)data, len);
 		return !out->failed;
 	}
-	data = utf8;
-	len = (size_t)n;
 	text_add(out, "s");
 	start = out->len;
 	for (i = 0; i < len; i++) {
@@ -59,7 +91,7 @@ canonical_entry(struct text *out, const X509_NAME_ENTRY *entry)
 		text_add_n(out, &low, 1);
 	}
 	/* The length behind the value keeps the whole uniquely readable. */
-	text_printf(out, ":%zu;", out->len - start);
+	add_length(out, out->len - start);
 	OPENSSL_free(utf8);
 	return !out->failed;
 }

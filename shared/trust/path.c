@@ -33,8 +33,8 @@ struct frame {
 struct path_search {
 	const struct policy_options	*options;
 	int64_t				 now;
-	struct node			 nodes[PATH_MAX_NODES];	/* 0: the leaf */
-	size_t				 num_nodes;
+	struct node			*nodes;		/* 0: the leaf */
+	size_t				 num_nodes, capacity;
 	struct path_edge		*edges;
 	size_t				 num_edges;
 	struct frame			 stack[PATH_MAX_LENGTH];
@@ -43,7 +43,7 @@ struct path_search {
 	size_t				 length;	/* of the paths looked for */
 	bool				 cut;		/* longer ones may be there */
 	size_t				 candidates, steps;
-	bool				 limited;
+	bool				 limited, no_memory;
 };
 
 /* Nothing visible speaks against it as a CA (or anchor) on this path. */
@@ -82,6 +82,7 @@ static void
 add_node(struct path_search *s, struct cert *c, unsigned roles, bool sent)
 {
 	struct node	*n;
+	size_t		 more;
 
 	if (known(s, c))
 		return;
@@ -89,7 +90,19 @@ add_node(struct path_search *s, struct cert *c, unsigned roles, bool sent)
 		s->limited = true;
 		return;
 	}
+	if (s->num_nodes == s->capacity) {
+		/* nearly all searches see fewer than eight certificates */
+		more = s->capacity == 0 ? 8 : s->capacity * 4;
+		n = reallocarray(s->nodes, more, sizeof(*n));
+		if (n == NULL) {
+			s->no_memory = true;
+			return;
+		}
+		s->nodes = n;
+		s->capacity = more;
+	}
 	n = &s->nodes[s->num_nodes++];
+	memset(n, 0, sizeof(*n));
 	n->cert = c;
 	n->anchor = (roles & POOL_ANCHOR) != 0;
 	n->listed = (roles & POOL_ISSUER) != 0;
@@ -226,7 +239,7 @@ path_search_new(const struct pool *pool, const struct policy_options *options,
 	i = s->num_nodes * s->num_nodes;
 	s->edges = calloc((i < PATH_MAX_EDGES ? i : PATH_MAX_EDGES) + 1,
 	    sizeof(*s->edges));
-	if (s->edges == NULL || !link_nodes(s)) {
+	if (s->edges == NULL || s->no_memory || !link_nodes(s)) {
 		path_search_free(s);
 		return NULL;
 	}
@@ -243,6 +256,7 @@ path_search_free(struct path_search *s)
 	if (s == NULL)
 		return;
 	free(s->edges);
+	free(s->nodes);
 	free(s);
 }
 

@@ -24,7 +24,7 @@ struct walk {
 	const struct policy_options	*options;
 	struct path			*path;
 	int64_t				 now;
-	unsigned			*signatures_left;
+	struct signatures		*signatures;
 	struct certauth_verdict		*v;	/* NULL: no story wanted */
 	int				 path_no;
 	bool				 faulty;
@@ -185,15 +185,23 @@ check_signature(struct walk *w, size_t depth)
 		fault(w, CERTAUTH_WEAK_KEY, depth + 1, "%s.", why);
 		return false;
 	}
-	if (*w->signatures_left == 0) {
+	/* A CA's own certificate comes with each leaf; leaves seldom come twice. */
+	if (depth > 0 && sigcache_known(w->signatures->known,
+	    w->path->certs[depth], issuer)) {
+		edge->state = PATH_EDGE_GOOD;
+		return true;
+	}
+	if (w->signatures->left == 0) {
 		fault(w, CERTAUTH_PATH_LIMIT, depth, "Over %d signatures would "
 		    "have to be checked.", PATH_MAX_SIGNATURES);
 		return false;
 	}
-	(*w->signatures_left)--;
+	w->signatures->left--;
 	key = X509_get0_pubkey(issuer->x509);
 	good = key != NULL && X509_verify(w->path->certs[depth]->x509, key) == 1;
 	edge->state = good ? PATH_EDGE_GOOD : PATH_EDGE_BAD;
+	if (good && depth > 0)
+		sigcache_add(w->signatures->known, w->path->certs[depth], issuer);
 	if (!good)
 		fault(w, CERTAUTH_BAD_SIGNATURE, depth, "It is not signed with "
 		    "the key of the certificate above it (RFC 5280 6.1.3).");
@@ -358,10 +366,10 @@ walk_down(struct walk *w)
 
 enum validate_result
 validate_path(const struct policy_options *options, struct path *path,
-    int64_t now, unsigned *signatures_left, struct certauth_verdict *v,
+    int64_t now, struct signatures *signatures, struct certauth_verdict *v,
     int path_no, const char **policies_r)
 {
-	struct walk		 w = { options, path, now, signatures_left, v,
+	struct walk		 w = { options, path, now, signatures, v,
 				    path_no, false,
 				    CONSTRAINTS_MAX_COMPARISONS };
 	enum validate_result	 result = VALIDATE_UNVOUCHED;
@@ -390,9 +398,9 @@ out:
 
 bool
 validate_signer(const struct policy_options *options, struct path *path,
-    int64_t now, unsigned *signatures_left)
+    int64_t now, struct signatures *signatures)
 {
-	struct walk	w = { options, path, now, signatures_left, NULL, -1,
+	struct walk	w = { options, path, now, signatures, NULL, -1,
 			    false, CONSTRAINTS_MAX_COMPARISONS };
 	const struct cert *signer = path->certs[0];
 	size_t		depth;

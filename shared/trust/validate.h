@@ -7,10 +7,18 @@
 #define CERTAUTH_TRUST_VALIDATE_H
 
 #include "trust/path.h"
+#include "trust/sigcache.h"
 #include "verdict/verdict.h"
 
 /* Certificate policies of one path: nodes that its policy tree may have. */
 #define VALIDATE_MAX_POLICIES	512
+
+/* How many signatures may still be checked for one question, and which of CAs
+ * were checked before (NULL: none is remembered). */
+struct signatures {
+	unsigned	 left;
+	struct sigcache	*known;
+};
 
 enum validate_result {
 	VALIDATE_UNVOUCHED,	/* a signature or key failed: what is below it is
@@ -22,17 +30,17 @@ enum validate_result {
 /*
  * Records every fault of path as findings of `path_no`. Signatures are checked
  * from the anchor down, each by a key that was vouched for before, at most
- * *signatures_left (counted down) of them; edges remember the outcome.
+ * signatures->left (counted down) of them; edges remember the outcome.
  * *policies_r, when the path holds: the user-constrained-policy-set as dotted
  * OIDs, comma separated, in the verdict's arena.
  */
 enum validate_result validate_path(const struct policy_options *, struct path *,
-    int64_t now, unsigned *signatures_left, struct certauth_verdict *,
+    int64_t now, struct signatures *, struct certauth_verdict *,
     int path_no, const char **policies_r);
 
 /* The same for the signer of a CRL: only signature, dates and CA rules of the
  * path; its own key usage must have cRLSign when present. Writes no finding. */
 bool	validate_signer(const struct policy_options *, struct path *, int64_t now,
-	    unsigned *signatures_left);
+	    struct signatures *);
 
 #endif

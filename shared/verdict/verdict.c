@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "verdict/name.h"
 #include "verdict/verdict.h"
 
 /* Mailboxes of one certificate that a client may ask to act as. */
@@ -42,8 +43,9 @@ struct certauth_verdict {
 	struct mailbox			 mailboxes[MAX_MAILBOXES];
 	size_t				 num_mailboxes;
 	struct text			 story;
+	X509				*leaf;
 	/* made when first asked for; whoever loses the race frees its own */
-	_Atomic(char *)			 line, json, explained;
+	_Atomic(char *)			 line, json, explained, subject, issuer;
 };
 
 static const struct { const char *name; enum verdict_attr attr; } attr_names[] = {
@@ -102,6 +104,9 @@ certauth_verdict_free(struct certauth_verdict *v)
 	for (i = 0; i < v->num_paths; i++)
 		sk_X509_pop_free(v->paths[i].certs, X509_free);
 	text_free(&v->story);
+	X509_free(v->leaf);
+	free(atomic_load(&v->subject));
+	free(atomic_load(&v->issuer));
 	free(atomic_load(&v->line));
 	free(atomic_load(&v->json));
 	free(atomic_load(&v->explained));
@@ -206,6 +211,13 @@ verdict_set(struct certauth_verdict *v, enum verdict_attr attr,
 	    printable != NULL ? printable : "");
 	if (v->attrs[attr] == NULL)
 		v->no_memory = true;
+}
+
+void
+verdict_set_leaf(struct certauth_verdict *v, X509 *leaf)
+{
+	if (v->leaf == NULL && X509_up_ref(leaf) == 1)
+		v->leaf = leaf;
 }
 
 void
@@ -457,7 +469,8 @@ certauth_verdict_get(const struct certauth_verdict *v, const char *name)
 		return v != NULL ? v->message : certauth_reason_text(reason);
 	for (i = 0; i < sizeof(attr_names) / sizeof(attr_names[0]); i++)
 		if (strcmp(name, attr_names[i].name) == 0)
-			return v != NULL ? v->attrs[attr_names[i].attr] : "";
+			return v != NULL ?
+			    verdict_attr(v, attr_names[i].attr) : "";
 	return NULL;
 }
 
@@ -533,9 +546,27 @@ certauth_verdict_explain(const struct certauth_verdict *v)
 	    explain_story, v);
 }
 
+static char *
+make_subject(const struct certauth_verdict *v)
+{
+	return name_print(X509_get_subject_name(v->leaf));
+}
+
+static char *
+make_issuer(const struct certauth_verdict *v)
+{
+	return name_print(X509_get_issuer_name(v->leaf));
+}
+
 const char *
 verdict_attr(const struct certauth_verdict *v, enum verdict_attr attr)
 {
+	struct certauth_verdict	*mine = (struct certauth_verdict *)(uintptr_t)v;
+
+	if (v->leaf != NULL && attr == VERDICT_SUBJECT)
+		return made(&mine->subject, make_subject, v);
+	if (v->leaf != NULL && attr == VERDICT_ISSUER)
+		return made(&mine->issuer, make_issuer, v);
 	return v->attrs[attr];
 }
 

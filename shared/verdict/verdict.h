@@ -57,6 +57,8 @@ bool	verdict_has(const struct certauth_verdict *, int path,
 
 void	verdict_set(struct certauth_verdict *, enum verdict_attr,
 	    const char *printable);
+/* The certificate asked about; its names are printed only when somebody looks. */
+void	verdict_set_leaf(struct certauth_verdict *, X509 *leaf);
 /* The mapped user; bytes already checked by identity/. */
 void	verdict_set_user(struct certauth_verdict *, const char *user,
 	    const char *groups, const char *rule);
