@@ -332,7 +332,9 @@ check_policies(struct walk *w, const char **policies_r)
 		fault(w, CERTAUTH_BAD_EXTENSION, 0,
 		    "A policy extension of the path is invalid.");
 	else if (rc != X509_PCY_TREE_VALID && rc != X509_PCY_TREE_EMPTY)
-		goto internal;
+		/* memory, or more nodes than OpenSSL makes; RFC 9618 3 */
+		fault(w, CERTAUTH_PATH_LIMIT, 0, "The policies of the path map "
+		    "to too many others.");
 	else if (tree != NULL && policies_r != NULL && w->v != NULL)
 		*policies_r = policy_set(w, tree);
 	goto out;
