@@ -12,8 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "trust/constraints.h"
 #include "trust/path.h"
 
+/* From so many certificates on a second look costs less than a candidate. */
+#define MESH	8
 #define FAR	UINT32_MAX	/* no anchor can be reached */
 
 struct node {
@@ -43,6 +46,7 @@ struct path_search {
 	size_t				 length;	/* of the paths looked for */
 	bool				 cut;		/* longer ones may be there */
 	size_t				 candidates, steps;
+	unsigned			 comparisons_left;
 	bool				 limited, no_memory;
 };
 
@@ -54,7 +58,9 @@ looks_clean(const struct path_search *s, const struct cert *c, bool anchor)
 
 	return c->faults == 0 && !c->critical_unknown &&
 	    (anchor || policy_digest_allowed(s->options, c, why, sizeof(why))) && s->now >= c->not_before &&
-	    s->now <= c->not_after && (c->is_ca || !c->has_bc) &&
+	    s->now <= c->not_after &&
+	    (c->is_ca || (anchor && X509_get_version(c->x509) !=
+	    X509_VERSION_3)) &&
 	    (!c->has_key_usage || (c->key_usage & KU_KEY_CERT_SIGN) != 0) &&
 	    policy_purpose_possible(s->options, c);
 }
@@ -65,6 +71,31 @@ key_ids_match(const struct cert *child, const struct cert *issuer)
 	return child->aki == NULL || issuer->ski == NULL ||
 	    (child->aki_len == issuer->ski_len &&
 	    memcmp(child->aki, issuer->ski, child->aki_len) == 0);
+}
+
+/*
+ * Do its name constraints shut the leaf out? Worth asking in a large mesh, where
+ * each such CA would cost a candidate, and only of what the administrator put into
+ * the pool: constraints that somebody sent are looked at when their signature holds.
+ */
+static bool
+shuts_out(struct path_search *s, const struct cert *c)
+{
+	struct constraints	*constraints;
+	char			 why[256];
+	bool			 fits = true;
+
+	if (s->num_nodes <= MESH || s->comparisons_left == 0 ||
+	    X509_get_ext_by_NID(c->x509, NID_name_constraints, -1) < 0)
+		return false;
+	if (!constraints_new(c->x509, &constraints, why, sizeof(why)))
+		return true;
+	if (constraints != NULL)
+		fits = constraints_fit(constraints, s->nodes[0].cert->x509,
+		    &s->comparisons_left, why, sizeof(why));
+	constraints_free(constraints);
+	/* at the ceiling nothing is known */
+	return !fits && s->comparisons_left > 0;
 }
 
 static bool
@@ -107,7 +138,7 @@ add_node(struct path_search *s, struct cert *c, unsigned roles, bool sent)
 	n->anchor = (roles & POOL_ANCHOR) != 0;
 	n->listed = (roles & POOL_ISSUER) != 0;
 	n->sent = sent;
-	n->clean = looks_clean(s, c, n->anchor);
+	n->clean = looks_clean(s, c, n->anchor) && (sent || !shuts_out(s, c));
 	n->distance = FAR;
 }
 
@@ -119,6 +150,7 @@ collect(struct path_search *s, const struct pool *pool,
 	const uint32_t	*found;
 	const struct pool_member *m;
 	const unsigned char *issuer;
+	struct cert	*c;
 	size_t		 i, j, n;
 
 	for (i = 0; i < s->num_nodes; i++) {
@@ -126,7 +158,9 @@ collect(struct path_search *s, const struct pool *pool,
 		n = pool_by_subject(pool, issuer, &found);
 		for (j = 0; j < n; j++) {
 			m = pool_at(pool, found[j]);
-			add_node(s, m->cert, m->roles, false);
+			c = pool_cert(m);
+			if (c != NULL)
+				add_node(s, c, m->roles, false);
 		}
 		for (j = 0; j < num_sent; j++)
 			if (memcmp(sent[j]->subject_sha256, issuer, 32) == 0)
@@ -165,8 +199,29 @@ compare_edges(const void *a, const void *b, void *context)
 	return memcmp(p->cert->sha256, q->cert->sha256, 32);
 }
 
+/* Could j have issued i? `lean`: the unclean are left out, as they serve the
+ * story alone. */
 static bool
-link_nodes(struct path_search *s)
+could_issue(const struct path_search *s, size_t i, size_t j, bool lean)
+{
+	return i != j && (s->nodes[j].clean || !lean) &&
+	    memcmp(s->nodes[i].cert->issuer_sha256,
+	    s->nodes[j].cert->subject_sha256, 32) == 0;
+}
+
+static size_t
+count_edges(const struct path_search *s, bool lean)
+{
+	size_t	i, j, n = 0;
+
+	for (i = 0; i < s->num_nodes; i++)
+		for (j = 1; j < s->num_nodes; j++)
+			n += could_issue(s, i, j, lean);
+	return n;
+}
+
+static void
+link_nodes(struct path_search *s, bool lean)
 {
 	size_t		 i, j;
 	struct node	*child, *issuer;
@@ -176,12 +231,11 @@ link_nodes(struct path_search *s)
 		child->first = (uint32_t)s->num_edges;
 		for (j = 1; j < s->num_nodes; j++) {
 			issuer = &s->nodes[j];
-			if (i == j || memcmp(child->cert->issuer_sha256,
-			    issuer->cert->subject_sha256, 32) != 0)
+			if (!could_issue(s, i, j, lean))
 				continue;
 			if (s->num_edges == PATH_MAX_EDGES) {
 				s->limited = true;
-				return true;
+				return;
 			}
 			s->edges[s->num_edges].issuer = (uint32_t)j;
 			s->edges[s->num_edges].clean = issuer->clean &&
@@ -190,7 +244,6 @@ link_nodes(struct path_search *s)
 			child->num++;
 		}
 	}
-	return true;
 }
 
 /* Distance to the nearest anchor: rounds until nothing changes. */
@@ -226,23 +279,30 @@ path_search_new(const struct pool *pool, const struct policy_options *options,
 {
 	struct path_search		*s = calloc(1, sizeof(*s));
 	const struct pool_member	*m;
-	size_t				 i;
+	size_t				 i, num;
+	bool				 lean;
 
 	if (s == NULL)
 		return NULL;
 	s->options = options;
 	s->now = now;
+	s->comparisons_left = CONSTRAINTS_MAX_COMPARISONS;
 	m = pool_find(pool, leaf->sha256);
 	add_node(s, leaf, m != NULL ? m->roles : 0, false);
 	collect(s, pool, sent, num_sent);
-	/* At most every pair, and never more than the ceiling. */
-	i = s->num_nodes * s->num_nodes;
-	s->edges = calloc((i < PATH_MAX_EDGES ? i : PATH_MAX_EDGES) + 1,
+	num = count_edges(s, false);
+	lean = num > PATH_MAX_EDGES;
+	if (lean)
+		num = count_edges(s, true);
+	s->edges = calloc((num < PATH_MAX_EDGES ? num : PATH_MAX_EDGES) + 1,
 	    sizeof(*s->edges));
-	if (s->edges == NULL || s->no_memory || !link_nodes(s)) {
+	if (s->edges == NULL || s->no_memory) {
 		path_search_free(s);
 		return NULL;
 	}
+	link_nodes(s, lean);
+	/* what was left out is not told of */
+	s->limited |= lean;
 	measure(s);
 	for (i = 0; i < s->num_nodes; i++)
 		qsort_r(&s->edges[s->nodes[i].first], s->nodes[i].num,
