@@ -56,23 +56,25 @@ audit_member(struct audit *a, const struct engine_authority *authority,
     const struct pool_member *m)
 {
 	const struct revocation_options	*r = &authority->revocation;
-	char				*name = cert_subject_print(m->cert);
+	const struct cert		*cert = pool_cert(m);
+	char				*name = cert != NULL ?
+					    cert_subject_print(cert) : NULL;
 	char				 when[32];
 	bool				 issues_leaves;
 
 	if (name == NULL)
 		return;
-	text_time_print(when, sizeof(when), m->cert->not_after);
-	if (m->cert->not_after < a->now)
+	text_time_print(when, sizeof(when), cert->not_after);
+	if (cert->not_after < a->now)
 		say(a, CERTAUTH_WARNING, "authority \"%s\": %s of %s has ended "
 		    "on %s", authority->name, (m->roles & POOL_ANCHOR) != 0 ?
 		    "anchor" : "CA", name, when);
-	else if (m->cert->not_after < a->now + AUDIT_SOON)
+	else if (cert->not_after < a->now + AUDIT_SOON)
 		say(a, CERTAUTH_WARNING, "authority \"%s\": %s ends on %s",
 		    authority->name, name, when);
 	issues_leaves = authority->has_issuers ?
-	    (m->roles & POOL_ISSUER) != 0 : m->cert->is_ca;
-	if (m->cert->not_after >= a->now && r->check != REVOCATION_NONE &&
+	    (m->roles & POOL_ISSUER) != 0 : cert->is_ca;
+	if (cert->not_after >= a->now && r->check != REVOCATION_NONE &&
 	    (issues_leaves || (r->check == REVOCATION_CHAIN &&
 	    (m->roles & POOL_ANCHOR) != 0)) && !covered(a, name))
 		say(a, r->unknown == REVOCATION_ACCEPT ? CERTAUTH_WARNING :

@@ -156,7 +156,7 @@ digest_profile(const struct certauth *e, struct certauth_profile *p,
 		text_add(&all, "\n");
 		for (j = 0; (m = pool_at(pool, j)) != NULL; j++) {
 			text_printf(&all, "%u:", m->roles);
-			text_add_hex(&all, m->cert->sha256, 32);
+			text_add_hex(&all, m->outline.sha256, 32);
 		}
 	}
 	ok = !all.failed && all.data != NULL &&

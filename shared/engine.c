@@ -278,22 +278,20 @@ engine_load(struct certauth *e, bool first, bool *changed_r, bool *failed_r,
 
 /* Few CAs: a list is searched. Returns false on no memory. */
 static bool
-add_name(STACK_OF(X509_NAME) *names, const struct cert *c)
+add_name(STACK_OF(X509_NAME) *names, const struct pool_member *m)
 {
-	X509_NAME	*name = X509_get_subject_name(c->x509), *copy;
+	X509_NAME	*name = pool_name(m);
 	int		 i;
 
+	if (name == NULL)
+		return false;
 	for (i = 0; i < sk_X509_NAME_num(names); i++)
 		if (X509_NAME_cmp(sk_X509_NAME_value(names, i), name) == 0)
-			return true;
-	copy = X509_NAME_dup(name);
-	if (copy == NULL)
-		return false;
-	if (sk_X509_NAME_push(names, copy) <= 0) {
-		X509_NAME_free(copy);
-		return false;
-	}
-	return true;
+			break;
+	if (i == sk_X509_NAME_num(names) && sk_X509_NAME_push(names, name) > 0)
+		return true;
+	X509_NAME_free(name);
+	return i < sk_X509_NAME_num(names);
 }
 
 static bool
@@ -304,7 +302,7 @@ add_names(STACK_OF(X509_NAME) *names, const struct engine_authority *a,
 	size_t				 i;
 
 	for (i = 0; (m = pool_at(a->pool, i)) != NULL; i++)
-		if ((m->roles & roles) != 0 && !add_name(names, m->cert))
+		if ((m->roles & roles) != 0 && !add_name(names, m))
 			return false;
 	return true;
 }

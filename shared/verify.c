@@ -176,6 +176,7 @@ vouch(void *context, const unsigned char subject_sha256[32],
 	const struct pool		*pool = q->authority->pool;
 	struct certauth_verdict		*side;
 	const struct pool_member	*m;
+	struct cert			*signer;
 	struct path_search		*search;
 	struct path			 path;
 	const uint32_t			*found;
@@ -195,9 +196,11 @@ vouch(void *context, const unsigned char subject_sha256[32],
 	n = pool_by_subject(pool, subject_sha256, &found);
 	for (i = 0; !good && i < n; i++) {
 		m = pool_at(pool, found[i]);
-		if (memcmp(m->cert->spki_sha256, spki_sha256, 32) != 0)
+		signer = pool_cert(m);
+		if (signer == NULL ||
+		    memcmp(signer->spki_sha256, spki_sha256, 32) != 0)
 			continue;
-		search = path_search_new(pool, &q->profile->policy, m->cert,
+		search = path_search_new(pool, &q->profile->policy, signer,
 		    q->sent, q->num_sent, q->now);
 		while (search != NULL && !good &&
 		    path_next(search, &path) == PATH_FOUND) {

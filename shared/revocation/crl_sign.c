@@ -265,8 +265,8 @@ collect(const struct crl *crl, const struct pool *const *pools, size_t num_pools
 	for (i = 0; i < num_pools; i++) {
 		n = pool_by_subject(pools[i], crl->issuer_sha256, &indexes);
 		for (j = 0; j < n; j++) {
-			cert = pool_at(pools[i], indexes[j])->cert;
-			if (aki_names(crl, cert) == named)
+			cert = pool_cert(pool_at(pools[i], indexes[j]));
+			if (cert != NULL && aki_names(crl, cert) == named)
 				add_candidate(search, cert);
 		}
 	}

@@ -5,6 +5,7 @@
  * the order of files.
  */
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,13 @@ pool_new(void)
 	return calloc(1, sizeof(struct pool));
 }
 
+static void
+free_member(struct pool_member *m)
+{
+	cert_free(atomic_load(&m->cert));
+	free(m->der);
+}
+
 void
 pool_free(struct pool *pool)
 {
@@ -38,7 +46,7 @@ pool_free(struct pool *pool)
 	if (pool == NULL)
 		return;
 	for (i = 0; i < pool->num_members; i++)
-		cert_free(pool->members[i].cert);
+		free_member(&pool->members[i]);
 	for (i = 0; i < pool->num_sources; i++)
 		free(pool->sources[i]);
 	free(pool->sources);
@@ -67,33 +75,100 @@ keep_source(struct pool *pool, const char *source)
 	return grown[pool->num_sources++];
 }
 
-bool
-pool_add(struct pool *pool, X509 *x509, enum pool_role role, const char *source)
+/* A place for one more; NULL: none. */
+static struct pool_member *
+new_member(struct pool *pool, enum pool_role role, const char *source)
 {
 	struct pool_member	*grown;
-	struct cert		*cert;
 	const char		*kept;
 	size_t			 n;
 
 	if (pool->sealed || pool->num_members >= POOL_MAX_CERTS)
-		return false;
+		return NULL;
 	if (pool->num_members == pool->capacity) {
 		n = pool->capacity == 0 ? 64 : pool->capacity * 2;
 		grown = realloc(pool->members, n * sizeof(*grown));
 		if (grown == NULL)
-			return false;
+			return NULL;
 		pool->members = grown;
 		pool->capacity = n;
 	}
 	kept = keep_source(pool, source);
-	cert = cert_new(x509);
-	if (kept == NULL || cert == NULL) {
-		cert_free(cert);
+	if (kept == NULL)
+		return NULL;
+	grown = &pool->members[pool->num_members];
+	memset(grown, 0, sizeof(*grown));
+	grown->roles = role;
+	grown->source = kept;
+	return grown;
+}
+
+bool
+pool_add(struct pool *pool, X509 *x509, enum pool_role role, const char *source)
+{
+	struct pool_member	*m = new_member(pool, role, source);
+	struct cert		*cert;
+
+	if (m == NULL || (cert = cert_new(x509)) == NULL)
 		return false;
-	}
-	pool->members[pool->num_members++] = (struct pool_member){
-	    .cert = cert, .roles = role, .source = kept };
+	memcpy(m->outline.sha256, cert->sha256, 32);
+	memcpy(m->outline.subject_sha256, cert->subject_sha256, 32);
+	memcpy(m->outline.spki_sha256, cert->spki_sha256, 32);
+	atomic_init(&m->cert, cert);
+	pool->num_members++;
 	return true;
+}
+
+/* Takes over the bytes. */
+static bool
+add_der(struct pool *pool, struct read_der *der, enum pool_role role,
+    const char *source)
+{
+	struct pool_member	*m = new_member(pool, role, source);
+
+	if (m == NULL || !outline_read(der->data, der->data_len, &m->outline))
+		return false;
+	m->der = der->data;
+	m->der_len = der->data_len;
+	der->data = NULL;
+	pool->num_members++;
+	return true;
+}
+
+struct cert *
+pool_cert(const struct pool_member *member)
+{
+	struct pool_member	*m = (struct pool_member *)(uintptr_t)member;
+	struct cert		*have = atomic_load(&m->cert), *mine;
+	const unsigned char	*p = m->der;
+	X509			*x;
+
+	if (have != NULL || p == NULL)
+		return have;
+	ERR_set_mark();
+	x = d2i_X509(NULL, &p, (long)m->der_len);
+	mine = cert_new(x);
+	X509_free(x);
+	ERR_pop_to_mark();
+	if (mine == NULL)
+		return NULL;
+	if (atomic_compare_exchange_strong(&m->cert, &have, mine))
+		return mine;
+	cert_free(mine);
+	return have;
+}
+
+X509_NAME *
+pool_name(const struct pool_member *m)
+{
+	struct pool_member	*mine = (struct pool_member *)(uintptr_t)m;
+	const struct cert	*cert = atomic_load(&mine->cert);
+	const unsigned char	*p;
+
+	if (cert != NULL)
+		return X509_NAME_dup(X509_get_subject_name(cert->x509));
+	p = m->der + m->outline.subject_at;
+	return d2i_X509_NAME(NULL, &p, (long)m->outline.subject_len);
 }
 
 bool
@@ -102,11 +177,16 @@ pool_load_bytes(struct pool *pool, const unsigned char *data, size_t data_len,
     void *context, struct certauth_error *error_r)
 {
 	struct read_result	 found;
+	size_t			 k;
 	int			 i;
-	bool			 ok = false;
+	bool			 ok;
 	char			 text[256];
 
-	if (!read_certs(data, data_len, NULL, &found)) {
+	/* Anchors and issuers are few, and a fault in one must be said at once. */
+	ok = role == POOL_INTERMEDIATE ?
+	    read_outlines(data, data_len, &found) :
+	    read_certs(data, data_len, NULL, &found);
+	if (!ok) {
 		error_set(error_r, source, 0, "out of memory");
 		return false;
 	}
@@ -118,16 +198,13 @@ pool_load_bytes(struct pool *pool, const unsigned char *data, size_t data_len,
 		    found.hint != NULL ? found.hint : "");
 		remark(context, source, text);
 	}
-	for (i = 0; i < sk_X509_num(found.certs); i++) {
-		if (!pool_add(pool, sk_X509_value(found.certs, i), role, source)) {
-			error_set(error_r, source, 0, "out of memory, or more "
-			    "than %d certificates in one authority",
-			    POOL_MAX_CERTS);
-			goto out;
-		}
-	}
-	ok = true;
-out:
+	for (i = 0; ok && i < sk_X509_num(found.certs); i++)
+		ok = pool_add(pool, sk_X509_value(found.certs, i), role, source);
+	for (k = 0; ok && k < found.num_ders; k++)
+		ok = add_der(pool, &found.ders[k], role, source);
+	if (!ok)
+		error_set(error_r, source, 0, "out of memory, or more than %d "
+		    "certificates in one authority", POOL_MAX_CERTS);
 	read_result_free(&found);
 	return ok;
 }
@@ -224,15 +301,15 @@ compare_members(const void *a, const void *b)
 {
 	const struct pool_member	*x = a, *y = b;
 
-	return memcmp(x->cert->sha256, y->cert->sha256, 32);
+	return memcmp(x->outline.sha256, y->outline.sha256, 32);
 }
 
 static int
 compare_subject(const void *a, const void *b, void *context)
 {
 	const struct pool_member	*m = context;
-	const struct cert		*x = m[*(const uint32_t *)a].cert;
-	const struct cert		*y = m[*(const uint32_t *)b].cert;
+	const struct outline		*x = &m[*(const uint32_t *)a].outline;
+	const struct outline		*y = &m[*(const uint32_t *)b].outline;
 	int				 c;
 
 	c = memcmp(x->subject_sha256, y->subject_sha256, 32);
@@ -243,10 +320,25 @@ static int
 compare_key(const void *a, const void *b, void *context)
 {
 	const struct pool_member	*m = context;
-	const struct cert		*x = m[*(const uint32_t *)a].cert;
-	const struct cert		*y = m[*(const uint32_t *)b].cert;
+	const struct outline		*x = &m[*(const uint32_t *)a].outline;
+	const struct outline		*y = &m[*(const uint32_t *)b].outline;
 
 	return memcmp(x->spki_sha256, y->spki_sha256, 32);
+}
+
+/* The same certificate twice: what is decoded stays. */
+static void
+merge(struct pool_member *kept, struct pool_member *other)
+{
+	struct pool_member	gone = *other;
+
+	if (atomic_load(&kept->cert) == NULL) {
+		gone = *kept;
+		atomic_store(&kept->cert, atomic_load(&other->cert));
+		kept->der = other->der;
+		kept->der_len = other->der_len;
+	}
+	free_member(&gone);
 }
 
 bool
@@ -262,7 +354,7 @@ pool_seal(struct pool *pool)
 	for (i = 0; i < pool->num_members; i++) {
 		if (kept > 0 && compare_members(&m[kept - 1], &m[i]) == 0) {
 			m[kept - 1].roles |= m[i].roles;
-			cert_free(m[i].cert);
+			merge(&m[kept - 1], &m[i]);
 			continue;
 		}
 		m[kept++] = m[i];
@@ -300,14 +392,14 @@ pool_by_subject(const struct pool *pool, const unsigned char sha256[32],
 
 	while (low < high) {
 		mid = low + (high - low) / 2;
-		if (memcmp(pool->members[pool->by_subject[mid]].cert->
+		if (memcmp(pool->members[pool->by_subject[mid]].outline.
 		    subject_sha256, sha256, 32) < 0)
 			low = mid + 1;
 		else
 			high = mid;
 	}
 	for (end = low; end < pool->num_members &&
-	    memcmp(pool->members[pool->by_subject[end]].cert->subject_sha256,
+	    memcmp(pool->members[pool->by_subject[end]].outline.subject_sha256,
 	    sha256, 32) == 0; end++)
 		;
 	*indexes_r = pool->by_subject != NULL ? &pool->by_subject[low] : NULL;
@@ -322,7 +414,7 @@ pool_find(const struct pool *pool, const unsigned char sha256[32])
 
 	while (low < high) {
 		mid = low + (high - low) / 2;
-		c = memcmp(pool->members[mid].cert->sha256, sha256, 32);
+		c = memcmp(pool->members[mid].outline.sha256, sha256, 32);
 		if (c == 0)
 			return &pool->members[mid];
 		if (c < 0)
@@ -343,14 +435,14 @@ pool_key_has_role(const struct pool *pool, const unsigned char spki_sha256[32],
 	while (low < high) {
 		mid = low + (high - low) / 2;
 		m = &pool->members[pool->by_key[mid]];
-		if (memcmp(m->cert->spki_sha256, spki_sha256, 32) < 0)
+		if (memcmp(m->outline.spki_sha256, spki_sha256, 32) < 0)
 			low = mid + 1;
 		else
 			high = mid;
 	}
 	for (; low < pool->num_members; low++) {
 		m = &pool->members[pool->by_key[low]];
-		if (memcmp(m->cert->spki_sha256, spki_sha256, 32) != 0)
+		if (memcmp(m->outline.spki_sha256, spki_sha256, 32) != 0)
 			break;
 		if ((m->roles & role) != 0)
 			return true;

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "trust/cert.h"
+#include "trust/outline.h"
 
 /* GlobalSign's whole family is 178; a large site lists a few thousand. */
 #define POOL_MAX_CERTS		20000
@@ -21,10 +22,20 @@ enum pool_role {
 };
 
 struct pool_member {
-	struct cert	*cert;
+	struct outline	 outline;
 	unsigned	 roles;		/* enum pool_role bits */
 	const char	*source;	/* file it came from */
+	unsigned char	*der;		/* until it is decoded; NULL: it is */
+	size_t		 der_len;
+	_Atomic(struct cert *) cert;	/* ask pool_cert() */
 };
+
+/* The member's certificate, decoded when first asked for, by any thread; lives
+ * as long as the pool. NULL: it cannot be read, and is as if it were not there. */
+struct cert *pool_cert(const struct pool_member *);
+
+/* Its subject, without decoding the rest; the caller frees. NULL: no memory. */
+X509_NAME *pool_name(const struct pool_member *);
 
 struct pool;
 
@@ -38,7 +49,8 @@ typedef void pool_remark_fn(void *context, const char *file, const char *text);
  * One file or folder of PEM, DER or PKCS#7 (several objects in one file are
  * fine). An unreadable member is a remark; a file with no certificate at all is
  * fatal for POOL_ANCHOR and POOL_ISSUER, a remark for POOL_INTERMEDIATE; a file
- * that cannot be read, is missing or wrongly owned is fatal for all. The same
+ * that cannot be read, is missing or wrongly owned is fatal for all.
+ * Intermediates are decoded when a path first needs them. The same
  * certificate twice is one member with both roles.
  */
 bool	pool_load(struct pool *, const struct file_ref *, const struct file_owners *,

@@ -6,6 +6,7 @@
  */
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
@@ -13,6 +14,7 @@
 #include <openssl/pkcs12.h>
 #include <openssl/pkcs7.h>
 
+#include "trust/outline.h"
 #include "trust/read.h"
 
 static bool
@@ -60,6 +62,76 @@ take_cert(const unsigned char **p, size_t len)
 		return NULL;
 	}
 	return x;
+}
+
+/* The bytes of one element at *p; advances. 0: no whole element there. */
+static size_t
+element_length(const unsigned char *data, size_t len)
+{
+	const unsigned char	*p = data;
+	long			 content = 0;
+	int			 tag, class, ret;
+
+	if (len > LONG_MAX)
+		return 0;
+	ret = ASN1_get_object(&p, &content, &tag, &class, (long)len);
+	if ((ret & 0x80) != 0 || (ret & 1) != 0)
+		return 0;
+	return (size_t)(p - data) + (size_t)content;
+}
+
+static bool
+keep_der(struct read_result *r, const unsigned char *data, size_t len)
+{
+	struct read_der	*grown;
+	size_t		 more;
+
+	if (r->num_ders >= READ_MAX_CERTS) {
+		r->unreadable++;
+		r->hint = "too many certificates in one file";
+		return true;
+	}
+	if (r->num_ders == r->ders_capacity) {
+		more = r->ders_capacity == 0 ? 32 : r->ders_capacity * 2;
+		grown = reallocarray(r->ders, more, sizeof(*grown));
+		if (grown == NULL)
+			return false;
+		r->ders = grown;
+		r->ders_capacity = more;
+	}
+	grown = &r->ders[r->num_ders];
+	grown->data = malloc(len);
+	grown->data_len = len;
+	if (grown->data == NULL)
+		return false;
+	memcpy(grown->data, data, len);
+	r->num_ders++;
+	return true;
+}
+
+enum taken { TAKEN_NONE, TAKEN_ONE, TAKEN_NO_MEMORY };
+
+/* One certificate at *p into the result, decoded or not; advances. */
+static enum taken
+take_one(struct read_result *r, const unsigned char **p, size_t len)
+{
+	struct outline	outline;
+	X509		*x;
+	size_t		 n;
+
+	if (!r->outlines) {
+		x = take_cert(p, len);
+		if (x == NULL)
+			return TAKEN_NONE;
+		return keep(r, x) ? TAKEN_ONE : TAKEN_NO_MEMORY;
+	}
+	n = element_length(*p, len);
+	if (n == 0 || !outline_read(*p, n, &outline))
+		return TAKEN_NONE;
+	if (!keep_der(r, *p, n))
+		return TAKEN_NO_MEMORY;
+	*p += n;
+	return TAKEN_ONE;
 }
 
 static bool
@@ -133,12 +205,13 @@ read_der(struct read_result *r, const unsigned char *data, size_t len,
     const char *password)
 {
 	const unsigned char	*p = data, *end = data + len;
-	X509			*x;
+	enum taken		 taken = TAKEN_ONE;
 	bool			 found, ok;
 
-	while (p < end && (x = take_cert(&p, (size_t)(end - p))) != NULL)
-		if (!keep(r, x))
-			return false;
+	while (p < end && taken == TAKEN_ONE)
+		taken = take_one(r, &p, (size_t)(end - p));
+	if (taken == TAKEN_NO_MEMORY)
+		return false;
 	if (p != data || len == 0 || len > LONG_MAX) {
 		/* Certificates came; what is left behind them is none. */
 		r->unreadable += p < end;
@@ -176,12 +249,19 @@ take_pem_block(struct read_result *r, const char *block, size_t len,
 	p = data;
 	if (strcmp(name, PEM_STRING_X509) == 0 ||
 	    strcmp(name, PEM_STRING_X509_OLD) == 0) {
-		x = take_cert(&p, (size_t)n);
-		if (x != NULL && p == data + n) {
-			ok = keep(r, x);
-		} else {
-			X509_free(x);
+		if (element_length(data, (size_t)n) != (size_t)n) {
 			r->unreadable++;
+			goto out;
+		}
+		switch (take_one(r, &p, (size_t)n)) {
+		case TAKEN_ONE:
+			break;
+		case TAKEN_NONE:
+			r->unreadable++;
+			break;
+		case TAKEN_NO_MEMORY:
+			ok = false;
+			break;
 		}
 	} else if (strcmp(name, PEM_STRING_X509_TRUSTED) == 0) {
 		/* OpenSSL's trust settings are not ours: the certificate counts. */
@@ -221,7 +301,7 @@ read_pem(struct read_result *r, const char *data, size_t len,
 			/* cut off in the middle */
 			r->unreadable++;
 			r->hint = "a PEM block has no end line";
-			if (next == NULL)
+			if (next == NULL || stop == NULL)
 				return true;
 			p = next;
 			continue;
@@ -237,13 +317,14 @@ read_pem(struct read_result *r, const char *data, size_t len,
 	return true;
 }
 
-bool
-read_certs(const unsigned char *data, size_t data_len, const char *password,
-    struct read_result *result_r)
+static bool
+read_all(const unsigned char *data, size_t data_len, const char *password,
+    bool outlines, struct read_result *result_r)
 {
 	bool	ok;
 
 	memset(result_r, 0, sizeof(*result_r));
+	result_r->outlines = outlines;
 	result_r->certs = sk_X509_new_null();
 	if (result_r->certs == NULL)
 		return false;
@@ -258,9 +339,28 @@ read_certs(const unsigned char *data, size_t data_len, const char *password,
 	return ok;
 }
 
+bool
+read_certs(const unsigned char *data, size_t data_len, const char *password,
+    struct read_result *result_r)
+{
+	return read_all(data, data_len, password, false, result_r);
+}
+
+bool
+read_outlines(const unsigned char *data, size_t data_len,
+    struct read_result *result_r)
+{
+	return read_all(data, data_len, NULL, true, result_r);
+}
+
 void
 read_result_free(struct read_result *r)
 {
+	size_t	i;
+
+	for (i = 0; i < r->num_ders; i++)
+		free(r->ders[i].data);
+	free(r->ders);
 	sk_X509_pop_free(r->certs, X509_free);
 	X509_free(r->key_cert);
 	memset(r, 0, sizeof(*r));

@@ -10,8 +10,13 @@
 /* Certificates taken from one file; the rest is counted as unreadable. */
 #define READ_MAX_CERTS	20000
 
+struct read_der { unsigned char *data; size_t data_len; };
+
 struct read_result {
 	STACK_OF(X509)	*certs;		/* in the order of the file; owned */
+	bool		 outlines;	/* asked for by read_outlines() */
+	struct read_der	*ders;		/* undecoded ones; owned */
+	size_t		 num_ders, ders_capacity;
 	X509		*key_cert;	/* PKCS#12: belongs to the key; one more reference */
 	size_t		 unreadable;	/* members that were no readable certificate */
 	const char	*hint;		/* static text on why, or NULL */
@@ -24,6 +29,10 @@ struct read_result {
  */
 bool	read_certs(const unsigned char *data, size_t data_len,
 	    const char *password, struct read_result *result_r);
+/* The same without decoding: certificates that stand alone come as bytes that
+ * outline_read() takes, in `ders`; those of PKCS#7 and PKCS#12 in `certs`. */
+bool	read_outlines(const unsigned char *data, size_t data_len,
+	    struct read_result *result_r);
 void	read_result_free(struct read_result *);
 
 #endif
