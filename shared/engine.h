@@ -80,6 +80,10 @@ struct snapshot *engine_snapshot(struct certauth *);	/* a reference */
 void	snapshot_free(struct snapshot *);		/* drops one */
 struct snapshot *snapshot_new(size_t num_live);
 
+/* describe.c */
+void	describe_leaf(struct certauth_verdict *, const struct cert *leaf,
+	    int64_t now);
+
 /* certauth.c */
 int64_t	engine_clock(const struct certauth *);	/* may be NULL */
 

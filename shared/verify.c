@@ -51,76 +51,6 @@ struct question {
 
 /* --------------------------------------------------------------- the leaf */
 
-static void
-set_hex(struct certauth_verdict *v, enum verdict_attr attr,
-    const unsigned char *data, size_t data_len)
-{
-	struct text	t = { 0 };
-
-	text_add_hex(&t, data, data_len);
-	verdict_set(v, attr, t.data);
-	text_free(&t);
-}
-
-static void
-set_serial(struct question *q)
-{
-	struct text	t = { 0 };
-	char		*p;
-
-	if (q->leaf->serial_negative)
-		text_add(&t, "-");
-	text_add_hex(&t, q->leaf->serial, q->leaf->serial_len);
-	for (p = t.data; p != NULL && *p != '\0'; p++)
-		if (*p >= 'a' && *p <= 'f')
-			*p = (char)(*p - 'a' + 'A');
-	verdict_set(q->v, VERDICT_SERIAL, t.data);
-	text_free(&t);
-}
-
-/* Mailboxes as text for people, and as names the client may ask for. */
-static void
-set_mailboxes(struct question *q)
-{
-	const struct cert	*c = q->leaf;
-	struct text		 t = { 0 };
-	unsigned char		*data;
-	size_t			 i, data_len;
-
-	for (i = 0; i < c->num_sans; i++) {
-		if (c->sans[i].kind != CERT_SAN_EMAIL &&
-		    c->sans[i].kind != CERT_SAN_SMTP_UTF8)
-			continue;
-		if (t.len == 0)
-			text_add_printable(&t, c->sans[i].data,
-			    c->sans[i].data_len, 320);
-		if (cert_mailbox_plain(c->sans[i].data, c->sans[i].data_len))
-			verdict_add_mailbox(q->v, (const char *)c->sans[i].data,
-			    c->sans[i].data_len);
-	}
-	if (t.len == 0 && cert_subject_attr(c, "emailAddress", 0, &data,
-	    &data_len)) {
-		text_add_printable(&t, data, data_len, 320);
-		OPENSSL_free(data);
-	}
-	verdict_set(q->v, VERDICT_EMAIL, t.data);
-	text_free(&t);
-}
-
-static void
-describe_leaf(struct question *q)
-{
-	char	days[24];
-
-	set_serial(q);
-	set_hex(q->v, VERDICT_FINGERPRINT, q->leaf->sha256, 32);
-	verdict_set_leaf(q->v, q->leaf->x509);
-	set_mailboxes(q);
-	(void)snprintf(days, sizeof(days), "%lld",
-	    (long long)((q->leaf->not_after - q->now) / 86400));
-	verdict_set(q->v, VERDICT_DAYS_LEFT, days);
-}
-
 /* Finds a decision again in the logs; unique enough for that, and no secret. */
 static void
 set_id(struct certauth_verdict *v, struct certauth *e)
@@ -525,7 +455,7 @@ answer(struct question *q)
 		    "OpenSSL reads it, but not all of it.");
 		return -1;
 	}
-	describe_leaf(q);
+	describe_leaf(q->v, q->leaf, q->now);
 	if ((q->leaf->faults & CERT_FAULT_TOO_BIG) != 0)
 		verdict_fault(q->v, CERTAUTH_TOO_BIG, -1, 0,
 		    "The certificate is over %u bytes, or has over %d names.",

@@ -1,8 +1,6 @@
 /*
- * verdict.c - the sink that every room writes to, and how it is closed.
- *
- * Decides only which finding is told first; what is a fault was decided by the
- * room that recorded it.
+ * verdict.c - the sink that every room writes to, and how it is closed. Decides
+ * only which finding is told first; what is a fault its room has decided.
  */
 
 #include <stdio.h>
@@ -80,8 +78,7 @@ verdict_new(const struct certauth_profile *profile, const char *profile_name,
 	v->from = INT64_MIN;
 	v->until = INT64_MAX;
 	v->flags = flags;
-	v->decision = CERTAUTH_REJECT;
-	v->reason = CERTAUTH_INTERNAL;
+	v->reason = CERTAUTH_INTERNAL;	/* the decision is 0: reject */
 	verdict_set(v, VERDICT_PROFILE, profile_name != NULL ? profile_name : "");
 	return v;
 }

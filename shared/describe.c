@@ -1,0 +1,79 @@
+/*
+ * describe.c - what of the certificate is shown, whatever the verdict?
+ *
+ * Fills the attributes that logs and variables carry. Decides nothing.
+ */
+
+#include <stdio.h>
+
+#include "base/text.h"
+#include "engine.h"
+
+static void
+set_hex(struct certauth_verdict *v, enum verdict_attr attr,
+    const unsigned char *data, size_t data_len)
+{
+	struct text	t = { 0 };
+
+	text_add_hex(&t, data, data_len);
+	verdict_set(v, attr, t.data);
+	text_free(&t);
+}
+
+static void
+set_serial(struct certauth_verdict *v, const struct cert *c)
+{
+	struct text	t = { 0 };
+	char		*p;
+
+	if (c->serial_negative)
+		text_add(&t, "-");
+	text_add_hex(&t, c->serial, c->serial_len);
+	for (p = t.data; p != NULL && *p != '\0'; p++)
+		if (*p >= 'a' && *p <= 'f')
+			*p = (char)(*p - 'a' + 'A');
+	verdict_set(v, VERDICT_SERIAL, t.data);
+	text_free(&t);
+}
+
+/* Mailboxes as text for people, and as names the client may ask for. */
+static void
+set_mailboxes(struct certauth_verdict *v, const struct cert *c)
+{
+	struct text		 t = { 0 };
+	unsigned char		*data;
+	size_t			 i, data_len;
+
+	for (i = 0; i < c->num_sans; i++) {
+		if (c->sans[i].kind != CERT_SAN_EMAIL &&
+		    c->sans[i].kind != CERT_SAN_SMTP_UTF8)
+			continue;
+		if (t.len == 0)
+			text_add_printable(&t, c->sans[i].data,
+			    c->sans[i].data_len, 320);
+		if (cert_mailbox_plain(c->sans[i].data, c->sans[i].data_len))
+			verdict_add_mailbox(v, (const char *)c->sans[i].data,
+			    c->sans[i].data_len);
+	}
+	if (t.len == 0 && cert_subject_attr(c, "emailAddress", 0, &data,
+	    &data_len)) {
+		text_add_printable(&t, data, data_len, 320);
+		OPENSSL_free(data);
+	}
+	verdict_set(v, VERDICT_EMAIL, t.data);
+	text_free(&t);
+}
+
+void
+describe_leaf(struct certauth_verdict *v, const struct cert *c, int64_t now)
+{
+	char	days[24];
+
+	set_serial(v, c);
+	set_hex(v, VERDICT_FINGERPRINT, c->sha256, 32);
+	verdict_set_leaf(v, c->x509);
+	set_mailboxes(v, c);
+	(void)snprintf(days, sizeof(days), "%lld",
+	    (long long)((c->not_after - now) / 86400));
+	verdict_set(v, VERDICT_DAYS_LEFT, days);
+}
