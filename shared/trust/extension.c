@@ -69,13 +69,16 @@ read_decoded(struct cert *cert, int nid, const void *decoded, bool critical)
 	    (sk_GENERAL_SUBTREE_num(nc->permittedSubtrees) == 0 ||
 	    sk_GENERAL_SUBTREE_num(nc->excludedSubtrees) == 0))
 		cert->faults |= CERT_FAULT_EXTENSION;	/* SIZE (1..MAX) */
-	if (nid != NID_certificate_policies || !critical)
+	if (nid != NID_certificate_policies)
 		return;
 	for (i = 0; i < sk_POLICYINFO_num(policies); i++) {
 		list = sk_POLICYINFO_value(policies, i)->qualifiers;
+		if (sk_POLICYQUALINFO_num(list) == 0)	/* SIZE (1..MAX) */
+			cert->faults |= CERT_FAULT_EXTENSION;
 		for (j = 0; j < sk_POLICYQUALINFO_num(list); j++) {
 			q = OBJ_obj2nid(sk_POLICYQUALINFO_value(list, j)->pqualid);
-			if (q != NID_id_qt_cps && q != NID_id_qt_unotice)
+			if (critical && q != NID_id_qt_cps &&
+			    q != NID_id_qt_unotice)
 				cert->faults |= CERT_FAULT_QUALIFIER;
 		}
 	}
@@ -128,6 +131,8 @@ extension_read_all(struct cert *cert)
 
 	if (n > 0 && X509_get_version(x) != X509_VERSION_3)
 		cert->faults |= CERT_FAULT_VERSION;
+	if (n == 0 && X509_get0_extensions(x) != NULL)
+		cert->faults |= CERT_FAULT_EXTENSION;	/* SIZE (1..MAX) */
 	if (n > CERT_MAX_EXTENSIONS) {
 		cert->faults |= CERT_FAULT_TOO_BIG;
 		return;
