@@ -20,6 +20,7 @@
 #include "identity/source.h"
 #include "identity/suggest.h"
 #include "identity/table.h"
+#include "identity/twin.h"
 
 #define DENIED_NO_ROW		UINT32_MAX
 /* Bytes of a reason that are shown. */
@@ -48,6 +49,7 @@ struct denied {
 	char		*data;
 	struct row	*rows;
 	size_t		 num_rows, max_rows;
+	bool		 has_certs;	/* any cert: line */
 	struct keyindex	 index;
 };
 
@@ -262,6 +264,7 @@ add_row(struct denied *denied, const struct row *row)
 		denied->max_rows = larger;
 	}
 	denied->rows[denied->num_rows++] = *row;
+	denied->has_certs |= row->kind == DENIED_CERT;
 	return true;
 }
 
@@ -466,6 +469,28 @@ mailboxes_are_listed(const struct question *q, const struct cert *cert)
 	return found;
 }
 
+/* By its fingerprint, or by the one it had before somebody turned its signature. */
+static bool
+cert_is_listed(const struct question *q, const struct cert *cert)
+{
+	unsigned char	sha256[TWIN_MAX][32];
+	size_t		i, n;
+
+	if (!q->denied->has_certs)
+		return false;
+	if (hex_is_listed(q, DENIED_CERT, cert->sha256, 32, false))
+		return true;
+	n = twin_sha256(cert, sha256);
+	if (n > TWIN_MAX) {
+		*q->detail_r = "out of memory";
+		return true;
+	}
+	for (i = 0; i < n; i++)
+		if (hex_is_listed(q, DENIED_CERT, sha256[i], 32, false))
+			return true;
+	return false;
+}
+
 bool
 denied_match(const struct denied *denied, const struct cert *cert,
     const char *user, int64_t now, struct arena *arena, const char **detail_r)
@@ -476,7 +501,7 @@ denied_match(const struct denied *denied, const struct cert *cert,
 	if (denied == NULL || cert == NULL)
 		return true;
 	*detail_r = "";
-	return hex_is_listed(&q, DENIED_CERT, cert->sha256, 32, false) ||
+	return cert_is_listed(&q, cert) ||
 	    hex_is_listed(&q, DENIED_KEY, cert->spki_sha256, 32, false) ||
 	    hex_is_listed(&q, DENIED_SERIAL, cert->serial, cert->serial_len,
 	    cert->serial_negative) ||

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include <openssl/ec.h>
+
 #include "base/text.h"
 #include "map.h"
 
@@ -70,6 +72,62 @@ certificates_and_keys(void **state)
 	assert_true(denies(line, CERT(SUBJECT("CN", "b")), ""));
 	line[4] = line[4] == '0' ? '1' : '0';
 	assert_false(denies(line, cert, ""));
+}
+
+/* (r, n - s) verifies as (r, s) does: the same certificate with other bytes. */
+static void
+the_twin_of_an_ecdsa_signature(void **state)
+{
+	static const int	curves[] = { NID_X9_62_prime256v1,
+				    NID_secp384r1, NID_secp521r1 };
+	const ASN1_BIT_STRING	*bits;
+	const unsigned char	*p;
+	unsigned char		*der = NULL;
+	EC_GROUP		*group;
+	EVP_PKEY		*key;
+	ECDSA_SIG		*sig;
+	struct cert		*cert, *twin;
+	struct text		 hex = { 0 };
+	BIGNUM			*s;
+	X509			*x;
+	char			 line[256];
+	size_t			 i;
+	int			 len;
+
+	(void)state;
+	for (i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
+		cert = CERT(SUBJECT("CN", "a"));
+		x = X509_dup(cert->x509);
+		cert_free(cert);
+		key = EVP_EC_gen(OBJ_nid2sn(curves[i]));
+		assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+		cert = cert_new(x);
+		X509_get0_signature(&bits, NULL, x);
+		p = ASN1_STRING_get0_data(bits);
+		sig = d2i_ECDSA_SIG(NULL, &p, ASN1_STRING_length(bits));
+		group = EC_GROUP_new_by_curve_name(curves[i]);
+		s = BN_new();
+		BN_sub(s, EC_GROUP_get0_order(group), ECDSA_SIG_get0_s(sig));
+		ECDSA_SIG_set0(sig, BN_dup(ECDSA_SIG_get0_r(sig)), s);
+		len = i2d_ECDSA_SIG(sig, &der);
+		ASN1_STRING_set0((ASN1_STRING *)(uintptr_t)bits, der, len);
+		der = NULL;
+		assert_int_equal(X509_verify(x, key), 1);
+		twin = cert_new(x);
+		assert_memory_not_equal(cert->sha256, twin->sha256, 32);
+		text_add_hex(&hex, cert->sha256, 32);
+		snprintf(line, sizeof(line), "cert:%s\n", hex.data);
+		text_free(&hex);
+		assert_true(denies(line, cert, ""));
+		assert_true(denies_at(line, cert_ref(twin), "", NOW,
+		    "line 1 denies cert:"));
+		line[5] = line[5] == '0' ? '1' : '0';
+		assert_false(denies(line, twin, ""));
+		EC_GROUP_free(group);
+		ECDSA_SIG_free(sig);
+		EVP_PKEY_free(key);
+		X509_free(x);
+	}
 }
 
 static void
@@ -231,6 +289,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(certificates_and_keys),
+		cmocka_unit_test(the_twin_of_an_ecdsa_signature),
 		cmocka_unit_test(serial_numbers),
 		cmocka_unit_test(users),
 		cmocka_unit_test(mailboxes_in_every_place_and_case),
