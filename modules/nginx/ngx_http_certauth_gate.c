@@ -35,6 +35,9 @@ static void ngx_http_certauth_cleanup(void *data);
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
+/* nginx's own, when it is built with it; NULL otherwise */
+static ngx_module_t  *ngx_http_certauth_auth_request;
+
 
 ngx_int_t
 ngx_http_certauth_gate_init(ngx_conf_t *cf)
@@ -65,6 +68,18 @@ ngx_http_certauth_gate_init(ngx_conf_t *cf)
         }
 
         *h = gates[i].handler;
+    }
+
+    ngx_http_certauth_auth_request = NULL;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+
+        if (ngx_strcmp(cf->cycle->modules[i]->name,
+                       "ngx_http_auth_request_module")
+            == 0)
+        {
+            ngx_http_certauth_auth_request = cf->cycle->modules[i];
+        }
     }
 
     ngx_http_next_header_filter = ngx_http_top_header_filter;
@@ -232,12 +247,16 @@ ngx_http_certauth_let_in_handler(ngx_http_request_t *r)
     /*
      * Was it auth_basic? It reads the name before it checks the password, and
      * nobody else asked for the name till now ($remote_user is ours); where it
-     * failed it has left its challenge.
+     * failed it has left its challenge, but not where its file is missing: then
+     * auth_request, which comes after it, was asked.
      */
 
     ctx->let_in = 1;
 
-    if (r->headers_in.user.len && r->headers_out.www_authenticate == NULL) {
+    if (r->headers_in.user.len && r->headers_out.www_authenticate == NULL
+        && (ngx_http_certauth_auth_request == NULL
+            || r->ctx[ngx_http_certauth_auth_request->ctx_index] == NULL))
+    {
         ctx->basic = 1;
         ngx_http_certauth_forget(r);
     }
