@@ -76,9 +76,15 @@ typedef struct {
     apr_pool_t *p;
     server_rec *main_server;
     const char *fault;
-    int quick_cache_off;    /* CacheQuickHandler off was seen */
-    const ap_directive_t *cache;    /* a CacheEnable that concerns us */
+    apr_array_header_t *cache;      /* placed: CacheEnable */
+    apr_array_header_t *quick;      /* placed: CacheQuickHandler */
 } walk;
+
+/* A directive and the virtual host around it, NULL: the main server. */
+typedef struct {
+    server_rec *host;
+    const ap_directive_t *d;
+} placed;
 
 /* Does a directive of this virtual host (NULL: of the main server, inherited by
  * all) concern a server for which `test` is true? */
@@ -192,19 +198,64 @@ static void look_at_ssl(walk *w, server_rec *host, const ap_directive_t *d)
     }
 }
 
+static void place(apr_array_header_t *list, server_rec *host,
+                  const ap_directive_t *d)
+{
+    placed *p = apr_array_push(list);
+
+    p->host = host;
+    p->d = d;
+}
+
+/* The last one that counts in this server: its own, or else the main server's
+ * (which is its own when `s` is the main server). */
+static const ap_directive_t *in_force(const walk *w,
+                                      const apr_array_header_t *list,
+                                      const server_rec *s)
+{
+    const ap_directive_t *own = NULL, *inherited = NULL;
+    const placed *p = (const placed *)list->elts;
+    int i;
+
+    for (i = 0; i < list->nelts; i++) {
+        if (p[i].host == NULL) {
+            inherited = p[i].d;
+        }
+        else if (p[i].host == s) {
+            own = p[i].d;
+        }
+    }
+    return own != NULL && s != w->main_server ? own : inherited;
+}
+
+/* CacheQuickHandler is on by default, and each virtual host has its own. */
+static void check_cache(walk *w)
+{
+    const ap_directive_t *cache, *quick;
+    server_rec *s;
+
+    for (s = w->main_server; s != NULL; s = s->next) {
+        cache = in_force(w, w->cache, s);
+        quick = in_force(w, w->quick, s);
+        if (certauth_asks(certauth_server_conf_of(s)) && cache != NULL
+            && (quick == NULL || !has_word(w, quick, "off"))) {
+            fault(w, cache, "the quick handler of mod_cache answers before any "
+                  "access control; add CacheQuickHandler off to this virtual "
+                  "host");
+        }
+    }
+}
+
 static void look_at(walk *w, server_rec *host, const ap_directive_t *d)
 {
     if (ap_cstr_casecmpn(d->directive, "SSL", 3) == 0) {
         look_at_ssl(w, host, d);
     }
     else if (ap_cstr_casecmp(d->directive, "CacheEnable") == 0) {
-        if (concerns(w, host, certauth_asks)) {
-            w->cache = d;
-        }
+        place(w->cache, host, d);
     }
-    else if (ap_cstr_casecmp(d->directive, "CacheQuickHandler") == 0
-             && has_word(w, d, "off")) {
-        w->quick_cache_off = 1;
+    else if (ap_cstr_casecmp(d->directive, "CacheQuickHandler") == 0) {
+        place(w->quick, host, d);
     }
 }
 
@@ -226,13 +277,12 @@ static void visit(walk *w, server_rec *host, const ap_directive_t *d)
 
 static const char *check_tree(apr_pool_t *p, server_rec *main_server)
 {
-    walk w = { p, main_server, NULL, 0, NULL };
+    walk w = { p, main_server, NULL, NULL, NULL };
 
+    w.cache = apr_array_make(p, 2, sizeof(placed));
+    w.quick = apr_array_make(p, 2, sizeof(placed));
     visit(&w, NULL, ap_conftree);
-    if (w.cache != NULL && !w.quick_cache_off) {
-        fault(&w, w.cache, "the quick handler of mod_cache answers before any "
-              "access control; add CacheQuickHandler off");
-    }
+    check_cache(&w);
     return w.fault;
 }
 
