@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "engine.h"
+#include "trust/digest.h"
 #include "trust/path.h"
 #include "trust/validate.h"
 
@@ -67,6 +68,26 @@ set_id(struct certauth_verdict *v, struct certauth *e)
 	verdict_set(v, VERDICT_ID, id);
 }
 
+/* Most clients send what the pool has: that one is decoded already. */
+static struct cert *
+view_sent(const struct question *q, X509 *x)
+{
+	const struct pool_member	*m;
+	struct cert			*known;
+	unsigned char			 sha256[32];
+	size_t				 i;
+
+	if (!digest_x509(x, CERT_MAX_BYTES, sha256))
+		return NULL;
+	for (i = 0; i < q->profile->num_authorities; i++) {
+		m = pool_find(q->engine->authorities[
+		    q->profile->authorities[i]].pool, sha256);
+		if (m != NULL && (known = pool_cert(m)) != NULL)
+			return cert_ref(known);
+	}
+	return cert_new(x);
+}
+
 /* False: the answer is already a refusal. */
 static bool
 read_sent(struct question *q)
@@ -81,7 +102,7 @@ read_sent(struct question *q)
 			    "Over %d certificates were sent.", SENT_MAX_CERTS);
 			return false;
 		}
-		c = cert_new(sk_X509_value(sent, i));
+		c = view_sent(q, sk_X509_value(sent, i));
 		if (c == NULL)
 			continue;	/* helps nobody; not fatal */
 		if (memcmp(c->sha256, q->leaf->sha256, 32) == 0 ||

@@ -12,11 +12,11 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <openssl/x509v3.h>
 
 #include "base/text.h"
 #include "trust/cert.h"
+#include "trust/digest.h"
 #include "trust/extension.h"
 #include "trust/strict.h"
 #include "verdict/name.h"
@@ -342,7 +342,6 @@ read_hashes(struct cert *cert)
 	unsigned char	*der = NULL;
 	size_t		 used;
 	int		 len;
-	bool		 ok;
 
 	len = i2d_X509(cert->x509, &der);
 	if (len <= 0)
@@ -351,18 +350,15 @@ read_hashes(struct cert *cert)
 		cert->faults |= CERT_FAULT_TOO_BIG;
 	else if (!strict_der(der, (size_t)len, &used))
 		cert->faults |= CERT_FAULT_DER;
-	ok = SHA256(der, (size_t)len, cert->sha256) != NULL;
+	digest_sha256(der, (size_t)len, cert->sha256);
 	OPENSSL_free(der);
-	if (!ok)
-		return false;
 	der = NULL;
 	len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert->x509), &der);
 	if (len <= 0)
 		return false;
-	ok = SHA256(der, (size_t)len, cert->spki_sha256) != NULL;
+	digest_sha256(der, (size_t)len, cert->spki_sha256);
 	OPENSSL_free(der);
-	return ok &&
-	    cert_name_sha256(X509_get_subject_name(cert->x509),
+	return cert_name_sha256(X509_get_subject_name(cert->x509),
 	    cert->subject_sha256) &&
 	    cert_name_sha256(X509_get_issuer_name(cert->x509),
 	    cert->issuer_sha256);

@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <openssl/x509v3.h>
 
 #include "base/text.h"
 #include "trust/cert.h"
+#include "trust/digest.h"
 
 static void
 add_length(struct text *out, size_t len)
@@ -169,9 +169,11 @@ cert_name_sha256(const X509_NAME *name, unsigned char sha256_r[32])
 	avas = canonical_entries(name, n);
 	for (first = 0; avas != NULL && first < n;)
 		first = canonical_rdn(&whole, name, avas, first, n);
-	if (avas != NULL && !whole.failed)
-		ok = SHA256((const unsigned char *)(whole.data != NULL ?
-		    whole.data : ""), whole.len, sha256_r) != NULL;
+	if (avas != NULL && !whole.failed) {
+		digest_sha256(whole.data != NULL ? whole.data : "", whole.len,
+		    sha256_r);
+		ok = true;
+	}
 	free_entries(avas, n);
 	text_free(&whole);
 	return ok;
@@ -197,8 +199,9 @@ cert_name_rdns(const X509_NAME *name, unsigned char (**rdns_r)[32],
 	for (first = 0; ok && first < n;) {
 		rdn = (struct text){ 0 };
 		first = canonical_rdn(&rdn, name, avas, first, n);
-		ok = !rdn.failed && SHA256((const unsigned char *)rdn.data,
-		    rdn.len, rdns[num++]) != NULL;
+		ok = !rdn.failed;
+		if (ok)
+			digest_sha256(rdn.data, rdn.len, rdns[num++]);
 		text_free(&rdn);
 	}
 	free_entries(avas, n);
@@ -216,14 +219,13 @@ cert_general_name_sha256(const GENERAL_NAME *name, unsigned char sha256_r[32])
 {
 	unsigned char	*der = NULL;
 	int		 len;
-	bool		 ok;
 
 	if (name->type == GEN_DIRNAME)
 		return cert_name_sha256(name->d.directoryName, sha256_r);
 	len = i2d_GENERAL_NAME(name, &der);
 	if (len <= 0)
 		return false;
-	ok = SHA256(der, (size_t)len, sha256_r) != NULL;
+	digest_sha256(der, (size_t)len, sha256_r);
 	OPENSSL_free(der);
-	return ok;
+	return true;
 }

@@ -8,10 +8,10 @@
 
 #include <openssl/asn1.h>
 #include <openssl/err.h>
-#include <openssl/sha.h>
 #include <openssl/x509.h>
 
 #include "trust/cert.h"
+#include "trust/digest.h"
 #include "trust/outline.h"
 #include "trust/strict.h"
 
@@ -66,8 +66,8 @@ read_tbs(const unsigned char *p, const unsigned char *end,
 		return false;
 	o->subject_at = (size_t)(subject - data);
 	o->subject_len = (size_t)(key - subject);
-	return read_name(subject, (size_t)(key - subject), o->subject_sha256) &&
-	    SHA256(key, (size_t)(p - key), o->spki_sha256) != NULL;
+	digest_sha256(key, (size_t)(p - key), o->spki_sha256);
+	return read_name(subject, (size_t)(key - subject), o->subject_sha256);
 }
 
 bool
@@ -91,7 +91,8 @@ outline_read(const unsigned char *data, size_t data_len,
 	ok = read_tbs(tbs, p, data, outline_r) &&
 	    take(&p, end, V_ASN1_UNIVERSAL, V_ASN1_SEQUENCE, &ignored) &&
 	    take(&p, end, V_ASN1_UNIVERSAL, V_ASN1_BIT_STRING, &ignored) &&
-	    p == end && SHA256(data, data_len, outline_r->sha256) != NULL;
+	    p == end;
+	digest_sha256(data, data_len, outline_r->sha256);
 out:
 	ERR_pop_to_mark();
 	return ok;
