@@ -211,6 +211,28 @@ static void keep(request_rec *r, certauth_state_e state, int use,
     set_env(r, v, 1);
 }
 
+/* May a .htaccess have named the error page of this request? Its author could
+ * name any document of the server, to be shown to people without certificate.
+ * One with sections of its own may hide the ErrorDocument in them. */
+static int named_by_htaccess(const request_rec *r)
+{
+    const struct htaccess_result *ht;
+    core_dir_config *core;
+
+    for (ht = r->htaccess; ht != NULL; ht = ht->next) {
+        if (ht->htaccess == NULL) {
+            continue;       /* there is none in this folder */
+        }
+        core = ap_get_core_module_config(ht->htaccess);
+        if (core->response_code_exprs != NULL
+            || (core->sec_file != NULL && core->sec_file->nelts > 0)
+            || (core->sec_if != NULL && core->sec_if->nelts > 0)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Is this the page that tells of our own refusal? One step only: what such a
  * page redirects to is a request like any other. Its sub-requests (includes,
  * negotiation) pass when they stay in the page's own folder (not the root). */
@@ -231,8 +253,8 @@ static certauth_request_rec *error_page_of(request_rec *r)
         return NULL;
     }
     before = certauth_request_of(r->prev);
-    return before != NULL && before->state == CERTAUTH_STATE_REFUSED ? before
-                                                                     : NULL;
+    return before != NULL && before->state == CERTAUTH_STATE_REFUSED
+           && !named_by_htaccess(r->prev) ? before : NULL;
 }
 
 /* Where there is no certificate, may the section's own AuthType do instead? */
@@ -280,7 +302,8 @@ static int gate(request_rec *r)
 
 /* A Redirect or a RewriteRule of the server answers while names are translated,
  * before the files are walked. Where no section but Locations could still
- * change the profile, the answer is known here. */
+ * change the profile (one that repeats the server's does not), the answer is
+ * known here. */
 static int early_gate(request_rec *r)
 {
     certauth_server_conf *sc = certauth_server_conf_of(r->server);
@@ -291,7 +314,8 @@ static int early_gate(request_rec *r)
         return DECLINED;    /* the AuthType may come with a Directory */
     }
     for (i = 0; i < sc->sections->nelts; i++) {
-        if (section[i].late) {
+        if (section[i].late && (section[i].use != sc->use
+                                || section[i].optional != sc->optional)) {
             return DECLINED;
         }
     }

@@ -24,3 +24,47 @@ def test_quick_cache_switched_off_for_somebody_else(make_site, where):
         site.run(*parts, main=main)
     site.run(site.vhost(body), main="CacheQuickHandler off")
     assert [site.get("/", who).status for who in ("alice", "alice", None)] == [200, 200, 403]
+
+
+@pytest.mark.parametrize("text", [
+    "ErrorDocument 403 /private/secret.txt\n",
+    "<Files *>\nErrorDocument 403 /private/secret.txt\n</Files>\n"], ids=["plain", "in a section"])
+def test_error_page_that_a_htaccess_names(site, text):
+    """Who may write a .htaccess could show any document to people without certificate."""
+    site.write("htdocs/mine/.htaccess", text)
+    site.write("htdocs/mine/page.txt", "mine")
+    site.write("htdocs/theirs/page.txt", "theirs")
+    site.write("htdocs/theirs/.htaccess", "AddType text/x-theirs .txt\n")
+    site.write("htdocs/private/secret.txt", "top secret")
+    site.write("htdocs/e/refused.txt", "go away")
+    site.run(site.vhost("""
+        ErrorDocument 403 /e/refused.txt
+        <Directory %s>
+            CertAuthProfile staff
+            AllowOverride FileInfo
+            AuthType CertAuth
+            Require user bob
+        </Directory>""" % site.path("htdocs")))
+    for who in (None, "alice", "revoked"):
+        r = site.get("/mine/page.txt", who)
+        assert r.status == 403 and "secret" not in r.body, r
+    assert site.get("/mine/page.txt", "bob").body == "mine"
+    assert site.get("/theirs/page.txt").body == "go away"      # the administrator's own page
+
+
+def test_early_answers_where_a_directory_repeats_the_profile(site):
+    """Redirect, RewriteRule and TRACE answer before the files are walked."""
+    site.run(site.vhost("""
+        CertAuthProfile staff
+        TraceEnable on
+        Redirect /old https://elsewhere.test/
+        RewriteEngine on
+        RewriteRule ^/rule$ https://elsewhere.test/ [R]
+        <Directory %s>
+            CertAuthProfile staff
+        </Directory>""" % site.path("htdocs")))
+    for method, path in (("GET", "/old"), ("GET", "/rule"), ("TRACE", "/"), ("OPTIONS", "*")):
+        with site.connect() as c:
+            r = c.get(path, method=method)
+            assert r.status == 403 and "location" not in r.headers, (method, path, r)
+    assert site.get("/old", "alice").status == 302
