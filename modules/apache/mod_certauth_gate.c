@@ -220,13 +220,11 @@ static int named_by_htaccess(const request_rec *r)
     core_dir_config *core;
 
     for (ht = r->htaccess; ht != NULL; ht = ht->next) {
-        if (ht->htaccess == NULL) {
-            continue;       /* there is none in this folder */
-        }
-        core = ap_get_core_module_config(ht->htaccess);
-        if (core->response_code_exprs != NULL
+        /* NULL: there is none in this folder, or it says nothing to core */
+        core = ht->htaccess ? ap_get_core_module_config(ht->htaccess) : NULL;
+        if (core != NULL && (core->response_code_exprs != NULL
             || (core->sec_file != NULL && core->sec_file->nelts > 0)
-            || (core->sec_if != NULL && core->sec_if->nelts > 0)) {
+            || (core->sec_if != NULL && core->sec_if->nelts > 0))) {
             return 1;
         }
     }
