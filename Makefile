@@ -188,6 +188,20 @@ fuzz:
 fuzz-all:
 	@tests/fuzz/run $(SECONDS_EACH) $(FUZZ)
 
+# ------------------------------------------------------------------- bench
+# make bench: all of tests/bench/run; make bench T=core: one part; its options in
+# BENCH=--markdown. Beside each figure stands the stock thing of the same run.
+BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c)) \
+	$(B)/bench/hsload
+.PHONY: bench bench-build
+bench-build: $(BENCH_BIN) $(B)/mkcrl
+$(BENCH_BIN): $(B)/bench/%: tests/bench/%.c tests/bench/bench.c tests/bench/bench.h $(B)/libcertauth.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(filter-out -MMD -MP,$(CORE_CFLAGS)) -o $@ $< tests/bench/bench.c \
+		$(B)/libcertauth.a $(LDFLAGS) -lssl $(LIBS)
+bench: bench-build nginx apache dovecot
+	@FLAVOUR=$(FLAVOUR) tests/bench/run $(BENCH) $(T)
+
 # What is missing on this machine, from Debian; see tests/packages.
 deps:
 	@tests/deps check
@@ -257,6 +271,7 @@ help:
 	@echo 'make quick           unit tests, cases, house rules'
 	@echo 'make asan | tsan     the tests under sanitizers'
 	@echo 'make fuzz T=NAME     one fuzzer for SECONDS_EACH=60; fuzz-all: each of them'
+	@echo 'make bench           what it costs, beside the stock servers (T=core: one part)'
 	@echo 'make docs            the pages made from shared/reasons.def and directives.def'
 	@echo 'make install         into DESTDIR= PREFIX=/usr; see docs/install.md'
 	@echo 'make deps | clean'

@@ -46,7 +46,7 @@ cat "$tmp/core" "$tmp/hosts" | grep -E '!\s*(X509_verify|X509_verify_cert|X509_C
 # Nothing here may need or name the machine it was written on.
 here='work/shar''ed|/work/m''ain|\.\./shared/(per''sonalsign|facts|trial|tools|DESIGN|INTER''FACE)|/home/[a-z]|/tmp/br''ief'
 git ls-files -z | grep -zv '^tests/house/words\.sh$' | xargs -0 grep -InE "$here" 2>/dev/null |
-    grep -Ev 'tests/(cases|lib|pki|command|unit)/.*\.\./shared/personalsign/(cas\.pem|issuers\.tsv)' &&
+    grep -Ev 'tests/(bench|cases|lib|pki|command|unit)/.*\.\./shared/personalsign/(cas\.pem|issuers\.tsv)' &&
 	fault "words: a path of one machine"
 
 # What is committed is finished: no leftovers.
