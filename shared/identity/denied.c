@@ -132,6 +132,7 @@ read_value(const struct lines *lines, struct row *row, struct word *word,
 		if (word->data_len > RULES_MAX_USER_LEN)
 			return expected(lines, word->data, 64,
 			    "a user name of at most 255 bytes", error_r);
+		text_lower_ascii(word->data, word->data_len);
 		break;
 	case DENIED_NUM_KINDS:
 		return false;
@@ -413,8 +414,10 @@ hex_is_listed(const struct question *q, enum denied_kind kind,
 	return is_listed(q, kind, hex, n);
 }
 
+/* In whichever case of its ASCII letters. */
 static bool
-mailbox_is_listed(const struct question *q, const void *data, size_t data_len)
+folded_is_listed(const struct question *q, enum denied_kind kind,
+    const void *data, size_t data_len)
 {
 	char	low[LINES_MAX_LINE + 1];
 
@@ -424,7 +427,7 @@ mailbox_is_listed(const struct question *q, const void *data, size_t data_len)
 	memcpy(low, data, data_len);
 	low[data_len] = '\0';
 	text_lower_ascii(low, data_len);
-	return is_listed(q, DENIED_MAILBOX, low, data_len);
+	return is_listed(q, kind, low, data_len);
 }
 
 /*
@@ -445,7 +448,7 @@ mailboxes_are_listed(const struct question *q, const struct cert *cert)
 		if ((cert->sans[i].kind == CERT_SAN_EMAIL ||
 		    cert->sans[i].kind == CERT_SAN_UPN ||
 		    cert->sans[i].kind == CERT_SAN_SMTP_UTF8) &&
-		    mailbox_is_listed(q, cert->sans[i].data,
+		    folded_is_listed(q, DENIED_MAILBOX, cert->sans[i].data,
 		    cert->sans[i].data_len))
 			return true;
 	if (cert->x509 == NULL)
@@ -462,7 +465,7 @@ mailboxes_are_listed(const struct question *q, const struct cert *cert)
 		    X509_NAME_ENTRY_get_data(entry));
 		if (len < 0)
 			continue;
-		found = mailbox_is_listed(q, utf8, (size_t)len);
+		found = folded_is_listed(q, DENIED_MAILBOX, utf8, (size_t)len);
 		OPENSSL_free(utf8);
 	}
 	ERR_pop_to_mark();
@@ -505,7 +508,8 @@ denied_match(const struct denied *denied, const struct cert *cert,
 	    hex_is_listed(&q, DENIED_KEY, cert->spki_sha256, 32, false) ||
 	    hex_is_listed(&q, DENIED_SERIAL, cert->serial, cert->serial_len,
 	    cert->serial_negative) ||
+	    /* Dovecot's auth_username_format folds the case after us. */
 	    (user != NULL && user[0] != '\0' &&
-	    is_listed(&q, DENIED_USER, user, strlen(user))) ||
+	    folded_is_listed(&q, DENIED_USER, user, strlen(user))) ||
 	    mailboxes_are_listed(&q, cert);
 }

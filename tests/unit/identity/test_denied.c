@@ -150,7 +150,8 @@ users(void **state)
 {
 	(void)state;
 	assert_true(denies("user:alice\n", CERT(EMAIL("a@x")), "alice"));
-	assert_false(denies("user:alice\n", CERT(EMAIL("a@x")), "Alice"));
+	assert_true(denies("user:alice\n", CERT(EMAIL("a@x")), "Alice"));
+	assert_true(denies("user:ALICE\n", CERT(EMAIL("a@x")), "alicE"));
 	assert_false(denies("user:alice\n", CERT(EMAIL("a@x")), ""));
 	assert_false(denies("user:alice\n", CERT(EMAIL("a@x")), NULL));
 	assert_false(denies("user:alice\n", CERT(EMAIL("alice@x")), "alice2"));
