@@ -393,23 +393,37 @@ ask(struct certauth *e, X509 *leaf, STACK_OF(X509) *sent,
 	certauth_verdict_free(v);
 }
 
+/* The element at *p with its header; its value begins at *p after. */
+static size_t
+element(const unsigned char **p, size_t left, long *len_r)
+{
+	const unsigned char	*begin = *p;
+	int			 tag, class;
+
+	must((ASN1_get_object(p, len_r, &tag, &class, (long)left) & 0x80) == 0);
+	return (size_t)(*p - begin) + (size_t)*len_r;
+}
+
 void
-check_signature(X509 *leaf, EVP_PKEY *ca_key, bool good)
+check_signature(const struct der *der, X509 *leaf, EVP_PKEY *ca_key, bool good)
 {
 	const ASN1_BIT_STRING	*sig;
+	const unsigned char	*tbs = der->data, *p;
 	EVP_MD_CTX		*ctx = EVP_MD_CTX_new();
-	unsigned char		*tbs = NULL;
-	int			 len = i2d_re_X509_tbs(leaf, &tbs);
+	size_t			 tbs_len;
+	long			 len;
 
+	(void)element(&tbs, der->len, &len);
+	p = tbs;
+	tbs_len = element(&p, (size_t)len, &len);
 	X509_get0_signature(&sig, NULL, leaf);
-	must(len > 0 && ctx != NULL && EVP_DigestVerifyInit(ctx, NULL,
-	    EVP_sha256(), NULL, ca_key) == 1);
+	must(ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL,
+	    ca_key) == 1);
 	must((EVP_DigestVerify(ctx, sig->data, (size_t)sig->length, tbs,
-	    (size_t)len) == 1) == good);
+	    tbs_len) == 1) == good);
 	if (!good)
 		ERR_clear_error();
 	EVP_MD_CTX_free(ctx);
-	OPENSSL_free(tbs);
 }
 
 X509_STORE *

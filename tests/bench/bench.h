@@ -87,8 +87,9 @@ struct certauth *open_engine(const char *conf);
 /* The core's answer; ends the program when it is not `expected`. */
 void	ask(struct certauth *, X509 *leaf, STACK_OF(X509) *sent,
 	    enum certauth_reason expected);
-/* One EVP_DigestVerify of the leaf with the CA's key. */
-void	check_signature(X509 *leaf, EVP_PKEY *ca_key, bool good);
+/* One EVP_DigestVerify of the leaf (der: its bytes) with the CA's key. */
+void	check_signature(const struct der *der, X509 *leaf, EVP_PKEY *ca_key,
+	    bool good);
 /* What a stock server does: purpose, path, dates, and CRLs if the store says. */
 void	stock_verify(X509_STORE *, X509 *leaf, STACK_OF(X509) *sent, bool good);
 X509_STORE *stock_store(X509 *root);

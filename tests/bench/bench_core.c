@@ -1,7 +1,7 @@
 /*
  * bench_core.c - what does one answer of the core cost?
  *
- *   bench_core [-r ROUNDS] [-n LEAVES] [-k KIND] [-o VARIANT]
+ *   bench_core [-r ROUNDS] [-n LEAVES] [-k KIND] [-o VARIANT | -t]
  *
  * Variants, in turn in each round, each over the same certificates, freshly
  * parsed (a handshake parses them before anybody is asked; not counted):
@@ -10,6 +10,7 @@
  *   cold        certauth_verify, chain sent, a leaf this engine has never seen
  *   cold-alone  the same, the client sent its leaf alone
  *   warm        certauth_verify, chain sent, seen before
+ * -t instead, with one and two threads at once:
  *   threads-1, threads-2  cold, verifies in a second of wall time
  * -o runs one variant alone, for a profiler (callgrind --toggle-collect=timed).
  */
@@ -58,7 +59,8 @@ timed(const struct run *r, enum variant variant, struct parsed *p)
 	for (i = r->from; i < r->to; i++, p++) {
 		switch (variant) {
 		case SIGNATURE:
-			check_signature(p->leaf, r->chain->ca_key, true);
+			check_signature(&r->chain->leaves[i], p->leaf,
+			    r->chain->ca_key, true);
 			break;
 		case STOCK:
 			stock_verify(r->store, p->leaf, p->sent, true);
@@ -198,10 +200,12 @@ main(int argc, char **argv)
 	struct run	 run;
 	const char	*kind = "P-256";
 	size_t		 n = 256, rounds = 7, i;
+	bool		 in_threads = false;
 	int		 only = -1, c;
 
-	while ((c = getopt(argc, argv, "r:n:k:o:")) != -1)
+	while ((c = getopt(argc, argv, "r:n:k:o:t")) != -1)
 		switch (c) {
+		case 't': in_threads = true; break;
 		case 'r': rounds = strtoul(optarg, NULL, 10); break;
 		case 'n': n = strtoul(optarg, NULL, 10); break;
 		case 'k': kind = optarg; break;
@@ -217,10 +221,11 @@ main(int argc, char **argv)
 	run = (struct run){ .chain = &chain, .store = stock_store(chain.root),
 	    .from = 1, .to = n + 1 };
 	for (i = 0; i < rounds; i++) {
-		one_round(&run, only);
-		if (only < 0) {
+		if (in_threads) {
 			threads(&run, 1);
 			threads(&run, 2);
+		} else {
+			one_round(&run, only);
 		}
 	}
 	certauth_free(run.engine);

@@ -99,7 +99,8 @@ measure(const struct chain *c, const struct set *s, size_t n, enum variant v,
 	begin = cpu_us();
 	for (i = 0; i < n; i++) {
 		if (v == SIGNATURE)
-			check_signature(s->leaves[i], c->ca_key, good);
+			check_signature(&s->ders[i], s->leaves[i], c->ca_key,
+			    good);
 		else if (v == CORE)
 			ask(with, s->leaves[i], sent, good ? CERTAUTH_OK :
 			    CERTAUTH_BAD_SIGNATURE);
