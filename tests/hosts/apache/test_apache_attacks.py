@@ -68,3 +68,14 @@ def test_early_answers_where_a_directory_repeats_the_profile(site):
             r = c.get(path, method=method)
             assert r.status == 403 and "location" not in r.headers, (method, path, r)
     assert site.get("/old", "alice").status == 302
+
+
+@pytest.mark.parametrize("where", ["CertAuthProfile staff", "<Proxy *>\nCertAuthProfile staff\n</Proxy>"],
+                         ids=["virtual host", "Proxy"])
+def test_forward_proxy(make_site, where):
+    site = make_site(modules=["proxy", "proxy_http", "proxy_connect"])
+    site.run(site.vhost("ProxyRequests on\nAllowCONNECT 1-65535\n" + where))
+    for method, path in (("CONNECT", "127.0.0.1:%d"), ("GET", "http://127.0.0.1:%d/")):
+        for who, status in ((None, 403), ("revoked", 403), ("alice", 200)):
+            with site.connect(who) as c:
+                assert c.get(path % site.plain_port, method=method).status == status, (method, who)
