@@ -193,9 +193,9 @@ check_listed(struct question *q, const struct path *path, int path_no)
 	verdict_fault(q->v, CERTAUTH_ISSUER_NOT_LISTED, path_no, 1,
 	    "It was issued by %s (SHA-256 %s), valid under the anchor %s. To "
 	    "accept this CA, add its certificate to the `issuers` of authority "
-	    "\"%s\" in %s and reload.",
+	    "\"%s\" and reload.",
 	    name != NULL ? name : "?", hash.data != NULL ? hash.data : "?",
-	    anchor != NULL ? anchor : "?", a->name, q->engine->path);
+	    anchor != NULL ? anchor : "?", a->name);
 	free(name);
 	free(anchor);
 	text_free(&hash);

@@ -144,11 +144,22 @@ serial_text(const struct cert *cert, char *buf, size_t buf_len)
 	return buf;
 }
 
+/* A refused stranger may read this on an error page: the file's name helps the
+ * administrator, its folder is nobody's business. */
+static const char *
+base_name(const char *path)
+{
+	const char	*slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
 /* The list in words: whose, from where, of when. */
 static const char *
 list_text(const struct load_row *force, char *buf, size_t buf_len)
 {
-	char	this_update[32], next_update[32] = "none", source[300];
+	const char	*name = base_name(force->source);
+	char		 this_update[32], next_update[32] = "none", source[300];
 
 	text_time_print(this_update, sizeof(this_update),
 	    force->row->this_update);
@@ -157,8 +168,7 @@ list_text(const struct load_row *force, char *buf, size_t buf_len)
 		    force->row->next_update);
 	snprintf(buf, buf_len, "CRL of \"%s\" (%s), thisUpdate %s, "
 	    "nextUpdate %s", index_string(force->index, force->row->issuer),
-	    text_printable(source, sizeof(source), force->source,
-	    strlen(force->source)), this_update, next_update);
+	    text_printable(source, sizeof(source), name, strlen(name)), this_update, next_update);
 	return buf;
 }
 
