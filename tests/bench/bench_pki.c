@@ -4,18 +4,22 @@
  *   bench_pki FOLDER LEAVES
  *
  * root.pem ca.pem ca.key leaves.pem leaf.key server.pem server.key, P-256; the
- * leaves share one key. all.pem holds root and CA, as a stock server wants them.
+ * leaves share one key. all.pem holds root and CA, as a stock server wants them;
+ * forged.pem people of the CA's name that it has never seen.
  */
 
 #include "bench.h"
 
 #include <unistd.h>
 
+#define FORGED	256
+
 int
 main(int argc, char **argv)
 {
 	struct chain	 chain;
-	X509		**leaves, *server, *both[2];
+	struct der	 der;
+	X509		**leaves, *server, *both[2], *forged[FORGED];
 	EVP_PKEY	*key = make_key("P-256");
 	size_t		 i, n;
 
@@ -40,6 +44,11 @@ main(int argc, char **argv)
 	write_key("ca.key", chain.ca_key);
 	write_pem("leaves.pem", leaves, n);
 	write_key("leaf.key", chain.leaf_key);
+	for (i = 0; i < FORGED; i++) {
+		der = chain_leaf(&chain, key);
+		forged[i] = parse(&der);
+	}
+	write_pem("forged.pem", forged, FORGED);
 	write_pem("server.pem", &server, 1);
 	write_key("server.key", key);
 	return 0;

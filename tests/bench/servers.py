@@ -114,10 +114,13 @@ class Load:
         self.next = 0
 
     def run(self, port, n, kind):
-        """Latencies. kind: none; same (one person again and again); new (others)."""
+        """
+        Latencies. kind: none; same (one person again and again); new (others); forged
+        (others, refused with 400).
+        """
         command = [self.program, "-p", str(port), "-n", str(n), *self.options]
         if kind != "none":
-            leaves = self.pki.path("leaves.pem")
+            leaves = self.pki.path("forged.pem" if kind == "forged" else "leaves.pem")
             if kind == "same":
                 leaves = self.pki.path("one.pem")
                 if not os.path.exists(leaves):
@@ -127,8 +130,10 @@ class Load:
                         f.write(text[:text.index("-----END") + 26])
             command += ["-l", leaves, "-k", self.pki.path("leaf.key"),
                         "-c", self.pki.path("ca.pem"), "-s", str(self.next)]
-            if kind == "new":
+            if kind != "same":
                 self.next += n
+            if kind == "forged":
+                command += ["-x", "400"]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               check=False)
         if done.returncode != 0:
@@ -149,10 +154,13 @@ WEB = (
     ("ours-new", "certauth, each client new", "new", 1),
     ("ours-crl", "certauth, with a CRL of %d, seen before" % CRL, "same", 1),
     ("ours-crl-new", "certauth, with a CRL of %d, each client new" % CRL, "new", 1),
+    ("crl-forged", "stock, with a CRL of %d, forged" % CRL, "forged", 4),
+    ("ours-crl-forged", "certauth, with a CRL of %d, forged" % CRL, "forged", 1),
 )
 # The servers; several variants ask one.
 WEB_SERVER = {"off": "off", "on": "on", "on-new": "on", "crl": "crl", "ours": "ours",
-              "ours-new": "ours", "ours-crl": "ours-crl", "ours-crl-new": "ours-crl"}
+              "ours-new": "ours", "ours-crl": "ours-crl", "ours-crl-new": "ours-crl",
+              "crl-forged": "crl", "ours-crl-forged": "ours-crl"}
 
 
 def nginx_server(folder, pki, name):
@@ -214,15 +222,17 @@ def port_of(server):
 def measure_web(kind, a, pki, program_path, samples, folder):
     start = {"nginx": nginx_server, "apache": apache_server}[kind]
     servers, load = {}, Load(pki, program_path)
+    # Apache ends the handshake of a forged certificate, so nobody is left to answer
+    variants = [v for v in WEB if kind == "nginx" or v[2] != "forged"]
     rounds, n = (2, 40) if a.short else (7, 150)
     try:
-        for name in dict.fromkeys(WEB_SERVER.values()):
+        for name in dict.fromkeys((WEB_SERVER[v[0]] for v in variants)):
             sub = os.path.join(folder, kind + "-" + name)
             os.makedirs(sub, exist_ok=True)
             os.chmod(sub, 0o755)
             servers[name] = start(sub, pki, name)
         for r in range(rounds + 1):
-            for name, _, who, share in WEB:
+            for name, _, who, share in variants:
                 server = servers[WEB_SERVER[name]]
                 count = n // share if r > 0 else 3
                 before = cpu_ns(server.process.pid)
@@ -236,12 +246,15 @@ def measure_web(kind, a, pki, program_path, samples, folder):
             server.stop()
     rows = []
     off, on, crl = (samples.values(x + " cpu") for x in ("off", "on", "crl"))
-    for name, text, _, _ in WEB:
+    for name, text, _, _ in variants:
         base, against = {"off": (None, ""), "on": (off, "off"), "on-new": (on, "stock"),
                          "crl": (on, "stock without"), "ours": (on, "stock"),
                          "ours-new": (samples.values("on-new cpu"), "stock"),
                          "ours-crl": (crl, "stock with CRL"),
-                         "ours-crl-new": (crl, "stock with CRL")}[name]
+                         "ours-crl-new": (crl, "stock with CRL"),
+                         "crl-forged": (on, "stock without"),
+                         "ours-crl-forged": (samples.values("crl-forged cpu"),
+                                             "stock with CRL")}[name]
         rows.append((text, samples.values(name + " cpu"), "us", base, against,
                      "client p50 %.0f µs" % statistics.median(samples.values(name + " p50"))))
     return ("%s, full handshake and one request, TLS 1.3, P-256, nothing resumed: server CPU" %
