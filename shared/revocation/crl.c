@@ -308,6 +308,9 @@ read_extension(struct crl *crl, enum extension kind, bool critical,
 			    "decode (RFC 5280 5.2.1)");
 		return true;
 	case EXT_NUMBER:
+		if (critical)
+			return refuse(error_r, "cRLNumber is critical, which it "
+			    "must not be (RFC 5280 5.2.3)");
 		if (!read_number(crl, value))
 			return refuse(error_r, "cRLNumber is not a number of at "
 			    "most 20 octets (RFC 5280 5.2.3)");

@@ -296,6 +296,18 @@ ask_row(const struct question *q, const struct cert *cert,
 	}
 }
 
+/* The whole file name is for who asks on the machine itself. */
+static void
+tell_list(const struct question *q, int depth, const char *word,
+    const struct load_row *force)
+{
+	char	source[300];
+
+	verdict_tell(q->verdict, "revocation: depth %d is %s, says %s", depth,
+	    word, text_printable(source, sizeof(source), force->source,
+	    strlen(force->source)));
+}
+
 static void
 check_link(const struct question *q, const struct cert *cert,
     const struct cert *issuer, int depth)
@@ -319,6 +331,7 @@ check_link(const struct question *q, const struct cert *cert,
 		ask_row(q, cert, issuer, &q->data->rows[i], &answer);
 	}
 	if (answer.listed != NULL) {
+		tell_list(q, depth, "listed", answer.listed);
 		find_listed(q, cert, depth, answer.listed, &answer.entry);
 		return;
 	}
@@ -334,6 +347,7 @@ check_link(const struct question *q, const struct cert *cert,
 		    "it");
 		return;
 	}
+	tell_list(q, depth, "not listed", answer.best);
 	if (answer.freshness != FRESH)
 		find_stale(q, cert, depth, answer.best, answer.freshness);
 	if (answer.freshness == FRESH || answer.freshness == GRACE)

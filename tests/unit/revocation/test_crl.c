@@ -484,6 +484,16 @@ test_crl_extensions(void **state)
 	assert_true(crl_with(46, false, "anything", 8));	/* freshestCRL */
 	assert_false(crl_with(46, true, "anything", 8));
 	assert_true(says("critical extension"));
+	/* the number, critical (RFC 5280 5.2.3); the list has no other one */
+	m = (struct make_crl){ .ca = &ca, .number = "", .extra = &many };
+	buf_extension(&many, 20, true, "\x02\x01\x05", 3);
+	assert_false(parses(make_crl(&m)));
+	assert_true(says("cRLNumber is critical"));
+	buf_free(&many);
+	buf_extension(&many, 20, false, "\x02\x01\x05", 3);
+	assert_true(parses(make_crl(&m)));
+	buf_free(&many);
+	m = (struct make_crl){ .ca = &ca, .two_aki = true };
 	assert_false(crl_with(27, true, "\x02\x01\x01", 3));
 	assert_true(says("delta"));
 	assert_false(crl_with(27, false, "", 0));
