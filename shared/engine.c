@@ -227,6 +227,17 @@ note_revocation(void *context, enum certauth_severity severity,
 	engine_note(context, severity, file, text);
 }
 
+static void
+note_times(struct snapshot *s)
+{
+	size_t	i;
+
+	for (i = 0; i < s->num_live && !s->timed; i++)
+		s->timed = (s->tables[i] != NULL &&
+		    table_is_timed(s->tables[i])) ||
+		    (s->denied[i] != NULL && denied_is_timed(s->denied[i]));
+}
+
 bool
 engine_load(struct certauth *e, bool first, bool *changed_r, bool *failed_r,
     struct certauth_error *error_r)
@@ -251,6 +262,7 @@ engine_load(struct certauth *e, bool first, bool *changed_r, bool *failed_r,
 		snapshot_free(next);
 		return false;
 	}
+	note_times(next);
 	next->revocation = revocation_load(&sources,
 	    first ? NULL : e->current->revocation, note_revocation, e,
 	    &crl_changed, &crl_failed);

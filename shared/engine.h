@@ -44,6 +44,7 @@ struct snapshot {
 	struct table	       **tables;
 	struct denied	       **denied;
 	size_t			 num_live;
+	bool			 timed;	/* some line of them begins or ends */
 };
 
 struct certauth {

@@ -21,9 +21,11 @@
 /* More certificates than this in one handshake are an attack; the largest
  * honest chain seen has four. */
 #define SENT_MAX_CERTS		32
-/* A verdict is made again after this long even if nothing changed, because
- * lines of maps and denied lists may begin or end by themselves. Seconds. */
+/* A verdict is made again after this long even if nothing changed; where lines
+ * of maps or denied lists begin or end by themselves, as soon as a change of the
+ * file would be seen. Seconds. */
 #define VERDICT_MAX_AGE		60
+#define VERDICT_TIMED_AGE	1
 
 /* A CRL signer's own status may hang on another CRL signer, and so on. */
 #define VOUCH_MAX_DEPTH		4
@@ -510,7 +512,8 @@ judge_anew(struct certauth *e, const struct certauth_request *request,
 		return NULL;
 	}
 	verdict_set_generation(q.v, e->id, q.data->generation);
-	verdict_holds(q.v, q.now, q.now + VERDICT_MAX_AGE);
+	verdict_holds(q.v, q.now, q.now + (q.data->timed ? VERDICT_TIMED_AGE :
+	    VERDICT_MAX_AGE));
 	ERR_set_mark();
 	chosen = answer(&q);
 	ERR_pop_to_mark();

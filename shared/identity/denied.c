@@ -50,6 +50,7 @@ struct denied {
 	struct row	*rows;
 	size_t		 num_rows, max_rows;
 	bool		 has_certs;	/* any cert: line */
+	bool		 timed;		/* any until= */
 	struct keyindex	 index;
 };
 
@@ -325,6 +326,7 @@ denied_parse(const unsigned char *data, size_t data_len, const char *file,
 			goto fail;
 		if (!add_row(denied, &row))
 			goto no_memory;
+		denied->timed |= row.until != INT64_MAX;
 	}
 	if (got != LINES_END)
 		goto fail;
@@ -512,4 +514,10 @@ denied_match(const struct denied *denied, const struct cert *cert,
 	    (user != NULL && user[0] != '\0' &&
 	    folded_is_listed(&q, DENIED_USER, user, strlen(user))) ||
 	    mailboxes_are_listed(&q, cert);
+}
+
+bool
+denied_is_timed(const struct denied *denied)
+{
+	return denied->timed;
 }

@@ -575,3 +575,9 @@ table_case_twins(const struct table *table, table_twin_fn *tell, void *context)
 	keyindex_free(&index);
 	return found;
 }
+
+bool
+table_is_timed(const struct table *table)
+{
+	return table->num_times > 0;
+}

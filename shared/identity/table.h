@@ -39,6 +39,8 @@ bool	table_lookup(const struct table *, const char *key, size_t key_len,
 bool	table_has(const struct table *, const char *user, size_t user_len,
 	    int64_t now);
 size_t	table_size(const struct table *);
+/* May an answer change by time alone (some line has not-before or not-after)? */
+bool	table_is_timed(const struct table *);
 
 /*
  * Tells of keys that differ in ASCII case only and lead to different users: with
@@ -57,6 +59,8 @@ struct denied *denied_parse(const unsigned char *data, size_t data_len,
     const char *file, struct certauth_error *error_r);
 struct denied *denied_ref(struct denied *);
 void	denied_free(struct denied *);
+/* May an answer change by time alone (some line has until=)? */
+bool	denied_is_timed(const struct denied *);
 /* `user` "" before mapping. True: denied; *detail_r printable, in the arena (or
  * static when out of memory). */
 bool	denied_match(const struct denied *, const struct cert *, const char *user,
