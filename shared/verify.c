@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/rand.h>
@@ -54,7 +55,9 @@ struct question {
 
 /* --------------------------------------------------------------- the leaf */
 
-/* Finds a decision again in the logs; unique enough for that, and no secret. */
+/* Finds a decision again in the logs; unique enough for that, and no secret. The
+ * processes of one server share an engine made before the fork, so each adds its
+ * own number. */
 static void
 set_id(struct certauth_verdict *v, struct certauth *e)
 {
@@ -63,7 +66,8 @@ set_id(struct certauth_verdict *v, struct certauth *e)
 
 	if (e != NULL)
 		n = e->id + 0x9e3779b97f4a7c15u *
-		    atomic_fetch_add(&e->num_verdicts, 1);
+		    (((uint64_t)getpid() << 40) +
+		    atomic_fetch_add(&e->num_verdicts, 1));
 	else if (RAND_bytes((unsigned char *)&n, (int)sizeof(n)) != 1)
 		n = 0;
 	(void)snprintf(id, sizeof(id), "%016llx", (unsigned long long)n);
@@ -224,7 +228,7 @@ check_denied(struct question *q, int path_no, const char *user)
 static void
 tell(void *context, const char *line)
 {
-	verdict_tell(context, "  %s", line);
+	verdict_tell(context, "    %s", line);
 }
 
 /* `severity` NOTE: only for the story of who it would have been. */
@@ -236,11 +240,11 @@ map_user(struct question *q, int path_no, enum certauth_severity severity)
 
 	explain = (q->request->flags & CERTAUTH_EXPLAIN) != 0;
 	if (q->profile->rules == NULL) {
-		verdict_tell(q->v, "identity: the profile has no rules, so no "
+		verdict_tell(q->v, "  identity: the profile has no rules, so no "
 		    "user is named");
 		return;
 	}
-	verdict_tell(q->v, "identity, authority %s:", q->authority->name);
+	verdict_tell(q->v, "  identity, authority %s:", q->authority->name);
 	rules_map(q->profile->rules, q->leaf, q->authority->name,
 	    q->data->tables, q->data->num_live, q->now, verdict_arena(q->v),
 	    explain ? tell : NULL, q->v, &answer);
@@ -250,7 +254,7 @@ map_user(struct question *q, int path_no, enum certauth_severity severity)
 		return;
 	}
 	if (severity == CERTAUTH_NOTE) {
-		verdict_tell(q->v, "  it would have been \"%s\"", answer.user);
+		verdict_tell(q->v, "    it would have been \"%s\"", answer.user);
 		return;
 	}
 	verdict_set_user(q->v, answer.user, answer.groups, answer.rule);
@@ -262,10 +266,18 @@ map_user(struct question *q, int path_no, enum certauth_severity severity)
 static bool
 judge(struct question *q, struct path *path, int path_no)
 {
+	const struct cert	*anchor = path->certs[path->num_certs - 1];
 	const char		*policies;
+	char			*name;
 	enum validate_result	 result;
 	size_t			 i;
 
+	if ((q->request->flags & CERTAUTH_EXPLAIN) != 0) {
+		name = cert_subject_print(anchor);
+		verdict_tell(q->v, "path of %zu certificates to %s",
+		    path->num_certs, name != NULL ? name : "?");
+		free(name);
+	}
 	result = validate_path(&q->profile->policy, path, q->now,
 	    &q->signatures, q->v, path_no, &policies);
 	if (result == VALIDATE_UNVOUCHED)

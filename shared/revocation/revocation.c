@@ -303,7 +303,7 @@ tell_list(const struct question *q, int depth, const char *word,
 {
 	char	source[300];
 
-	verdict_tell(q->verdict, "revocation: depth %d is %s, says %s", depth,
+	verdict_tell(q->verdict, "  revocation: depth %d is %s, says %s", depth,
 	    word, text_printable(source, sizeof(source), force->source,
 	    strlen(force->source)));
 }

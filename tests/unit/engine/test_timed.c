@@ -4,6 +4,7 @@
  */
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "certauth.h"
@@ -142,12 +143,45 @@ test_no_times(void **state)
 	certauth_free(engine);
 }
 
+/* The workers of a server share an engine that was opened before the fork. */
+static void
+test_ids(void **state)
+{
+	struct certauth		*engine = open_engine("bob bob\n", "");
+	struct certauth_verdict	*v;
+	char			 theirs[17] = "";
+	int			 fds[2];
+	pid_t			 pid;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	v = ask(engine, NOW);		/* refused, so it is not remembered */
+	if (pid == 0) {
+		ssize_t n = write(fds[1], certauth_verdict_get(v, "id"), 16);
+
+		_exit(n == 16 ? 0 : 1);
+	}
+	assert_int_equal(read(fds[0], theirs, 16), 16);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(strlen(certauth_verdict_get(v, "id")), 16);
+	assert_string_not_equal(certauth_verdict_get(v, "id"), theirs);
+	certauth_verdict_free(v);
+	v = ask(engine, NOW);
+	assert_string_not_equal(certauth_verdict_get(v, "id"), theirs);
+	certauth_verdict_free(v);
+	close(fds[0]);
+	close(fds[1]);
+	certauth_free(engine);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest	tests[] = {
 		cmocka_unit_test(test_line_ends),
 		cmocka_unit_test(test_no_times),
+		cmocka_unit_test(test_ids),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
