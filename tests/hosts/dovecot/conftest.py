@@ -3,6 +3,7 @@ One PKI, one policy, and real Dovecots in external and require mode for the test
 the login plugin. FLAVOUR names the build (default: test).
 """
 
+import re
 import os
 import shutil
 import sys
@@ -144,8 +145,10 @@ def new_world():
 def healthy(server):
     """No login process may have ended by itself."""
     for line in server.log().splitlines():
+        # a session is named at random, and was BUGb... one day
+        plain = re.sub(r"session=<[^>]*>", "", line)
         for word in ("Panic", "Fatal", "killed with signal", "BUG", "backtrace"):
-            assert word not in line, line
+            assert word not in plain, line
 
 
 @pytest.fixture(scope="session", autouse=True)
