@@ -3,8 +3,8 @@ One PKI, one policy, and real Dovecots in external and require mode for the test
 the login plugin. FLAVOUR names the build (default: test).
 """
 
-import re
 import os
+import re
 import shutil
 import sys
 import tempfile
