@@ -18,6 +18,7 @@
 #include "bench.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 enum variant { SIGNATURE, STOCK, COLD, COLD_ALONE, WARM, VARIANTS };
@@ -160,6 +161,22 @@ thread(void *arg)
 	return NULL;
 }
 
+/* One processor each: for so short a run the scheduler may leave both on one. */
+static void
+place_thread(pthread_t id, size_t i)
+{
+	cpu_set_t	allowed, one;
+	size_t		cpu;
+
+	must(sched_getaffinity(0, sizeof(allowed), &allowed) == 0);
+	i %= (size_t)CPU_COUNT(&allowed);
+	for (cpu = 0; !CPU_ISSET(cpu, &allowed) || i-- > 0; cpu++)
+		;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	must(pthread_setaffinity_np(id, sizeof(one), &one) == 0);
+}
+
 /* The leaves in equal parts; verifies per second of wall time. */
 static void
 threads(struct run *r, size_t count)
@@ -177,6 +194,7 @@ threads(struct run *r, size_t count)
 		part[i].from = r->from + i * n;
 		part[i].to = part[i].from + n;
 		must(pthread_create(&id[i], NULL, thread, &part[i]) == 0);
+		place_thread(id[i], i);
 	}
 	pthread_barrier_wait(&barrier);
 	begin = wall_us();
