@@ -62,6 +62,12 @@ audit_member(struct audit *a, const struct engine_authority *authority,
 	char				 when[32];
 	bool				 issues_leaves;
 
+	if (cert == NULL) {
+		say(a, CERTAUTH_WARNING, "authority \"%s\": a certificate in %s "
+		    "cannot be decoded and is as if it were not there",
+		    authority->name, m->source);
+		return;
+	}
 	if (name == NULL)
 		return;
 	text_time_print(when, sizeof(when), cert->not_after);
