@@ -159,6 +159,9 @@ struct certauth_request {
 	const char	*service;	/* "http", "imap", "pop3", ... or NULL */
 	const char	*host;		/* virtual host, for the log, or NULL */
 	unsigned	 flags;
+	/* What the refresher said to earlier questions: whole frames, any bytes
+	 * (checked here). Keep adding; none is asked twice. */
+	const struct certauth_bytes *replies;	size_t num_replies;
 };
 
 /*
@@ -168,6 +171,29 @@ struct certauth_request {
  */
 struct certauth_verdict *certauth_verify(struct certauth *,
     const struct certauth_request *);
+
+/*
+ * Waiting. An UNDECIDED verdict (never in a request with CERTAUTH_FINAL) has
+ * questions that would settle it. The host writes them as they are to the
+ * refresher's socket, waits in its own way until as many frames came back or the
+ * profile's deadline is over, calls certauth_poll(), and asks again with all the
+ * replies so far; UNDECIDED again: the same once more, CERTAUTH_MAX_ROUNDS in all.
+ * No socket, no answer, no time left: once more with CERTAUTH_FINAL, and the
+ * policy's rule decides. A host that does not wait treats UNDECIDED as REJECT.
+ */
+#define CERTAUTH_MAX_ROUNDS	3
+/* Whole frames, borrowed from the verdict. 0 unless UNDECIDED. */
+size_t		certauth_verdict_questions(const struct certauth_verdict *,
+		    const struct certauth_bytes **);
+/* Length of the reply frame that begins at `data`: 0 when more bytes are needed
+ * to know, CERTAUTH_FRAME_BAD when it is none (close the connection). */
+#define CERTAUTH_FRAME_BAD	((size_t)-1)
+size_t		certauth_frame_length(const unsigned char *data, size_t data_len);
+/* Longest wait for all rounds of one decision, milliseconds. */
+unsigned	certauth_profile_deadline(const struct certauth_profile *);
+/* Absolute path of the refresher's unix socket. Borrowed; "" when there is no
+ * policy file. A process that will be chrooted opens its folder beforehand. */
+const char     *certauth_refresher(const struct certauth *);
 
 /*
  * A REJECT verdict for what only the host can see: no-tls, early-data,

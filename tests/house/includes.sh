@@ -13,7 +13,8 @@ declare -A may=(
 	[base]=""
 	[verdict]="base"
 	[trust]="base verdict"
-	[revocation]="base verdict trust"
+	[ask]="base"
+	[revocation]="base verdict trust ask"
 	[identity]="base verdict trust/cert.h"
 	[config]="base verdict trust revocation identity"
 )
@@ -111,11 +112,13 @@ for f in $(find modules -name '*.[ch]' | sort); do
 		m=${f#modules/}; m=${m%%/*}
 		case "$h" in
 		certauth.h) ;;
-		certauth_data.h)
-			[ "$m" = command ] || fault "$f" "door 2 is for the command only" ;;
+		certauth_data.h | ask/ask.h)
+			case "$m" in command | refresher) ;; *)
+				fault "$f" "door 2 is for the command and the refresher only" ;;
+			esac ;;
 		*/*)
 			case "$m:${h%%/*}" in
-			*:base | *:verdict | *:trust | *:revocation | *:identity | *:config)
+			*:base | *:ask | *:verdict | *:trust | *:revocation | *:identity | *:config)
 				fault "$f" "a module may not see a room: $h" ;;
 			esac ;;
 		esac
