@@ -191,6 +191,7 @@ open_profiles(struct certauth *e, struct certauth_error *error_r)
 			goto no_memory;
 		p->rules = from->rules;
 		p->denied = from->denied;
+		p->deadline = from->deadline;
 		if (!digest_profile(e, p, from->canonical))
 			goto no_memory;
 	}
@@ -332,6 +333,18 @@ const char *
 certauth_conf_path(const struct certauth *e)
 {
 	return e->path;
+}
+
+unsigned
+certauth_profile_deadline(const struct certauth_profile *p)
+{
+	return p != NULL ? p->deadline : 0;
+}
+
+const char *
+certauth_refresher(const struct certauth *e)
+{
+	return e != NULL && e->config != NULL ? e->config->refresher : "";
 }
 
 STACK_OF(X509_NAME) *

@@ -32,6 +32,7 @@ struct certauth_profile {
 	struct policy_options	 policy;
 	const struct rules	*rules;		/* the config's; NULL: none */
 	int			 denied;	/* live number, -1: none */
+	unsigned		 deadline;	/* milliseconds */
 	unsigned char		 digest[32];
 	STACK_OF(X509_NAME)	*names_issuers, *names_anchors;
 };

@@ -182,9 +182,12 @@ add_section(struct lines *lines, const struct load *load,
 		at = values_find(load, chain, row->name);
 		if (at == NULL)
 			continue;
-		/* The first authority under which a path is found counts. */
-		ordered = row->section == SECTION_PROFILE &&
-		    strcmp(row->name, "authorities") == 0;
+		/* The first authority under which a path is found counts;
+		 * sources are asked in turn. */
+		ordered = (row->section == SECTION_PROFILE &&
+		    strcmp(row->name, "authorities") == 0) ||
+		    (row->section == SECTION_REVOCATION &&
+		    strcmp(row->name, "sources") == 0);
 		memset(&text, 0, sizeof(text));
 		text_printf(&text, "%s%s=", prefix, row->name);
 		add_value(&text, row, at, ordered);

@@ -158,7 +158,8 @@ load_revocation(struct load *load, const struct chain *parent,
 		return load_expected(load, at, "a duration over 0, or \"\" for "
 		    "no limit");
 	at = values_find(load, &chain, "crls");
-	return at == NULL || refs_open_list(load, at, true, &authority->crls);
+	return (at == NULL || refs_open_list(load, at, true, &authority->crls)) &&
+	    online_revocation(load, &chain, authority);
 }
 
 static bool
@@ -236,6 +237,7 @@ load_tree(struct load *load)
 	    values_required(load, &top) &&
 	    load_owner(load, values_find(load, &top, "owner")) &&
 	    load_state(load, values_find(load, &top, "state")) &&
+	    online_refresher(load, &top) &&
 	    load_test_clock(load, &top) &&
 	    load_authorities(load, values_find(load, &top, "authorities")) &&
 	    load_profiles(load, values_find(load, &top, "profiles"));
@@ -311,6 +313,7 @@ config_free(struct config *config)
 		refs_free_list(&config->authorities[i].issuers);
 		refs_free_list(&config->authorities[i].intermediates);
 		refs_free_list(&config->authorities[i].crls);
+		online_free(&config->authorities[i]);
 		free(config->authorities[i].name);
 	}
 	free(config->authorities);
@@ -324,6 +327,7 @@ config_free(struct config *config)
 	for (i = 0; i < config->num_files; i++)
 		free(config->files[i]);
 	free(config->files);
+	free(config->refresher);
 	free(config->test_clock);
 	free(config->path);
 	free(config);

@@ -34,6 +34,13 @@ struct config_authority {
 	unsigned		  line;
 	struct config_refs	  anchors, issuers, intermediates, crls;
 	struct revocation_options revocation;
+	/* For the refresher. */
+	char			**crl_urls;	/* instead of the certificates' own */
+	size_t			  num_crl_urls;
+	char			 *ocsp_url;	/* NULL: the certificates' own */
+	char			 *ca_file;	/* for https; NULL: the system's */
+	int64_t			  refresh;	/* seconds, over 0 */
+	bool			  private_addresses;
 };
 
 enum config_live_kind { CONFIG_TABLE, CONFIG_DENIED };
@@ -55,6 +62,7 @@ struct config_profile {
 	struct policy_options	 policy;
 	struct rules		*rules;		/* NULL: no identity setting */
 	int			 denied;	/* live number, -1: none */
+	unsigned		 deadline;	/* milliseconds; 0: nobody waits */
 	/* every setting in force in canonical form, for the profile's digest:
 	 * "name=value" lines sorted, authorities' settings included */
 	char			*canonical;
@@ -68,6 +76,7 @@ struct config {
 	struct config_authority	*authorities;	size_t num_authorities;
 	struct config_profile	*profiles;	size_t num_profiles;
 	struct config_live	*live;		size_t num_live;
+	char			*refresher;	/* path of its socket */
 	char			*test_clock;	/* -DCERTAUTH_TEST: file with the time; else NULL */
 	/* The policy file and its includes; all `file` fields point here. */
 	char		       **files;		size_t num_files;

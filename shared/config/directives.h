@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Letters of the issues whose settings exist. */
-#define DIRECTIVES_DONE	"F"
+#define DIRECTIVES_DONE	"FR"
 
 enum directive_section {
 	SECTION_TOP, SECTION_AUTHORITY, SECTION_REVOCATION, SECTION_PROFILE,

@@ -74,6 +74,14 @@ bool	profile_chain(const struct load *, const config_setting_t *,
 bool	profile_authority(const struct load *, const config_setting_t *name,
 	    size_t *number_r);
 
+/* online.c: what is fetched, from where; how long somebody waits for it */
+bool	online_revocation(struct load *, const struct chain *,
+	    struct config_authority *);
+bool	online_refresher(struct load *, const struct chain *top);
+bool	online_deadline(struct load *, const struct chain *,
+	    struct config_profile *);
+void	online_free(struct config_authority *);
+
 /* canonical.c: the text of config.h; NULL: error_r. */
 char   *canonical_profile(struct load *, const struct chain *);
 

@@ -360,6 +360,7 @@ profile_load(struct load *load, const config_setting_t *group,
 	    !load_authorities(load, values_find(load, &chain, "authorities"),
 	    profile) ||
 	    !load_policy(load, &chain, &profile->policy) ||
+	    !online_deadline(load, &chain, profile) ||
 	    !load_rules(load, values_find(load, &chain, "identity"), profile))
 		return false;
 	denied = values_find(load, &chain, "denied");

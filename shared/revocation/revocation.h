@@ -21,12 +21,18 @@
 
 enum revocation_depth { REVOCATION_CHAIN, REVOCATION_LEAF, REVOCATION_NONE };
 enum revocation_unknown { REVOCATION_REFUSE, REVOCATION_ACCEPT };
+/* Kinds of data that may be asked for when none is here. */
+enum revocation_source { REVOCATION_CRL, REVOCATION_OCSP };
+#define REVOCATION_MAX_SOURCES	2
 
 struct revocation_options {
 	enum revocation_depth	check;		/* zero is the strictest */
 	enum revocation_unknown	unknown;
 	int64_t			grace;		/* seconds after nextUpdate */
 	int64_t			max_age;	/* seconds after thisUpdate; 0: none */
+	/* in the order of the policy; none: nobody is asked */
+	enum revocation_source	sources[REVOCATION_MAX_SOURCES];
+	size_t			num_sources;
 };
 
 /* Where knowledge comes from. All borrowed, must outlive the data. */

@@ -58,9 +58,13 @@ test_canonical(void **state)
 	    "authority.a.revocation.check=\"chain\"\n"
 	    "authority.a.revocation.grace=259200s\n"
 	    "authority.a.revocation.max_age=none\n"
+	    "authority.a.revocation.private_addresses=false\n"
+	    "authority.a.revocation.refresh=3600s\n"
+	    "authority.a.revocation.sources=\"crl\" \"ocsp\"\n"
 	    "authority.a.revocation.unknown=\"refuse\"\n"
 	    "owner=\"\"\n"
 	    "profile.authorities=\"a\"\n"
+	    "profile.deadline=2s\n"
 	    "profile.depth=5\n"
 	    "profile.keys.curves=\"P-256\" \"P-384\" \"P-521\"\n"
 	    "profile.keys.digests=\"sha256\" \"sha384\" \"sha512\"\n"
@@ -68,6 +72,7 @@ test_canonical(void **state)
 	    "profile.keys.rsa_max=8192\n"
 	    "profile.keys.rsa_min=2048\n"
 	    "profile.purposes=\"clientAuth\"\n"
+	    "refresher=\"/run/certauth/refresher.sock\"\n"
 	    "state=\"/var/lib/certauth\"\n"
 	    "version=1\n");
 	free(text);
