@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "engine.h"
+#include "trust/constraints.h"
 #include "trust/digest.h"
 #include "trust/path.h"
 #include "trust/validate.h"
@@ -511,7 +512,7 @@ judge_anew(struct certauth *e, const struct certauth_request *request,
 	struct question	q = { .engine = e, .request = request,
 			    .profile = request->profile, .now = now,
 			    .signatures = { PATH_MAX_SIGNATURES,
-			    e->signatures } };
+			    CONSTRAINTS_MAX_COMPARISONS, e->signatures } };
 	int		chosen;
 
 	q.v = verdict_new(q.profile, q.profile->name, q.now, request->flags);

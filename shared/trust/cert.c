@@ -16,6 +16,7 @@
 
 #include "base/text.h"
 #include "trust/cert.h"
+#include "trust/constraints.h"
 #include "trust/digest.h"
 #include "trust/extension.h"
 #include "trust/strict.h"
@@ -452,6 +453,8 @@ cert_free(struct cert *cert)
 	EXTENDED_KEY_USAGE_free(owned->eku);
 	ASN1_OCTET_STRING_free(owned->ski);
 	AUTHORITY_KEYID_free(owned->aki);
+	constraints_free(cert->constraints);
+	constraints_names_free(cert->names);
 	free(owned);
 	free(cert->ekus);
 	free(cert->sans);

@@ -53,6 +53,9 @@ struct cert_san {
 #define CERT_FAULT_CA_ONLY	0x800u	/* name constraints in what is no CA */
 #define CERT_FAULT_QUALIFIER	0x1000u	/* critical policies, unknown qualifier */
 
+struct constraints;
+struct constraints_names;
+
 struct cert {
 	X509		*x509;		/* one reference */
 	unsigned	 faults;
@@ -80,7 +83,9 @@ struct cert {
 	/* sha256 of each distribution point's GeneralName DER (fullName), and of
 	 * the directoryName that a relative name makes */
 	unsigned char  (*dps)[32]; size_t num_dps;
-	/* ... */
+	/* constraints.c's, read when first asked for; NULL: not yet */
+	_Atomic(struct constraints *)	constraints;
+	_Atomic(struct constraints_names *)	names;
 	void		*owned;		/* cert.c's own */
 };
 

@@ -6,6 +6,7 @@
  * only names of a kind that is constrained are looked at.
  */
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,22 +15,28 @@
 #include <openssl/x509v3.h>
 
 #include "base/text.h"
-#include "trust/cert.h"
 #include "trust/constraints.h"
 #include "trust/match.h"
 
+/* GeneralName has so many kinds (RFC 5280 4.2.1.6), GEN_OTHERNAME to GEN_RID. */
+#define KINDS	9
+
 struct subtree {
-	const GENERAL_NAME	*base;
 	bool			 excluded;
 	bool			 ranged;	/* minimum or maximum are used */
+	const ASN1_OBJECT	*other;		/* type of an otherName */
+	struct match_side	 side;		/* mail, DNS, URI */
+	struct span		 ip;
 	unsigned char	       (*rdns)[32];	/* of a directoryName */
 	size_t			 num_rdns;
 };
 
 struct constraints {
-	NAME_CONSTRAINTS	*nc;
-	struct subtree		*trees;
-	size_t			 num_trees;
+	NAME_CONSTRAINTS	*nc;	/* NULL: none */
+	const char		*fault;	/* why they cannot be used */
+	struct subtree		*trees;	/* those of one kind together */
+	size_t			 first[KINDS + 1];	/* of a kind, by GEN_* */
+	unsigned char		*room;
 };
 
 /* One name of the certificate that is compared. */
@@ -39,8 +46,16 @@ struct name {
 	bool			 utf8;	/* the local part may be */
 	bool			 broken;	/* not the ASN.1 type it has to be */
 	const ASN1_OBJECT	*other;	/* type of an otherName */
+	struct match_side	 side;
 	unsigned char	       (*rdns)[32];
 	size_t			 num_rdns;
+};
+
+struct constraints_names {
+	GENERAL_NAMES	*san;
+	struct name	*names;
+	size_t		 num;
+	unsigned char	*room;
 };
 
 static struct span
@@ -50,23 +65,330 @@ span_of(const ASN1_STRING *s)
 	    (size_t)ASN1_STRING_length(s) };
 }
 
+/* False: no text with a rule of its own. */
+static bool
+text_kind(int type, enum match_kind *kind_r)
+{
+	switch (type) {
+	case GEN_EMAIL:
+		*kind_r = MATCH_MAIL;
+		return true;
+	case GEN_DNS:
+		*kind_r = MATCH_DNS;
+		return true;
+	case GEN_URI:
+		*kind_r = MATCH_URI;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* ------------------------------------------------------- names of a certificate */
+
+static void
+add_text(struct constraints_names *names, int type, const ASN1_STRING *value,
+    bool utf8, bool broken, unsigned char **room)
+{
+	struct name	*name = &names->names[names->num++];
+	enum match_kind	 kind;
+
+	name->type = type;
+	name->utf8 = utf8;
+	name->broken = broken;
+	if (broken || !text_kind(type, &kind))
+		return;
+	name->value = span_of(value);
+	match_name(utf8 ? MATCH_MAIL_UTF8 : kind, name->value, *room,
+	    &name->side);
+	*room += name->value.len;
+}
+
+static void
+add_directory(struct constraints_names *names, const X509_NAME *dn)
+{
+	struct name	*name = &names->names[names->num++];
+
+	name->type = GEN_DIRNAME;
+	name->broken = !cert_name_rdns(dn, &name->rdns, &name->num_rdns);
+}
+
+static void
+add_general(struct constraints_names *names, const GENERAL_NAME *g,
+    unsigned char **room)
+{
+	const ASN1_TYPE	*other;
+	struct name	*name;
+	bool		 utf8;
+
+	switch (g->type) {
+	case GEN_DIRNAME:
+		add_directory(names, g->d.directoryName);
+		return;
+	case GEN_EMAIL:
+	case GEN_DNS:
+	case GEN_URI:
+		add_text(names, g->type, g->d.ia5, false, false, room);
+		return;
+	default:
+		break;
+	}
+	name = &names->names[names->num++];
+	name->type = g->type;
+	if (g->type == GEN_IPADD)
+		name->value = span_of(g->d.iPAddress);
+	if (g->type != GEN_OTHERNAME)
+		return;
+	name->other = g->d.otherName->type_id;
+	if (OBJ_obj2nid(name->other) != NID_id_on_SmtpUTF8Mailbox)
+		return;
+	/* RFC 9598 6: constraints on rfc822Name are on these as well. */
+	other = g->d.otherName->value;
+	utf8 = other != NULL && other->type == V_ASN1_UTF8STRING;
+	add_text(names, GEN_EMAIL, utf8 ? other->value.utf8string : NULL, true,
+	    !utf8, room);
+}
+
+static void
+add_subject(struct constraints_names *names, const X509_NAME *dn,
+    unsigned char **room)
+{
+	const ASN1_STRING	*value;
+	int			 at = -1;
+
+	if (X509_NAME_entry_count(dn) == 0)
+		return;
+	add_directory(names, dn);
+	/* Also where a SAN is present: the attribute is a mailbox to people. */
+	while ((at = X509_NAME_get_index_by_NID(dn, NID_pkcs9_emailAddress,
+	    at)) >= 0) {
+		value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(dn, at));
+		add_text(names, GEN_EMAIL, value, false,
+		    ASN1_STRING_type(value) != V_ASN1_IA5STRING, room);
+	}
+}
+
+/* Octets of all names together: what they are spread over, at the most. */
+static size_t
+names_bytes(X509 *x)
+{
+	int	der = i2d_X509(x, NULL);
+
+	return der > 0 ? (size_t)der : 0;
+}
+
+static struct constraints_names *
+names_new(X509 *x)
+{
+	struct constraints_names	*names = calloc(1, sizeof(*names));
+	const X509_NAME			*dn = X509_get_subject_name(x);
+	unsigned char			*room;
+	size_t				 most;
+	int				 i, n;
+
+	if (names == NULL)
+		return NULL;
+	ERR_set_mark();
+	names->san = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+	ERR_pop_to_mark();
+	n = sk_GENERAL_NAME_num(names->san);
+	if (n < 0)
+		n = 0;
+	/* an otherName may be two; the subject is one beside its mailboxes */
+	most = 2 * (size_t)n + (size_t)X509_NAME_entry_count(dn) + 1;
+	names->names = calloc(most, sizeof(*names->names));
+	names->room = malloc(names_bytes(x) + 1);
+	if (names->names == NULL || names->room == NULL) {
+		constraints_names_free(names);
+		return NULL;
+	}
+	room = names->room;
+	add_subject(names, dn, &room);
+	for (i = 0; i < n; i++)
+		add_general(names, sk_GENERAL_NAME_value(names->san, i), &room);
+	return names;
+}
+
+void
+constraints_names_free(struct constraints_names *names)
+{
+	size_t	i;
+
+	if (names == NULL)
+		return;
+	for (i = 0; i < names->num; i++)
+		free(names->names[i].rdns);
+	free(names->names);
+	free(names->room);
+	GENERAL_NAMES_free(names->san);
+	free(names);
+}
+
+/* ---------------------------------------------------------- subtrees of a CA */
+
+/* RFC 5280 4.2.1.10: minimum 0 and no maximum, which nobody defines. */
+static bool
+is_ranged(const GENERAL_SUBTREE *s)
+{
+	return s->maximum != NULL ||
+	    (s->minimum != NULL && ASN1_INTEGER_get(s->minimum) != 0);
+}
+
+static bool
+read_tree(struct constraints *c, const GENERAL_SUBTREE *s, bool excluded,
+    struct subtree *t, unsigned char **room)
+{
+	enum match_kind	kind;
+	struct span	text;
+
+	t->excluded = excluded;
+	t->ranged = is_ranged(s);
+	if (text_kind(s->base->type, &kind)) {
+		text = span_of(s->base->d.ia5);
+		match_base(kind, text, *room, &t->side);
+		*room += text.len;
+	} else if (s->base->type == GEN_OTHERNAME) {
+		t->other = s->base->d.otherName->type_id;
+	} else if (s->base->type == GEN_DIRNAME) {
+		if (!cert_name_rdns(s->base->d.directoryName, &t->rdns,
+		    &t->num_rdns))
+			c->fault = "Its name constraints have a directory name "
+			    "that is too long.";
+	} else if (s->base->type == GEN_IPADD) {
+		t->ip = span_of(s->base->d.iPAddress);
+		if ((t->ip.len != 8 && t->ip.len != 32) ||
+		    !match_mask_valid(t->ip))
+			c->fault = "Its name constraints have an address that "
+			    "is no network (RFC 4632).";
+	}
+	return c->fault == NULL;
+}
+
+/* Two lists, each in its order, kind by kind. */
+static bool
+read_trees(struct constraints *c)
+{
+	const STACK_OF(GENERAL_SUBTREE)	*lists[2] = {
+		c->nc->permittedSubtrees, c->nc->excludedSubtrees };
+	const GENERAL_SUBTREE		*s;
+	unsigned char			*room = c->room;
+	size_t				 next[KINDS + 1] = { 0 };
+	int				 i, kind, l;
+
+	for (l = 0; l < 2; l++)
+		for (i = 0; i < sk_GENERAL_SUBTREE_num(lists[l]); i++) {
+			kind = sk_GENERAL_SUBTREE_value(lists[l], i)->base->type;
+			if (kind < 0 || kind >= KINDS)
+				return false;
+			c->first[kind + 1]++;
+		}
+	for (kind = 0; kind < KINDS; kind++)
+		c->first[kind + 1] += c->first[kind];
+	memcpy(next, c->first, sizeof(next));
+	for (l = 0; l < 2; l++)
+		for (i = 0; i < sk_GENERAL_SUBTREE_num(lists[l]); i++) {
+			s = sk_GENERAL_SUBTREE_value(lists[l], i);
+			if (!read_tree(c, s, l == 1,
+			    &c->trees[next[s->base->type]++], &room))
+				return false;
+		}
+	return true;
+}
+
+static struct constraints *
+constraints_new(X509 *ca)
+{
+	struct constraints	*c = calloc(1, sizeof(*c));
+	size_t			 permitted, excluded;
+
+	if (c == NULL || X509_get_ext_by_NID(ca, NID_name_constraints, -1) < 0)
+		return c;
+	ERR_set_mark();
+	c->nc = X509_get_ext_d2i(ca, NID_name_constraints, NULL, NULL);
+	ERR_pop_to_mark();
+	if (c->nc == NULL)
+		return c;
+	permitted = c->nc->permittedSubtrees == NULL ? 0 :
+	    (size_t)sk_GENERAL_SUBTREE_num(c->nc->permittedSubtrees);
+	excluded = c->nc->excludedSubtrees == NULL ? 0 :
+	    (size_t)sk_GENERAL_SUBTREE_num(c->nc->excludedSubtrees);
+	if (permitted + excluded > CONSTRAINTS_MAX_SUBTREES) {
+		c->fault = "It has too many name constraints.";
+		return c;
+	}
+	c->trees = calloc(permitted + excluded + 1, sizeof(*c->trees));
+	c->room = malloc(names_bytes(ca) + 1);
+	if (c->trees == NULL || c->room == NULL) {
+		constraints_free(c);
+		return NULL;
+	}
+	if (!read_trees(c) && c->fault == NULL)
+		c->fault = "Its name constraints are unreadable.";
+	return c;
+}
+
+void
+constraints_free(struct constraints *c)
+{
+	size_t	i;
+
+	if (c == NULL)
+		return;
+	for (i = 0; c->trees != NULL && i < c->first[KINDS]; i++)
+		free(c->trees[i].rdns);
+	free(c->trees);
+	free(c->room);
+	NAME_CONSTRAINTS_free(c->nc);
+	free(c);
+}
+
+/* -------------------------------------------------- kept with the certificate */
+
+static const struct constraints *
+constraints_of(struct cert *ca)
+{
+	struct constraints	*c = atomic_load(&ca->constraints), *made;
+
+	if (c != NULL)
+		return c;
+	made = constraints_new(ca->x509);
+	if (made == NULL || atomic_compare_exchange_strong(&ca->constraints, &c,
+	    made))
+		return made;
+	constraints_free(made);	/* another thread was faster */
+	return c;
+}
+
+static const struct constraints_names *
+names_of(struct cert *cert)
+{
+	struct constraints_names	*names = atomic_load(&cert->names);
+	struct constraints_names	*made;
+
+	if (names != NULL)
+		return names;
+	made = names_new(cert->x509);
+	if (made == NULL || atomic_compare_exchange_strong(&cert->names, &names,
+	    made))
+		return made;
+	constraints_names_free(made);
+	return names;
+}
+
+/* --------------------------------------------------------------- comparing */
+
 static enum match
 match_one(const struct name *name, const struct subtree *t)
 {
+	enum match_kind	kind;
+
 	if (name->broken || t->ranged)
 		return MATCH_NEVER;
+	if (text_kind(name->type, &kind))
+		return match_within(kind, &name->side, &t->side, t->excluded);
 	switch (name->type) {
-	case GEN_EMAIL:
-		return match_mail(name->value, name->utf8,
-		    span_of(t->base->d.rfc822Name), t->excluded);
-	case GEN_DNS:
-		return match_dns(name->value, span_of(t->base->d.dNSName),
-		    t->excluded);
-	case GEN_URI:
-		return match_uri(name->value,
-		    span_of(t->base->d.uniformResourceIdentifier));
 	case GEN_IPADD:
-		return match_ip(name->value, span_of(t->base->d.iPAddress));
+		return match_ip(name->value, t->ip);
 	case GEN_DIRNAME:
 		return name->num_rdns >= t->num_rdns && (t->num_rdns == 0 ||
 		    memcmp(name->rdns, t->rdns, t->num_rdns * 32) == 0) ?
@@ -75,18 +397,6 @@ match_one(const struct name *name, const struct subtree *t)
 		return MATCH_NEVER;
 	}
 }
-
-/* Does the subtree say anything about names of this kind? */
-static bool
-concerns(const struct subtree *t, const struct name *name)
-{
-	if (t->base->type != name->type)
-		return false;
-	return name->type != GEN_OTHERNAME ||
-	    OBJ_cmp(t->base->d.otherName->type_id, name->other) == 0;
-}
-
-/* --------------------------------------------------------------- the names */
 
 static const char *
 kind_of(int type)
@@ -123,20 +433,22 @@ refuse(const struct name *name, const char *what, char *why, size_t why_len)
 }
 
 static bool
-fits(const struct constraints *c, const struct name *name,
+name_fits(const struct constraints *c, const struct name *name,
     unsigned *left, char *why, size_t why_len)
 {
-	const struct subtree	*t;
+	const struct subtree	*t = &c->trees[c->first[name->type]];
+	const struct subtree	*end = &c->trees[c->first[name->type + 1]];
 	bool			 wanted = false, permitted = false;
-	size_t			 i;
 
-	for (i = 0; i < c->num_trees; i++) {
-		t = &c->trees[i];
+	for (; t < end; t++) {
+		if (!t->excluded && permitted)
+			continue;
 		if (*left == 0)
 			return refuse(name, "is one of too many to compare", why,
 			    why_len);
 		(*left)--;
-		if (!concerns(t, name) || (!t->excluded && permitted))
+		if (name->type == GEN_OTHERNAME &&
+		    OBJ_cmp(t->other, name->other) != 0)
 			continue;
 		wanted |= !t->excluded;
 		switch (match_one(name, t)) {
@@ -155,192 +467,35 @@ fits(const struct constraints *c, const struct name *name,
 	    refuse(name, "is not permitted", why, why_len);
 }
 
-static bool
-directory_fits(const struct constraints *c, const X509_NAME *dn,
-    unsigned *left, char *why, size_t why_len)
+bool
+constraints_sound(struct cert *ca, char *why, size_t why_len)
 {
-	struct name	name = { .type = GEN_DIRNAME };
-	bool		ok;
+	const struct constraints	*c = constraints_of(ca);
+	const char			*fault;
 
-	name.broken = !cert_name_rdns(dn, &name.rdns, &name.num_rdns);
-	ok = fits(c, &name, left, why, why_len);
-	free(name.rdns);
-	return ok;
-}
-
-static bool
-subject_fits(const struct constraints *c, X509 *x, unsigned *left,
-    char *why, size_t why_len)
-{
-	const X509_NAME		*dn = X509_get_subject_name(x);
-	const ASN1_STRING	*value;
-	struct name		 name = { .type = GEN_EMAIL };
-	int			 at = -1;
-
-	if (X509_NAME_entry_count(dn) == 0)
-		return true;
-	if (!directory_fits(c, dn, left, why, why_len))
-		return false;
-	/* Also where a SAN is present: the attribute is a mailbox to people. */
-	while ((at = X509_NAME_get_index_by_NID(dn, NID_pkcs9_emailAddress,
-	    at)) >= 0) {
-		value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(dn, at));
-		name.value = span_of(value);
-		name.broken = ASN1_STRING_type(value) != V_ASN1_IA5STRING;
-		if (!fits(c, &name, left, why, why_len))
-			return false;
-	}
-	return true;
-}
-
-static bool
-general_name_fits(const struct constraints *c, const GENERAL_NAME *g,
-    unsigned *left, char *why, size_t why_len)
-{
-	struct name		 name = { .type = g->type };
-	const ASN1_TYPE		*other;
-
-	switch (g->type) {
-	case GEN_DIRNAME:
-		return directory_fits(c, g->d.directoryName, left, why, why_len);
-	case GEN_EMAIL:
-	case GEN_DNS:
-	case GEN_URI:
-		name.value = span_of(g->d.ia5);
-		break;
-	case GEN_IPADD:
-		name.value = span_of(g->d.iPAddress);
-		break;
-	case GEN_OTHERNAME:
-		name.other = g->d.otherName->type_id;
-		if (!fits(c, &name, left, why, why_len))
-			return false;
-		if (OBJ_obj2nid(name.other) != NID_id_on_SmtpUTF8Mailbox)
-			return true;
-		other = g->d.otherName->value;
-		name.type = GEN_EMAIL;
-		name.utf8 = true;
-		name.broken = other == NULL || other->type != V_ASN1_UTF8STRING;
-		if (!name.broken)
-			name.value = span_of(other->value.utf8string);
-		break;
-	default:
-		break;
-	}
-	return fits(c, &name, left, why, why_len);
+	fault = c == NULL ? "Out of memory." : c->fault;
+	if (fault != NULL)
+		(void)snprintf(why, why_len, "%s", fault);
+	return fault == NULL;
 }
 
 bool
-constraints_fit(const struct constraints *c, X509 *x, unsigned *left,
+constraints_fit(struct cert *ca, struct cert *below, unsigned *left,
     char *why, size_t why_len)
 {
-	GENERAL_NAMES	*names;
-	int		 i;
-	bool		 ok;
+	const struct constraints	*c = constraints_of(ca);
+	const struct constraints_names	*names;
+	size_t				 i;
 
-	ERR_set_mark();
-	ok = subject_fits(c, x, left, why, why_len);
-	names = ok ? X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL) : NULL;
-	for (i = 0; ok && i < sk_GENERAL_NAME_num(names); i++)
-		ok = general_name_fits(c, sk_GENERAL_NAME_value(names, i), left,
-		    why, why_len);
-	GENERAL_NAMES_free(names);
-	ERR_pop_to_mark();
-	return ok;
-}
-
-/* ----------------------------------------------------------------- reading */
-
-/* RFC 5280 4.2.1.10: minimum 0 and no maximum, which nobody defines. */
-static bool
-is_ranged(const GENERAL_SUBTREE *s)
-{
-	return s->maximum != NULL ||
-	    (s->minimum != NULL && ASN1_INTEGER_get(s->minimum) != 0);
-}
-
-static bool
-add_trees(struct constraints *c, const STACK_OF(GENERAL_SUBTREE) *list,
-    bool excluded, char *why, size_t why_len)
-{
-	const GENERAL_SUBTREE	*s;
-	struct subtree		*t;
-	struct span		 ip;
-	int			 i;
-
-	for (i = 0; i < sk_GENERAL_SUBTREE_num(list); i++) {
-		s = sk_GENERAL_SUBTREE_value(list, i);
-		t = &c->trees[c->num_trees++];
-		t->base = s->base;
-		t->excluded = excluded;
-		t->ranged = is_ranged(s);
-		if (s->base->type == GEN_DIRNAME &&
-		    !cert_name_rdns(s->base->d.directoryName, &t->rdns,
-		    &t->num_rdns)) {
-			(void)snprintf(why, why_len, "Its name constraints have "
-			    "a directory name that is too long.");
-			return false;
-		}
-		if (s->base->type != GEN_IPADD)
-			continue;
-		ip = span_of(s->base->d.iPAddress);
-		if ((ip.len != 8 && ip.len != 32) || !match_mask_valid(ip)) {
-			(void)snprintf(why, why_len, "Its name constraints have "
-			    "an address that is no network (RFC 4632).");
-			return false;
-		}
-	}
-	return true;
-}
-
-bool
-constraints_new(X509 *ca, struct constraints **constraints_r, char *why,
-    size_t why_len)
-{
-	struct constraints	*c;
-	NAME_CONSTRAINTS	*nc;
-	int			 permitted, excluded;
-
-	*constraints_r = NULL;
-	ERR_set_mark();
-	nc = X509_get_ext_d2i(ca, NID_name_constraints, NULL, NULL);
-	ERR_pop_to_mark();
-	if (nc == NULL)
+	if (c != NULL && c->nc == NULL)
 		return true;
-	permitted = sk_GENERAL_SUBTREE_num(nc->permittedSubtrees);
-	excluded = sk_GENERAL_SUBTREE_num(nc->excludedSubtrees);
-	permitted = permitted > 0 ? permitted : 0;
-	excluded = excluded > 0 ? excluded : 0;
-	(void)snprintf(why, why_len, "It has over %d name constraints.",
-	    CONSTRAINTS_MAX_SUBTREES);
-	c = calloc(1, sizeof(*c));
-	if (c == NULL || permitted > CONSTRAINTS_MAX_SUBTREES - excluded ||
-	    (c->trees = calloc((size_t)(permitted + excluded) + 1,
-	    sizeof(*c->trees))) == NULL) {
-		NAME_CONSTRAINTS_free(nc);
-		free(c);
+	names = c != NULL && c->fault == NULL ? names_of(below) : NULL;
+	if (names == NULL) {
+		(void)snprintf(why, why_len, "Its names cannot be compared");
 		return false;
 	}
-	c->nc = nc;
-	if (!add_trees(c, nc->permittedSubtrees, false, why, why_len) ||
-	    !add_trees(c, nc->excludedSubtrees, true, why, why_len)) {
-		constraints_free(c);
-		return false;
-	}
-	*constraints_r = c;
+	for (i = 0; i < names->num; i++)
+		if (!name_fits(c, &names->names[i], left, why, why_len))
+			return false;
 	return true;
-}
-
-void
-constraints_free(struct constraints *c)
-{
-	size_t	i;
-
-	if (c == NULL)
-		return;
-	for (i = 0; i < c->num_trees; i++)
-		free(c->trees[i].rdns);
-	free(c->trees);
-	NAME_CONSTRAINTS_free(c->nc);
-	free(c);
 }

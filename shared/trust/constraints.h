@@ -3,7 +3,8 @@
  * (RFC 5280 4.2.1.10)
  *
  * Knows one CA and one certificate below it; who stands below whom, and which
- * certificates are exempt, is validate.c's.
+ * certificates are exempt, is validate.c's. What was read of either is kept with
+ * its certificate and read once, whatever the number of paths.
  */
 #ifndef CERTAUTH_TRUST_CONSTRAINTS_H
 #define CERTAUTH_TRUST_CONSTRAINTS_H
@@ -11,31 +12,30 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <openssl/x509.h>
+#include "trust/cert.h"
 
-/* names x subtrees compared on one path: 512 names under 512 constraints
- * (LibreSSL's ceilings) just fit. */
-#define CONSTRAINTS_MAX_COMPARISONS	(512u * 512)
+/* Names x subtrees of their kind that are compared for one question: 512 names
+ * under 512 constraints (LibreSSL's ceilings) fit twice. */
+#define CONSTRAINTS_MAX_COMPARISONS	(2u * 512 * 512)
 /* Subtrees of one CA, permitted and excluded. */
 #define CONSTRAINTS_MAX_SUBTREES	2048
 
-struct constraints;
+/*
+ * Is this CA free of constraints, or can all of them be used? False: `why` says
+ * what no constraint may be. Unreadable ones are a fault of the certificate, not
+ * told here.
+ */
+bool	constraints_sound(struct cert *ca, char *why, size_t why_len);
 
 /*
- * The constraints of a CA. *constraints_r NULL and true: it has none, or they
- * are unreadable (then its view has a fault). False: `why` says what no
- * constraint may be.
+ * False: a name of `below` is outside what `ca` allows, or cannot be compared, or
+ * more than *comparisons_left would be needed (counted down); `why` is one
+ * printable sentence without its end.
  */
-bool	constraints_new(X509 *ca, struct constraints **constraints_r, char *why,
-	    size_t why_len);
-void	constraints_free(struct constraints *);		/* NULL allowed */
-
-/*
- * False: a name of `x` is outside, or cannot be compared, or more than
- * *comparisons_left would be needed (counted down); `why` is one printable
- * sentence.
- */
-bool	constraints_fit(const struct constraints *, X509 *x,
+bool	constraints_fit(struct cert *ca, struct cert *below,
 	    unsigned *comparisons_left, char *why, size_t why_len);
+
+void	constraints_free(struct constraints *);		/* NULL allowed */
+void	constraints_names_free(struct constraints_names *);	/* NULL allowed */
 
 #endif

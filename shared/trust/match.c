@@ -25,14 +25,7 @@ lower(unsigned char c)
 static bool
 same(struct span a, struct span b)
 {
-	size_t	i;
-
-	if (a.len != b.len)
-		return false;
-	for (i = 0; i < a.len; i++)
-		if (lower(a.p[i]) != lower(b.p[i]))
-			return false;
-	return true;
+	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
 static bool
@@ -46,6 +39,16 @@ static struct span
 skip(struct span s, size_t n)
 {
 	return (struct span){ s.p + n, s.len - n };
+}
+
+static struct span
+fold(struct span s, unsigned char *room)
+{
+	size_t	i;
+
+	for (i = 0; i < s.len; i++)
+		room[i] = lower(s.p[i]);
+	return (struct span){ room, s.len };
 }
 
 /* ------------------------------------------------------------------- hosts */
@@ -65,7 +68,7 @@ host_valid(struct span h, bool wildcard)
 	if (h.len == 0 || h.len > HOST_MAX)
 		return false;
 	for (i = 0; i < h.len; i++) {
-		c = lower(h.p[i]);
+		c = h.p[i];
 		if (c == '.') {
 			if (label == 0)
 				return false;
@@ -100,45 +103,34 @@ without_last_dot(struct span h)
 	return h;
 }
 
-/*
- * "host" is the host and all below it; ".host", which RFC 5280 does not know
- * but many CAs write, only what is below. A wildcard stands for every name with
- * one more label, and is excluded as soon as one of them is.
- */
-enum match
-match_dns(struct span name, struct span base, bool excluded)
-{
-	const unsigned char	*dot;
-	bool			 dotted;
-
-	name = without_last_dot(name);
-	base = without_last_dot(base);
-	if (!host_valid(name, true))
-		return MATCH_NEVER;
-	if (base.len == 0)
-		return MATCH_YES;
-	dotted = base.p[0] == '.';
-	if (!host_valid(skip(base, dotted), false))
-		return MATCH_NEVER;
-	if (dotted)
-		return name.len > base.len && ends_with(name, base) ?
-		    MATCH_YES : MATCH_NO;
-	if (same(name, base) || (ends_with(name, base) &&
-	    name.p[name.len - base.len - 1] == '.'))
-		return MATCH_YES;
-	if (!excluded || name.p[0] != '*')
-		return MATCH_NO;
-	dot = memchr(base.p, '.', base.len);
-	return dot != NULL && same(skip(name, 2),
-	    skip(base, (size_t)(dot - base.p) + 1)) ? MATCH_YES : MATCH_NO;
-}
-
 /* ".host" is what is below, "host" the host alone (mail and URI). */
 static bool
 host_within(struct span host, struct span base)
 {
 	return base.p[0] == '.' ?
 	    host.len > base.len && ends_with(host, base) : same(host, base);
+}
+
+/*
+ * "host" is the host and all below it; ".host", which RFC 5280 does not know
+ * but many CAs write, only what is below. A wildcard stands for every name with
+ * one more label, and is excluded as soon as one of them is.
+ */
+static bool
+dns_within(struct span name, struct span base, bool excluded)
+{
+	const unsigned char	*dot;
+
+	if (base.p[0] == '.')
+		return name.len > base.len && ends_with(name, base);
+	if (ends_with(name, base) && (name.len == base.len ||
+	    name.p[name.len - base.len - 1] == '.'))
+		return true;
+	if (!excluded || name.p[0] != '*')
+		return false;
+	dot = memchr(base.p, '.', base.len);
+	return dot != NULL && same(skip(name, 2),
+	    skip(base, (size_t)(dot - base.p) + 1));
 }
 
 /* -------------------------------------------------------------------- mail */
@@ -171,32 +163,6 @@ split_mailbox(struct span m, struct span *local_r, struct span *host_r)
 	*local_r = (struct span){ m.p, at - 1 };
 	*host_r = skip(m, at);
 	return true;
-}
-
-/* RFC 5280 4.2.1.10: a mailbox, a host, or ".domain". RFC 9598 6: the same for
- * SmtpUTF8Mailbox, whose host is in A-labels. */
-enum match
-match_mail(struct span name, bool utf8, struct span base, bool excluded)
-{
-	struct span	local, host, base_local, base_host;
-
-	if (!split_mailbox(name, &local, &host) ||
-	    !local_valid(local, utf8) || !host_valid(host, false))
-		return MATCH_NEVER;
-	if (!split_mailbox(base, &base_local, &base_host)) {
-		if (base.len == 0 ||
-		    !host_valid(skip(base, base.p[0] == '.'), false))
-			return MATCH_NEVER;
-		return host_within(host, base) ? MATCH_YES : MATCH_NO;
-	}
-	if (!local_valid(base_local, false) || !host_valid(base_host, false))
-		return MATCH_NEVER;
-	/* The case of the local part tells people apart (7.5), but many
-	 * servers do not know that: it does not lead out of an exclusion. */
-	if (!same(local, base_local) || !same(host, base_host))
-		return MATCH_NO;
-	return excluded || memcmp(local.p, base_local.p, local.len) == 0 ?
-	    MATCH_YES : MATCH_NO;
 }
 
 /* --------------------------------------------------------------------- URI */
@@ -234,20 +200,88 @@ uri_host(struct span u, struct span *host_r)
 	return host_valid(*host_r, false) && !host_is_address(*host_r);
 }
 
-enum match
-match_uri(struct span name, struct span base)
-{
-	struct span	host;
+/* --------------------------------------------------------------- both sides */
 
-	if (!uri_host(name, &host) || base.len == 0)
-		return MATCH_NEVER;
-	base = without_last_dot(base);
-	if (!host_valid(skip(base, base.p[0] == '.'), false))
-		return MATCH_NEVER;
-	return host_within(host, base) ? MATCH_YES : MATCH_NO;
+void
+match_name(enum match_kind kind, struct span value, unsigned char *room,
+    struct match_side *side)
+{
+	struct span	folded = fold(value, room);
+
+	memset(side, 0, sizeof(*side));
+	switch (kind) {
+	case MATCH_MAIL:
+	case MATCH_MAIL_UTF8:
+		if (split_mailbox(folded, &side->folded, &side->host)) {
+			side->local = (struct span){ value.p, side->folded.len };
+			side->never = !local_valid(side->local,
+			    kind == MATCH_MAIL_UTF8) ||
+			    !host_valid(side->host, false);
+			return;
+		}
+		break;
+	case MATCH_DNS:
+		side->host = without_last_dot(folded);
+		side->never = !host_valid(side->host, true);
+		return;
+	case MATCH_URI:
+		side->never = !uri_host(folded, &side->host);
+		return;
+	}
+	side->never = true;
 }
 
-/* ------------------------------------------------------------- the other two */
+/*
+ * RFC 5280 4.2.1.10: of mail a mailbox, a host, or ".domain"; of URIs a host or
+ * ".domain". RFC 9598 6: the same for SmtpUTF8Mailbox, whose host is in A-labels.
+ */
+void
+match_base(enum match_kind kind, struct span value, unsigned char *room,
+    struct match_side *side)
+{
+	bool	mail = kind == MATCH_MAIL || kind == MATCH_MAIL_UTF8;
+
+	memset(side, 0, sizeof(*side));
+	side->host = fold(value, room);
+	if (mail && split_mailbox(side->host, &side->folded, &side->host)) {
+		side->local = (struct span){ value.p, side->folded.len };
+		side->never = !local_valid(side->local, false) ||
+		    !host_valid(side->host, false);
+		return;
+	}
+	if (!mail)
+		side->host = without_last_dot(side->host);
+	if (side->host.len == 0) {
+		side->any = kind == MATCH_DNS;
+		side->never = !side->any;
+		return;
+	}
+	side->never = !host_valid(skip(side->host, side->host.p[0] == '.'),
+	    false);
+}
+
+enum match
+match_within(enum match_kind kind, const struct match_side *name,
+    const struct match_side *base, bool excluded)
+{
+	if (name->never || base->never)
+		return MATCH_NEVER;
+	if (base->any)
+		return MATCH_YES;
+	if (kind == MATCH_DNS)
+		return dns_within(name->host, base->host, excluded) ?
+		    MATCH_YES : MATCH_NO;
+	if (base->local.p == NULL)
+		return host_within(name->host, base->host) ?
+		    MATCH_YES : MATCH_NO;
+	/* The case of the local part tells people apart (7.5), but many
+	 * servers do not know that: it does not lead out of an exclusion. */
+	return same(name->host, base->host) && (excluded ?
+	    same(name->folded, base->folded) : same(name->local, base->local)) ?
+	    MATCH_YES : MATCH_NO;
+}
+
+/* ---------------------------------------------------------------- addresses */
 
 /* RFC 4632: ones, then zeros. */
 bool

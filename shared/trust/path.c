@@ -79,21 +79,18 @@ key_ids_match(const struct cert *child, const struct cert *issuer)
  * the pool: constraints that somebody sent are looked at when their signature holds.
  */
 static bool
-shuts_out(struct path_search *s, const struct cert *c)
+shuts_out(struct path_search *s, struct cert *c)
 {
-	struct constraints	*constraints;
-	char			 why[256];
-	bool			 fits = true;
+	char	why[256];
+	bool	fits;
 
 	if (s->num_nodes <= MESH || s->comparisons_left == 0 ||
 	    X509_get_ext_by_NID(c->x509, NID_name_constraints, -1) < 0)
 		return false;
-	if (!constraints_new(c->x509, &constraints, why, sizeof(why)))
+	if (!constraints_sound(c, why, sizeof(why)))
 		return true;
-	if (constraints != NULL)
-		fits = constraints_fit(constraints, s->nodes[0].cert->x509,
-		    &s->comparisons_left, why, sizeof(why));
-	constraints_free(constraints);
+	fits = constraints_fit(c, s->nodes[0].cert, &s->comparisons_left, why,
+	    sizeof(why));
 	/* at the ceiling nothing is known */
 	return !fits && s->comparisons_left > 0;
 }

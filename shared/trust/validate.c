@@ -28,7 +28,6 @@ struct walk {
 	struct certauth_verdict		*v;	/* NULL: no story wanted */
 	int				 path_no;
 	bool				 faulty;
-	unsigned			 comparisons_left;
 };
 
 static void fault(struct walk *, enum certauth_reason, size_t depth,
@@ -215,22 +214,20 @@ check_signature(struct walk *w, size_t depth)
 static void
 check_constraints(struct walk *w, size_t depth)
 {
-	struct constraints	*constraints;
-	const struct cert	*c;
-	char			 why[256];
-	size_t			 i;
+	struct cert	*ca = w->path->certs[depth], *c;
+	char		 why[256];
+	size_t		 i;
 
-	if (!constraints_new(w->path->certs[depth]->x509, &constraints, why,
-	    sizeof(why))) {
+	if (!constraints_sound(ca, why, sizeof(why))) {
 		fault(w, CERTAUTH_NAME_CONSTRAINTS, depth, "%s", why);
 		return;
 	}
-	for (i = depth; constraints != NULL && i-- > 0;) {
+	for (i = depth; i-- > 0;) {
 		c = w->path->certs[i];
 		if (i > 0 && c->self_issued)
 			continue;
-		if (constraints_fit(constraints, c->x509, &w->comparisons_left,
-		    why, sizeof(why)))
+		if (constraints_fit(ca, c, &w->signatures->comparisons_left, why,
+		    sizeof(why)))
 			continue;
 		/* whatever lies between, this leaf is not below this CA */
 		if (i == 0)
@@ -239,7 +236,6 @@ check_constraints(struct walk *w, size_t depth)
 		    "constraints of the CA at depth %zu (RFC 5280 4.2.1.10).",
 		    why, depth);
 	}
-	constraints_free(constraints);
 }
 
 /* -------------------------------------------------------- policies, 6.1.5 (g) */
@@ -372,8 +368,7 @@ validate_path(const struct policy_options *options, struct path *path,
     int path_no, const char **policies_r)
 {
 	struct walk		 w = { options, path, now, signatures, v,
-				    path_no, false,
-				    CONSTRAINTS_MAX_COMPARISONS };
+				    path_no, false };
 	enum validate_result	 result = VALIDATE_UNVOUCHED;
 	size_t			 depth;
 
@@ -403,7 +398,7 @@ validate_signer(const struct policy_options *options, struct path *path,
     int64_t now, struct signatures *signatures)
 {
 	struct walk	w = { options, path, now, signatures, NULL, -1,
-			    false, CONSTRAINTS_MAX_COMPARISONS };
+			    false };
 	const struct cert *signer = path->certs[0];
 	size_t		depth;
 

@@ -13,10 +13,12 @@
 /* Certificate policies of one path: nodes that its policy tree may have. */
 #define VALIDATE_MAX_POLICIES	512
 
-/* How many signatures may still be checked for one question, and which of CAs
- * were checked before (NULL: none is remembered). */
+/* How many signatures may still be checked for one question, how many names
+ * compared with constraints, and which CAs' signatures were checked before (NULL:
+ * none is remembered). */
 struct signatures {
 	unsigned	 left;
+	unsigned	 comparisons_left;
 	struct sigcache	*known;
 };
 

@@ -26,7 +26,6 @@ static void
 look(X509 *x)
 {
 	struct policy_options	 options;
-	struct constraints	*constraints;
 	struct cert		*c = cert_new(x);
 	unsigned char		*value, *der = NULL;
 	unsigned		 left = CONSTRAINTS_MAX_COMPARISONS;
@@ -54,10 +53,8 @@ look(X509 *x)
 	(void)policy_key_allowed(&options, c, why, sizeof(why));
 	(void)policy_digest_allowed(&options, c, why, sizeof(why));
 	policy_options_clear(&options);
-	if (constraints_new(x, &constraints, why, sizeof(why)) &&
-	    constraints != NULL)
-		(void)constraints_fit(constraints, x, &left, why, sizeof(why));
-	constraints_free(constraints);
+	if (constraints_sound(c, why, sizeof(why)))
+		(void)constraints_fit(c, c, &left, why, sizeof(why));
 	cert_free(cert_ref(c));
 	cert_free(c);
 }
