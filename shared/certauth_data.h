@@ -67,7 +67,10 @@ struct certauth_compile {
 bool	certauth_compile(const char *const *issuers, size_t num_issuers,
 	    const char *const *crls, size_t num_crls, const char *folder,
 	    struct certauth_compile *report_r, struct certauth_error *error_r);
-/* All CRLs of all authorities of a policy file, into its `state`. */
+/* All CRLs of all authorities of a policy file, and those that the refresher
+ * keeps in this folder of its `state`, into its `state`. */
+#define CERTAUTH_SPOOL	"spool/crl"
+
 bool	certauth_compile_conf(const char *conf, struct certauth_compile *report_r,
 	    struct certauth_error *error_r);
 void	certauth_compile_free(struct certauth_compile *);
@@ -102,5 +105,55 @@ void	certauth_audit(struct certauth *, int64_t now, certauth_audit_fn *,
 	    void *context);
 /* Full check of a published index (digests, order, bounds). */
 bool	certauth_index_verify(const char *folder, struct certauth_error *error_r);
+
+/* --------------------------------------------------------------- refresher */
+
+/* What a policy file says of fetching for one authority; borrowed from the
+ * engine. False past the end. */
+struct certauth_authority {
+	const char	*name;
+	const char *const *crl_urls;	size_t num_crl_urls;
+	const char	*ocsp_url;	/* NULL: the certificates' own */
+	const char	*ca_file;	/* NULL: the system's */
+	int64_t		 refresh, grace;	/* seconds */
+	bool		 private_addresses;
+	bool		 checked;	/* revocation is asked for at all */
+	bool		 crl, ocsp;	/* among its sources */
+};
+bool	certauth_authority_at(const struct certauth *, size_t i,
+	    struct certauth_authority *authority_r);
+/* The state folder; "": its parent does not exist, or no policy file. */
+const char *certauth_state(const struct certauth *);
+
+enum certauth_url_kind { CERTAUTH_URL_CRL, CERTAUTH_URL_OCSP, CERTAUTH_URL_ISSUER };
+/* Printable ASCII without blanks; any scheme or none: a stranger's words. */
+typedef void certauth_url_fn(void *context, enum certauth_url_kind,
+    const char *url);
+/* The URLs that this certificate names. Nothing is proven here. */
+void	certauth_cert_urls(const X509 *, certauth_url_fn *, void *context);
+/* The URLs of every certificate of an authority's pool to which signatures lead
+ * from an anchor and that has not ended. False: out of memory, no such one. */
+bool	certauth_proven_urls(struct certauth *, size_t authority, int64_t now,
+	    certauth_url_fn *, void *context);
+/*
+ * Do signatures lead from an anchor of the named authority (the last of `path`)
+ * to path[0]? Then the path, the caller's, and the authority's number. NULL:
+ * error_r; then nobody may be asked about that certificate. At least two.
+ */
+STACK_OF(X509) *certauth_prove(struct certauth *, const char *name,
+    size_t name_len, const struct certauth_bytes *path, size_t num_path,
+    size_t *authority_r, struct certauth_error *error_r);
+
+/*
+ * An object that came from outside (DER or PEM, one list or more): signed by a CA
+ * of that authority, of a kind we take, not from the future, not older than
+ * what `last` (NULL: nothing) has of it? REFUSED: error_r. SAME: as good as
+ * `last`. The report is of the last list, its entries of all.
+ */
+enum certauth_crl_news { CERTAUTH_CRL_REFUSED, CERTAUTH_CRL_SAME, CERTAUTH_CRL_NEWER };
+enum certauth_crl_news certauth_crl_examine(struct certauth *, size_t authority,
+    const struct certauth_bytes *object, const struct certauth_bytes *last,
+    int64_t now, struct certauth_crl_report *report_r,
+    struct certauth_error *error_r);
 
 #endif

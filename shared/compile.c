@@ -33,6 +33,8 @@ struct job {
 	struct certauth_compile	 *report;
 	size_t			  capacity;
 	const char		 *file;		/* being read */
+	struct file_ref		  spool;	/* path NULL: none */
+	bool			  spool_read;
 	bool			  no_memory;
 };
 
@@ -236,6 +238,28 @@ compile_ref(struct job *job, const struct file_ref *ref)
 	file_list_free(&list);
 }
 
+/* What the refresher fetched. The folder's owner is the one who publishes. */
+static void
+compile_spool(struct job *job)
+{
+	const struct file_owners	*before = job->owners;
+	struct file_owners		 owners = *before;
+	struct stat			 st;
+	size_t				 reports = job->report->num_crls;
+
+	if (job->spool.path == NULL || !file_is_folder(&job->spool))
+		return;
+	if (fstat(job->folder.fd, &st) == 0 &&
+	    owners.num_uids < sizeof(owners.uids) / sizeof(owners.uids[0]))
+		owners.uids[owners.num_uids++] = st.st_uid;
+	job->owners = &owners;
+	compile_ref(job, &job->spool);
+	job->owners = before;
+	/* A folder that cannot be listed is reported under its own name. */
+	job->spool_read = job->report->num_crls == reports ||
+	    strcmp(job->report->crls[reports].file, job->spool.path) != 0;
+}
+
 /* ----------------------------------------------------------------- publish */
 
 /* Is that source the file `ref` or in the folder `ref`? */
@@ -256,7 +280,8 @@ given(const struct file_ref *refs, size_t num_refs, const char *source)
 /*
  * What the published index has and the files do not: a list that is newer than
  * any of its scope (nobody may go back), or one whose file is gone or bad. A
- * list that was taken out of a good file, or out of the policy, goes.
+ * list that was taken out of a good file, or out of the policy, or that the
+ * refresher no longer keeps, goes.
  */
 static void
 keep_last(struct job *job, const struct file_ref *refs, size_t num_refs)
@@ -265,7 +290,7 @@ keep_last(struct job *job, const struct file_ref *refs, size_t num_refs)
 	const struct index_row	*row;
 	const char		*source;
 	size_t			 i, n;
-	bool			 kept, has;
+	bool			 kept, has, spooled;
 
 	for (i = 0, n = last != NULL ? index_num_rows(last) : 0; i < n; i++) {
 		row = index_row(last, i);
@@ -273,8 +298,10 @@ keep_last(struct job *job, const struct file_ref *refs, size_t num_refs)
 			continue;
 		source = index_string(last, row->source);
 		has = index_writer_has(job->writer, last, row);
-		if (!has && (taken(job->report, source) ||
-		    !given(refs, num_refs, source)))
+		spooled = job->spool.path != NULL &&
+		    given(&job->spool, 1, source);
+		if (!has && (taken(job->report, source) || (spooled ?
+		    job->spool_read : !given(refs, num_refs, source))))
 			continue;
 		if (!index_writer_copy(job->writer, last, row, &kept, NULL))
 			job->no_memory = true;
@@ -324,6 +351,7 @@ compile_all(struct job *job, const char *folder, const struct file_ref *refs,
 		goto no_memory;
 	for (i = 0; i < num_refs; i++)
 		compile_ref(job, &refs[i]);
+	compile_spool(job);
 	keep_last(job, refs, num_refs);
 	if (job->no_memory)
 		goto no_memory;
@@ -530,8 +558,12 @@ certauth_compile_conf(const char *conf, struct certauth_compile *report_r,
 	job.pools = (const struct pool *const *)pools;
 	job.num_pools = config->num_authorities;
 	job.owners = &config->owners;
+	if (!file_ref_open_missing(&job.spool, config->state.path,
+	    CERTAUTH_SPOOL, error_r))
+		goto out;
 	ok = compile_all(&job, config->state.path, refs, num_refs, error_r);
 out:
+	file_ref_close(&job.spool);
 	for (i = 0; pools != NULL && i < config->num_authorities; i++)
 		pool_free(pools[i]);
 	free(pools);

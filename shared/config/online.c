@@ -34,14 +34,12 @@ plain(const char *url)
 	return true;
 }
 
-/* An administrator's URL may be a file; ldap: must say which host. */
+/* An administrator's URL may be a file. */
 static bool
 crl_url_ok(const char *url)
 {
 	return plain(url) && (starts(url, "http://") ||
-	    starts(url, "https://") || starts(url, "ldap://") ||
-	    starts(url, "ldaps://") ||
-	    (strncasecmp(url, "file:///", 8) == 0 && url[8] != '\0'));
+	    starts(url, "https://") || (strncasecmp(url, "file:///", 8) == 0 && url[8] != '\0'));
 }
 
 static bool
@@ -61,8 +59,8 @@ load_crl_urls(struct load *load, const config_setting_t *at,
 		elem = config_setting_get_elem(at, (unsigned)i);
 		if (!crl_url_ok(elem->value.sval))
 			return load_expected(load, elem, "a URL as "
-			    "http://HOST/PATH, https:, ldap: or file:///PATH, "
-			    "without blanks");
+			    "http://HOST/PATH, https: or file:///PATH, without "
+			    "blanks (ldap: is not fetched)");
 		authority->crl_urls[i] = strdup(elem->value.sval);
 		if (authority->crl_urls[i] == NULL)
 			return load_no_memory(load);

@@ -108,7 +108,7 @@ test_online(void **state)
 	config = load(V "refresher = \"r.sock\";\n"
 	    "authorities: { a: { anchors = [ \"root.pem\" ]; revocation: {"
 	    "crl_urls = [ \"http://a/x.crl\", \"FILE:///srv/y.crl\","
-	    " \"ldap://h/cn=x\", \"https://[::1]:8/\" ];"
+	    " \"https://[::1]:8/\" ];"
 	    "ocsp_url = \"http://10.0.0.1:8080/\"; sources = [ \"ocsp\" ];"
 	    "refresh = \"5m\"; ca_file = \"root.pem\";"
 	    "private_addresses = true; }; }; };\n"
@@ -116,7 +116,7 @@ test_online(void **state)
 	    "q: { base = \"p\"; deadline = \"60s\"; }; };");
 	a = config->authorities;
 	assert_string_equal(config->refresher, in_base("r.sock"));
-	assert_int_equal(a->num_crl_urls, 4);
+	assert_int_equal(a->num_crl_urls, 3);
 	assert_string_equal(a->crl_urls[0], "http://a/x.crl");
 	assert_string_equal(a->crl_urls[1], "FILE:///srv/y.crl");
 	assert_string_equal(a->ocsp_url, "http://10.0.0.1:8080/");
@@ -134,6 +134,7 @@ test_online(void **state)
 	refuse_online("crl_urls = [ \"ftp://h/x\" ];", "expected a URL");
 	refuse_online("crl_urls = [ \"file://h/x\" ];", "expected a URL");
 	refuse_online("crl_urls = [ \"ldap:///cn=x\" ];", "expected a URL");
+	refuse_online("crl_urls = [ \"ldap://h/cn=x\" ];", "ldap: is not");
 	refuse_online("crl_urls = [ \"http:///x\" ];", "expected a URL");
 	refuse_online("crl_urls = [ \"http://h/a b\" ];", "expected a URL");
 	refuse_online("crl_urls = \"http://h/\";", "expected a list");
