@@ -67,6 +67,8 @@ struct certauth_client {
 	bool external;
 	/* this attempt: a name was handed over, it replaces the typed one */
 	bool name_handed;
+	/* this attempt: LOGIN in require mode, the name has not been seen yet */
+	bool login_name_due;
 	/* this attempt: the name asked for was looked at and may be dropped */
 	bool authzid_done;
 	bool restarting;
@@ -123,6 +125,9 @@ void certauth_sasl_hook(struct client *client, struct client_vfuncs *v);
 /* The name that the client asks for in EXTERNAL (base64, "" and "=" are empty):
    1 it is empty, 0 it may be dropped, -1 refused and `refusal` is set. */
 int certauth_sasl_authzid(struct client *client, const char *response);
+/* What the client answers to a challenge of the attempt that runs: 1 it may go on as
+   it is, 0 an empty one in its place, -1 the attempt was refused and is over. */
+int certauth_sasl_response(struct client *client, const char *response);
 
 /* ------------------------------------------------------------ login_smtp.c */
 

@@ -17,8 +17,10 @@
  * The typed name is never trusted: in require mode the mapped user is handed over
  * (see login_ssl), so that the password is checked against that user's and a
  * certificate of one's own does not help to try another's; then the typed name,
- * which the auth process repeats as original_user, must be the same person. Where
- * no name is handed over (auth_ssl_username_from_cert = no, the LOGIN mechanism)
+ * which the auth process repeats as original_user, must be the same person. The
+ * LOGIN mechanism of 2.3 cannot have a name beforehand (it takes its first line
+ * for the password); its first line is looked at before it goes on, so that no
+ * password of somebody else is ever asked for. Without auth_ssl_username_from_cert
  * the typed name becomes the user that gate 2 compares.
  */
 
@@ -157,6 +159,45 @@ static const char *certauth_initial_response(struct client *client)
 		return cclient->smtp_response;
 	return client->auth_response == NULL ? NULL :
 		str_c(client->auth_response);
+}
+
+/* The first line of the LOGIN mechanism in require mode: it must be the mapped user
+   or a mailbox of the certificate. Where nothing was typed the mechanism goes on
+   to ask for it. FALSE: refused, and `refusal` is set. */
+static bool certauth_login_name(struct client *client, const char *response,
+				bool initial)
+{
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+
+	if (initial && (response == NULL || *response == '\0'))
+		return TRUE;
+	cclient->login_name_due = FALSE;
+	switch (certauth_sasl_authzid(client, response)) {
+	case 0:
+		return TRUE;
+	case 1:
+		certauth_sasl_wrong_user(client, "");
+		return FALSE;
+	default:
+		return FALSE;
+	}
+}
+
+/* What the client answers to a challenge, before the auth process hears of it. */
+int certauth_sasl_response(struct client *client, const char *response)
+{
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+
+	if (cclient->external) {
+		if (certauth_sasl_authzid(client, response) >= 0)
+			return 0;
+	} else if (!cclient->login_name_due ||
+		   certauth_login_name(client, response, FALSE))
+		return 1;
+
+	sasl_server_auth_failed(client, "certauth: wrong-user",
+				AUTH_CLIENT_FAIL_CODE_AUTHZFAILED);
+	return -1;
 }
 
 /* ------------------------------------------------------ gate 2: who it is */
@@ -317,8 +358,12 @@ static bool certauth_sasl_show(struct client *client)
 		e_warning(client->event, "certauth: EXTERNAL finds no user "
 			  "without auth_ssl_username_from_cert = yes");
 	}
-	/* The LOGIN mechanism of 2.3 takes its first line for the password when
-	   the user is known already: there the typed name goes on. */
+	cclient->login_name_due = !cclient->external &&
+		strcmp(client->auth_mech_name, "LOGIN") == 0;
+	if (cclient->login_name_due &&
+	    !certauth_login_name(client, certauth_initial_response(client),
+				 TRUE))
+		return FALSE;
 	cclient->name_handed = cclient->external ||
 		(client->set->auth_ssl_username_from_cert &&
 		 strcmp(client->auth_mech_name, "LOGIN") != 0);
@@ -367,14 +412,25 @@ static bool certauth_sasl_begin(struct client *client)
 	return certauth_sasl_show(client);
 }
 
+/* Sieve reads the lines of an exchange by itself, where nobody can look at the name
+   before the password is asked for. (RFC 5804 has no LOGIN.) */
+static bool certauth_login_unreadable(const struct auth_mech_desc *mech)
+{
+	return certauth_required() && strcasecmp(mech->name, "LOGIN") == 0 &&
+		strcmp(login_binary->protocol, "sieve") == 0;
+}
+
 /* Called for each mechanism that is offered: is EXTERNAL worth a word? Not
    where no certificate can come, or none has. Where a bad one came it stays, so
    that the client that tries it hears why. */
-static bool certauth_sasl_offer(struct client *client, bool external)
+static bool
+certauth_sasl_offer(struct client *client, const struct auth_mech_desc *mech)
 {
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
 
-	if (!external)
+	if (certauth_login_unreadable(mech))
+		return FALSE;
+	if (strcasecmp(mech->name, "EXTERNAL") != 0)
 		return TRUE;
 	if (client->ssl_iostream == NULL || !cclient->attached)
 		return FALSE;
@@ -401,7 +457,7 @@ static bool certauth_sasl_filter_mech(struct client *client,
 	   other questions are about what to offer. */
 	if (!client->authenticating || client->auth_request != NULL ||
 	    client->master_auth_id != 0)
-		return certauth_sasl_offer(client, external);
+		return certauth_sasl_offer(client, mech);
 
 	if (client->sasl_callback != certauth_sasl_callback) {
 		cclient->next_callback = client->sasl_callback;
@@ -419,9 +475,10 @@ static bool certauth_sasl_filter_mech(struct client *client,
 	cclient->refusal = NULL;
 	certauth_ssl_hide(client);
 
+	cclient->login_name_due = FALSE;
 	if (!external && !certauth_required())
 		return TRUE;
-	return certauth_sasl_begin(client);
+	return !certauth_login_unreadable(mech) && certauth_sasl_begin(client);
 }
 
 /* Sieve reads the response to an empty challenge by itself and passes it on, where
@@ -459,12 +516,12 @@ static void certauth_auth_parse_response(struct client *client)
 {
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
 
-	if (!cclient->external || client->auth_request == NULL) {
-		cclient->module_ctx.super.auth_parse_response(client);
-		return;
-	}
-	if (strcmp(login_binary->protocol, "sieve") == 0) {
-		certauth_sieve_peek(client);
+	bool sieve = strcmp(login_binary->protocol, "sieve") == 0;
+
+	if (client->auth_request == NULL ||
+	    (!cclient->external && !cclient->login_name_due) || sieve) {
+		if (sieve && cclient->external && client->auth_request != NULL)
+			certauth_sieve_peek(client);
 		cclient->module_ctx.super.auth_parse_response(client);
 		return;
 	}
@@ -474,12 +531,14 @@ static void certauth_auth_parse_response(struct client *client)
 		sasl_server_auth_abort(client);
 		return;
 	}
-	if (certauth_sasl_authzid(client, str_c(client->auth_response)) < 0) {
-		sasl_server_auth_failed(client, "certauth: wrong-user",
-					AUTH_CLIENT_FAIL_CODE_AUTHZFAILED);
-		return;
+	switch (certauth_sasl_response(client, str_c(client->auth_response))) {
+	case 0:
+		client_auth_respond(client, "");
+		break;
+	case 1:
+		client_auth_respond(client, str_c(client->auth_response));
+		break;
 	}
-	client_auth_respond(client, "");
 }
 
 void certauth_sasl_hook(struct client *client ATTR_UNUSED,

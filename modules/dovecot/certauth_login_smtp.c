@@ -58,14 +58,16 @@ certauth_smtp_auth_continue(void *conn_ctx, struct smtp_server_cmd_ctx *cmd,
 	struct client *client = conn_ctx;
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
 
-	if (cclient->external && client->auth_request != NULL &&
-	    strcmp(response, "*") != 0) {
-		if (certauth_sasl_authzid(client, response) < 0) {
-			sasl_server_auth_failed(client, "certauth: wrong-user",
-				AUTH_CLIENT_FAIL_CODE_AUTHZFAILED);
+	if (client->auth_request != NULL && strcmp(response, "*") != 0) {
+		switch (certauth_sasl_response(client, response)) {
+		case 1:
+			break;
+		case 0:
+			response = "";
+			break;
+		default:
 			return 0;
 		}
-		response = "";
 	}
 	return cclient->smtp_next->conn_cmd_auth_continue(conn_ctx, cmd,
 							  response);

@@ -3,9 +3,11 @@ Require mode: every login needs an accepted certificate, and the user who logs i
 must be the certificate's, in all four protocols, with implicit TLS and STARTTLS.
 """
 
+import time
+
 import pytest
 
-from mail_clients import PROTOCOLS, Connection, b64, authenticate, capabilities, connect, greet, \
+from mail_clients import PROTOCOLS, Connection, Reply, b64, authenticate, capabilities, connect, greet, \
     login
 from test_external import WAYS, refused
 
@@ -35,6 +37,9 @@ def test_right_user(world, require, protocol, starttls):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_right_user_by_old_commands(world, require, protocol):
     r = login(protocol, require, "LOGIN", user="alice", password="secret", cert=world.cert("alice"))
+    if protocol == "sieve":     # the mechanism LOGIN, see below
+        assert not r.ok, r
+        return
     assert r.ok and r.user == "alice", r
     for password in ("hush", "nonsense"):
         r = login(protocol, require, "LOGIN", user="bob", password=password,
@@ -53,6 +58,77 @@ def test_other_user(world, require, protocol, starttls, user, password):
     r = login(protocol, require, "PLAIN", user=user, password=password,
               cert=world.cert("alice"), starttls=starttls)
     refused(r, protocol, "wrong-user")
+
+
+def login_mechanism(c, protocol, user, initial):
+    """Begins the LOGIN mechanism with `user`; the line that the server says then."""
+    begin = {"imap": "a AUTHENTICATE LOGIN", "pop3": "AUTH LOGIN", "submission": "AUTH LOGIN"}
+    c.send(begin[protocol] + (" " + b64(user) if initial else ""))
+    line = c.line()
+    if not initial:
+        assert line.startswith(("+ ", "334 ")), line
+        c.send(b64(user))
+        line = c.line()
+    return line
+
+
+@pytest.mark.parametrize("initial", [False, True])
+@pytest.mark.parametrize("protocol", ["imap", "pop3", "submission"])
+def test_login_mechanism_never_asks_for_the_password_of_another(world, start, protocol, initial):
+    """
+    A password that is not asked for cannot be tried: neither the words nor the time of
+    the answer (auth_failure_delay) tell anything of it.
+    """
+    d = start(world.dovecot("delay", mode="require", conf="auth_debug = yes\n"
+                            "auth_failure_delay = 2 s\n"))
+    for user in ("bob", "Bob", "bob@example.com", "nobody", "alice2", "alice\0bob", "bob\0",
+                 "ALICE", " alice"):
+        with connect(protocol, d, world.cert("alice")) as c:
+            began = time.monotonic()
+            r = Reply(False, "")
+            r.server, r.mark = d, d.mark()
+            r.text = login_mechanism(c, protocol, user, initial)
+            refused(r, protocol, "wrong-user")
+            assert time.monotonic() - began < 1
+    assert "passwd-file(" not in d.log(), "a password was looked up"
+    for user in ("alice", "alice@example.com"):
+        with connect(protocol, d, world.cert("alice")) as c:
+            # goes on to ask; the mailbox has no password of its own here
+            assert login_mechanism(c, protocol, user, initial).startswith(("+ ", "334 ")), user
+            c.send(b64("secret"))
+            assert c.line().startswith(("a OK", "+OK", "235")) == (user == "alice")
+
+
+@pytest.mark.parametrize("protocol", ["imap", "pop3", "submission"])
+def test_login_mechanism_again_and_again(world, require, protocol):
+    """A refused name leaves nothing, an abort neither; the same connection goes on."""
+    with connect(protocol, require, world.cert("alice")) as c:
+        for initial in (False, True):
+            assert "wrong-user" in login_mechanism(c, protocol, "bob", initial)
+        assert login_mechanism(c, protocol, "alice", False).startswith(("+ ", "334 "))
+        c.send("*")
+        assert c.line().startswith(("a BAD", "-ERR", "501"))
+        assert "wrong-user" in login_mechanism(c, protocol, "bob", False)
+        assert login_mechanism(c, protocol, "alice", False).startswith(("+ ", "334 "))
+        c.send(b64("hush"))
+        line = c.line()
+        assert line.startswith(("a NO", "-ERR", "535")) and "certificate" not in line, line
+        assert login_mechanism(c, protocol, "alice", True).startswith(("+ ", "334 "))
+        c.send(b64("secret"))
+        assert c.line().startswith(("a OK", "+OK", "235"))
+
+
+def test_sieve_has_no_login_mechanism(world, require, external):
+    """There the name cannot be seen before the password; RFC 5804 has no LOGIN."""
+    with connect("sieve", require, world.cert("alice")) as c:
+        caps = capabilities(c, "sieve")
+        assert " LOGIN" not in caps and "PLAIN" in caps, caps
+        c.send('AUTHENTICATE "LOGIN"')
+        assert c.line().startswith("NO")
+        r = login("sieve", require, "PLAIN", user="alice", password="secret", c=c)
+        assert r.ok and r.user == "alice", r
+    with connect("sieve", external, world.cert("alice")) as c:
+        assert "LOGIN" in capabilities(c, "sieve")
 
 
 @ways
