@@ -243,12 +243,13 @@ static void
 compile_spool(struct job *job)
 {
 	const struct file_owners	*before = job->owners;
-	struct file_owners		 owners = *before;
+	struct file_owners		 owners;
 	struct stat			 st;
 	size_t				 reports = job->report->num_crls;
 
 	if (job->spool.path == NULL || !file_is_folder(&job->spool))
 		return;
+	owners = *before;
 	if (fstat(job->folder.fd, &st) == 0 &&
 	    owners.num_uids < sizeof(owners.uids) / sizeof(owners.uids[0]))
 		owners.uids[owners.num_uids++] = st.st_uid;
