@@ -466,8 +466,8 @@ search_all(struct question *q)
 		return chosen;
 	if (q->limited)
 		verdict_fault(q->v, CERTAUTH_PATH_LIMIT, -1, -1,
-		    "Over %d paths, %d signatures or %d steps of the search "
-		    "were tried.", PATH_MAX_CANDIDATES, PATH_MAX_SIGNATURES,
+		    "Over %d paths or %d steps of the search, or too many "
+		    "signatures, were tried.", PATH_MAX_CANDIDATES,
 		    PATH_MAX_STEPS);
 	else if (verdict_num_paths(q->v) == 0 && !verdict_faulty(q->v, -1))
 		verdict_fault(q->v, CERTAUTH_NO_PATH, -1, -1, "%s", q->no_path);
@@ -511,7 +511,8 @@ judge_anew(struct certauth *e, const struct certauth_request *request,
 {
 	struct question	q = { .engine = e, .request = request,
 			    .profile = request->profile, .now = now,
-			    .signatures = { PATH_MAX_SIGNATURES,
+			    .signatures = { validate_signature_budget(
+			    &request->profile->policy),
 			    CONSTRAINTS_MAX_COMPARISONS, e->signatures } };
 	int		chosen;
 

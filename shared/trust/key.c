@@ -6,6 +6,7 @@
  * not even be allowed. Judges nothing; policy.c does.
  */
 
+#include <stdint.h>
 #include <string.h>
 
 #include <openssl/obj_mac.h>
@@ -47,6 +48,8 @@ read_rsa(const unsigned char *data, int data_len, struct key *key)
 	long			 len = 0;
 	int			 tag = 0, class = 0, ret;
 	unsigned char		 top;
+	uint32_t		 value;
+	size_t			 i;
 
 	ret = ASN1_get_object(&p, &len, &tag, &class, data_len);
 	if ((ret & 0x80) != 0 || tag != V_ASN1_SEQUENCE || p + len != end ||
@@ -59,7 +62,34 @@ read_rsa(const unsigned char *data, int data_len, struct key *key)
 		top = (unsigned char)(top << 1 | 1);
 	key->sane_exponent = e_len <= 4 && (e[e_len - 1] & 1) != 0 &&
 	    !(e_len == 1 && e[0] == 1);
+	/* a square for each bit below the highest, a product for each that is set */
+	for (value = 0, i = 0; key->sane_exponent && i < e_len; i++)
+		value = value << 8 | e[i];
+	for (; value > 1; value >>= 1)
+		key->steps += 1 + (value & 1);
 	return true;
+}
+
+/* Of OpenSSL 3.0 on x86-64: P-384 has no code of its own there. */
+unsigned
+key_cost(const struct key *key)
+{
+	unsigned	units;
+
+	switch (key->kind) {
+	case KEY_RSA:
+		/* RSA-4096 with 65537, of 17 steps, is one */
+		units = key->bits / 64 * (key->bits / 64) * key->steps;
+		return (units + 64 * 64 * 17 - 1) / (64 * 64 * 17);
+	case KEY_EC:
+		return key->curve == NID_X9_62_prime256v1 ? 1 :
+		    key->curve == NID_secp521r1 ? 8 : 10;
+	case KEY_EDWARDS:
+		return 3;
+	case KEY_OTHER:
+		break;
+	}
+	return 1;	/* such a key is never used */
 }
 
 void

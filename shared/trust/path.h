@@ -16,7 +16,12 @@
 #define PATH_MAX_NODES		1024	/* certificates that could be on a path */
 #define PATH_MAX_EDGES		16384	/* "could have issued" between them */
 #define PATH_MAX_STEPS		65536	/* of the search */
-#define PATH_MAX_SIGNATURES	64	/* checked for one question */
+/*
+ * Signatures checked for one question, in checks with P-256 (64 us). Where the
+ * dearest keys on one path of the depth that is allowed need more, so much.
+ */
+#define PATH_MAX_SIGNATURES	120
+#define PATH_DEAREST_SIGNATURE	10
 
 enum path_edge_state { PATH_EDGE_UNKNOWN, PATH_EDGE_GOOD, PATH_EDGE_BAD };
 /* "this certificate could have issued that one"; the state is remembered for the

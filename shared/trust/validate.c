@@ -190,12 +190,13 @@ check_signature(struct walk *w, size_t depth)
 		edge->state = PATH_EDGE_GOOD;
 		return true;
 	}
-	if (w->signatures->left == 0) {
-		fault(w, CERTAUTH_PATH_LIMIT, depth, "Over %d signatures would "
-		    "have to be checked.", PATH_MAX_SIGNATURES);
+	if (w->signatures->left < key_cost(&issuer->key)) {
+		w->signatures->left = 0;
+		fault(w, CERTAUTH_PATH_LIMIT, depth, "Too many signatures would "
+		    "have to be checked.");
 		return false;
 	}
-	w->signatures->left--;
+	w->signatures->left -= key_cost(&issuer->key);
 	key = X509_get0_pubkey(issuer->x509);
 	good = key != NULL && X509_verify(w->path->certs[depth]->x509, key) == 1;
 	edge->state = good ? PATH_EDGE_GOOD : PATH_EDGE_BAD;
@@ -360,6 +361,14 @@ walk_down(struct walk *w)
 			check_issuer(w, depth);
 	}
 	return true;
+}
+
+unsigned
+validate_signature_budget(const struct policy_options *o)
+{
+	unsigned	path = (o->depth + 2) * PATH_DEAREST_SIGNATURE;
+
+	return path > PATH_MAX_SIGNATURES ? path : PATH_MAX_SIGNATURES;
 }
 
 enum validate_result

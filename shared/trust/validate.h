@@ -17,10 +17,13 @@
  * compared with constraints, and which CAs' signatures were checked before (NULL:
  * none is remembered). */
 struct signatures {
-	unsigned	 left;
+	unsigned	 left;		/* in checks with P-256, key_cost() */
 	unsigned	 comparisons_left;
 	struct sigcache	*known;
 };
+
+/* The most that signatures.left may begin with. */
+unsigned	validate_signature_budget(const struct policy_options *);
 
 enum validate_result {
 	VALIDATE_UNVOUCHED,	/* a signature or key failed: what is below it is

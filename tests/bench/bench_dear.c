@@ -6,7 +6,7 @@
  * Chains that pass the parser and were built to cost. What a stranger can send:
  *   mesh          32 CAs that all certify one another, one of them says it is ours
  *   twins         32 issuers of the leaf, each with our CA's name on it: 32
- *                 signatures that fail (once with P-256 above, once with RSA-4096)
+ *                 signatures that fail (with P-256, P-384 or RSA-4096 above)
  *   names-sent    a leaf of 511 names and 31 CAs of 80 subtrees, not ours: what
  *                 fits into the 100 KB that OpenSSL takes in one handshake
  *   rsa-16384     a leaf with a key that nobody would want to use
@@ -40,6 +40,7 @@ struct dear {
 	struct der	 leaf, sent[SENT_MAX];
 	size_t		 num_sent;
 	char		*conf;
+	int		 depth;		/* the profile's; 0: the default */
 };
 
 static const char	*core_answer;
@@ -54,10 +55,10 @@ write_conf(struct dear *d)
 	write_text(d->conf, "version = 1;\nstate = \"%s/state\";\n"
 	    "authorities: { bench: { anchors = [\"%s\"];\n"
 	    "\trevocation: { check = \"none\"; }; }; };\n"
-	    "profiles: { bench: { authorities = [\"bench\"]; depth = 32;\n"
+	    "profiles: { bench: { authorities = [\"bench\"]; depth = %d;\n"
 	    "\tkeys: { rsa_max = 8192; }; identity = (\n"
 	    "\t{ name = \"cn\"; user = \"{subject.CN}\"; }); }; };\n",
-	    scratch(), root);
+	    scratch(), root, d->depth > 0 ? d->depth : 5);
 	free(root);
 }
 
@@ -237,6 +238,7 @@ policies(struct dear *d)
 	int		 i, j;
 
 	d->name = "policies";
+	d->depth = 16;
 	d->root = last = make_root(key);
 	asserted = list("1.3.6.1.4.1.99999.9.1", "", 30);
 	for (p = mapped, j = 0; j < 30; j++)
@@ -308,6 +310,7 @@ rsa_8192(struct dear *d)
 	int		 i;
 
 	d->name = "rsa-8192";
+	d->depth = 16;
 	d->root = last = make_root(key);
 	for (i = 0; i < 16; i++) {
 		snprintf(cn, sizeof(cn), "Large %d", i);
@@ -382,7 +385,7 @@ one(struct dear *d, bool core, bool count)
 int
 main(int argc, char **argv)
 {
-	static struct dear	all[8];
+	static struct dear	all[9];
 	size_t			rounds = 7, i, k;
 	int			c;
 
@@ -399,10 +402,11 @@ main(int argc, char **argv)
 	policies(&all[5]);
 	names(&all[6]);
 	rsa_8192(&all[7]);
-	for (k = 0; k < 8; k++)
+	twins(&all[8], "twins-P-384", "P-384");
+	for (k = 0; k < 9; k++)
 		write_conf(&all[k]);
 	for (i = 0; i <= rounds; i++) {
-		for (k = 0; k < 8; k++) {
+		for (k = 0; k < 9; k++) {
 			one(&all[k], true, i > 0);
 			if (i == 0)
 				printf("dear %s answer\tword\t%s\n", all[k].name,
