@@ -152,6 +152,8 @@ may_keep(const struct certauth_verdict *v)
 	const struct certauth_finding	*f;
 	size_t				 i, n;
 
+	if (verdict_is_transient(v))
+		return false;
 	if (certauth_verdict_decision(v) != CERTAUTH_ACCEPT)
 		return certauth_verdict_reason(v) == CERTAUTH_REVOKED;
 	n = certauth_verdict_findings(v, &f);

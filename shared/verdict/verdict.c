@@ -8,43 +8,10 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "verdict/inside.h"
 #include "verdict/name.h"
-#include "verdict/verdict.h"
 
-/* Mailboxes of one certificate that a client may ask to act as. */
-#define MAX_MAILBOXES	64
 #define MAX_DETAIL	1024
-
-struct path {
-	STACK_OF(X509)	*certs;
-	const char	*authority;
-};
-
-struct mailbox { const char *data; size_t data_len; };
-
-struct certauth_verdict {
-	atomic_uint			 refs;
-	struct arena			*arena;
-	const struct certauth_profile	*profile;
-	int64_t				 now, from, until;
-	unsigned			 flags;
-	uint64_t			 engine, generation;
-	bool				 no_memory, closed;
-	enum certauth_decision		 decision;
-	enum certauth_reason		 reason;
-	struct certauth_finding		*findings;
-	size_t				 num_findings, dropped;
-	struct path			 paths[VERDICT_MAX_PATHS];
-	size_t				 num_paths;
-	const char			*attrs[VERDICT_NUM_ATTRS];
-	const char			*message;
-	struct mailbox			 mailboxes[MAX_MAILBOXES];
-	size_t				 num_mailboxes;
-	struct text			 story;
-	X509				*leaf;
-	/* made when first asked for; whoever loses the race frees its own */
-	_Atomic(char *)			 line, json, explained, subject, issuer;
-};
 
 static const struct { const char *name; enum verdict_attr attr; } attr_names[] = {
 	{ "user", VERDICT_USER }, { "groups", VERDICT_GROUPS },
@@ -100,6 +67,7 @@ certauth_verdict_free(struct certauth_verdict *v)
 		return;
 	for (i = 0; i < v->num_paths; i++)
 		sk_X509_pop_free(v->paths[i].certs, X509_free);
+	questions_free(v);
 	text_free(&v->story);
 	X509_free(v->leaf);
 	free(atomic_load(&v->subject));
@@ -154,7 +122,7 @@ int
 verdict_path_begin(struct certauth_verdict *v, STACK_OF(X509) *certs,
     const char *authority)
 {
-	struct path	*p;
+	struct verdict_path	*p;
 
 	if (v->num_paths == VERDICT_MAX_PATHS) {
 		v->no_memory = true;
@@ -230,9 +198,9 @@ void
 verdict_add_mailbox(struct certauth_verdict *v, const char *mailbox,
     size_t mailbox_len)
 {
-	struct mailbox	*m;
+	struct verdict_mailbox	*m;
 
-	if (v->num_mailboxes == MAX_MAILBOXES)
+	if (v->num_mailboxes == VERDICT_MAX_MAILBOXES)
 		return;		/* a mailbox too many may be acted as by nobody */
 	m = &v->mailboxes[v->num_mailboxes];
 	m->data = arena_string_n(v->arena, mailbox, mailbox_len);
@@ -303,9 +271,9 @@ path_stage(const struct certauth_verdict *v, int path)
 	return stage;
 }
 
-/* The most blameworthy FATAL finding of the path told of, or of no path. */
+/* The most blameworthy FATAL finding of one path or the other (-1: of none). */
 static const struct certauth_finding *
-primary(const struct certauth_verdict *v, int path)
+primary(const struct certauth_verdict *v, int path, int other)
 {
 	const struct certauth_finding	*f, *best = NULL;
 	size_t				 i;
@@ -313,7 +281,7 @@ primary(const struct certauth_verdict *v, int path)
 	for (i = 0; i < v->num_findings; i++) {
 		f = &v->findings[i];
 		if (f->severity != CERTAUTH_FATAL ||
-		    (f->path != path && f->path != -1))
+		    (f->path != path && f->path != other))
 			continue;
 		if (best == NULL ||
 		    reason_rank(f->reason) > reason_rank(best->reason))
@@ -326,8 +294,8 @@ primary(const struct certauth_verdict *v, int path)
 static void
 renumber(struct certauth_verdict *v, int shown)
 {
-	struct path	kept;
-	size_t		i;
+	struct verdict_path	kept;
+	size_t			i;
 
 	if (shown <= 0)
 		return;
@@ -361,25 +329,31 @@ verdict_close(struct certauth_verdict *v, int chosen)
 {
 	const struct certauth_finding	*f;
 	size_t				 i;
-	int				 shown = chosen, stage, best = -1;
+	int				 shown = chosen, stage, best = -1, open = -1;
 
 	if (chosen >= 0 && (verdict_faulty(v, chosen) || verdict_faulty(v, -1)))
 		chosen = -1;
+	if (shown < 0)
+		open = shown = questions_path(v);
 	if (shown < 0) {
 		for (i = 0; i < v->num_paths; i++) {
 			stage = path_stage(v, (int)i);
-			if (stage > best && stage != 99) {
+			/* of two that came as far, what ended the search */
+			if (stage != 99 && (stage > best || (stage == best &&
+			    questions_settled(v, (int)i)))) {
 				best = stage;
 				shown = (int)i;
 			}
 		}
 	}
 	/* A search that was cut short cannot say that no good path is there. */
-	if (chosen < 0 && shown >= 0 && path_stage(v, shown) <= 2 &&
+	if (open >= 0)
+		f = primary(v, open, open);
+	else if (chosen < 0 && shown >= 0 && path_stage(v, shown) <= 2 &&
 	    verdict_has(v, -1, CERTAUTH_PATH_LIMIT))
-		f = primary(v, -1);
+		f = primary(v, -1, -1);
 	else
-		f = primary(v, shown);
+		f = primary(v, shown, -1);
 	if (v->no_memory || v->dropped > 0) {
 		v->decision = CERTAUTH_REJECT;
 		v->reason = CERTAUTH_INTERNAL;
@@ -388,7 +362,8 @@ verdict_close(struct certauth_verdict *v, int chosen)
 		v->decision = CERTAUTH_ACCEPT;
 		v->reason = CERTAUTH_OK;
 	} else {
-		v->decision = CERTAUTH_REJECT;
+		v->decision = f != NULL && (open >= 0 || questions_no_path(v)) ?
+		    CERTAUTH_UNDECIDED : CERTAUTH_REJECT;
 		v->reason = f != NULL ? f->reason : CERTAUTH_INTERNAL;
 	}
 	set_message(v, f);

@@ -17,6 +17,8 @@
 #define VERDICT_MAX_FINDINGS	256
 /* Candidate paths kept for the story; the search stops at 64 per authority. */
 #define VERDICT_MAX_PATHS	256
+/* Questions of one verdict: each certificate of a path under the largest depth. */
+#define VERDICT_MAX_QUESTIONS	33
 /* A verdict's whole memory. */
 #define VERDICT_MAX_BYTES	(4u * 1024 * 1024)
 
@@ -54,6 +56,21 @@ bool	verdict_faulty(const struct certauth_verdict *, int path);
 /* Does any FATAL finding of that path have this reason? */
 bool	verdict_has(const struct certauth_verdict *, int path,
 	    enum certauth_reason);
+
+/*
+ * questions.c. The FATAL finding recorded last would fall if this question (a
+ * whole frame, malloc'ed, taken; NULL: out of memory, marks the verdict) were
+ * answered well. A path with open findings alone is UNDECIDED, not refused; so is
+ * a question as a whole (path -1) of which no path is known. Over
+ * VERDICT_MAX_QUESTIONS the finding stays a plain refusal.
+ */
+void	verdict_ask(struct certauth_verdict *, unsigned char *frame,
+	    size_t frame_len);
+/* Does nothing but open findings stand in the way of that path? */
+bool	verdict_undecided(const struct certauth_verdict *, int path);
+/* It rests on what only this question brought (replies): never to be kept. */
+void	verdict_transient(struct certauth_verdict *);
+bool	verdict_is_transient(const struct certauth_verdict *);
 
 void	verdict_set(struct certauth_verdict *, enum verdict_attr,
 	    const char *printable);
