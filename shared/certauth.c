@@ -120,6 +120,7 @@ open_authorities(struct certauth *e, struct certauth_error *error_r)
 		e->pools[i] = a->pool = pool_new();
 		if (a->name == NULL || a->pool == NULL)
 			goto no_memory;
+		a->config = &c->authorities[i];
 		a->revocation = c->authorities[i].revocation;
 		a->has_issuers = c->authorities[i].issuers.num_refs > 0;
 		if (!load_refs(e, a, &c->authorities[i].anchors, POOL_ANCHOR,
@@ -202,6 +203,17 @@ no_memory:
 	return false;
 }
 
+/* By its folder, so that it is found after a chroot. */
+static bool
+open_refresher(struct certauth *e, struct certauth_error *error_r)
+{
+	if (!file_ref_open_missing(&e->refresher, NULL, e->config->refresher,
+	    error_r))
+		return false;
+	engine_find_refresher(e);
+	return true;
+}
+
 static bool
 open_data(struct certauth *e, struct certauth_error *error_r)
 {
@@ -223,7 +235,8 @@ open_data(struct certauth *e, struct certauth_error *error_r)
 	if (c->test_clock != NULL && !file_ref_open(&e->test_clock, NULL,
 	    c->test_clock, error_r))
 		return false;
-	return engine_load(e, true, &changed, &failed, error_r);
+	return open_refresher(e, error_r) &&
+	    engine_load(e, true, &changed, &failed, error_r);
 }
 
 struct certauth *
@@ -278,6 +291,7 @@ certauth_free(struct certauth *e)
 	free(e->stamps);
 	if (e->test_clock.path != NULL)
 		file_ref_close(&e->test_clock);
+	file_ref_close(&e->refresher);
 	config_free(e->config);
 	pthread_mutex_destroy(&e->lock);
 	pthread_mutex_destroy(&e->polling);
@@ -293,6 +307,7 @@ certauth_poll(struct certauth *e, struct certauth_error *error_r)
 	memset(error_r, 0, sizeof(*error_r));
 	if (e->config == NULL || pthread_mutex_trylock(&e->polling) != 0)
 		return CERTAUTH_NEWS_NONE;
+	engine_find_refresher(e);
 	ERR_set_mark();
 	(void)engine_load(e, false, &changed, &failed, error_r);
 	ERR_pop_to_mark();
@@ -333,18 +348,6 @@ const char *
 certauth_conf_path(const struct certauth *e)
 {
 	return e->path;
-}
-
-unsigned
-certauth_profile_deadline(const struct certauth_profile *p)
-{
-	return p != NULL ? p->deadline : 0;
-}
-
-const char *
-certauth_refresher(const struct certauth *e)
-{
-	return e != NULL && e->config != NULL ? e->config->refresher : "";
 }
 
 STACK_OF(X509_NAME) *

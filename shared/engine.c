@@ -26,7 +26,7 @@ engine_new(const char *path)
 		free(e);
 		return NULL;
 	}
-	e->test_clock.folder_fd = -1;
+	e->test_clock.folder_fd = e->refresher.folder_fd = -1;
 	e->verdicts = verdict_cache_new();
 	e->signatures = sigcache_new();
 	if (RAND_bytes((unsigned char *)&e->id, (int)sizeof(e->id)) != 1)

@@ -23,6 +23,7 @@ struct engine_authority {
 	struct pool		 *pool;
 	bool			  has_issuers;	/* some are pinned */
 	struct revocation_options revocation;
+	const struct config_authority *config;	/* NULL: certauth_open_setup */
 };
 
 struct certauth_profile {
@@ -62,6 +63,8 @@ struct certauth {
 	const struct pool      **pools;		/* of all authorities */
 	struct verdict_cache	*verdicts;	/* NULL: none is remembered */
 	struct sigcache		*signatures;	/* likewise */
+	struct file_ref		 refresher;	/* its socket */
+	atomic_bool		 asks;		/* it is there */
 	_Atomic uint64_t	 num_verdicts;	/* for their ids */
 	struct file_ref		 test_clock;	/* -DCERTAUTH_TEST */
 	struct certauth_note	 notes[ENGINE_MAX_NOTES];
@@ -81,6 +84,9 @@ bool	engine_load(struct certauth *, bool first, bool *changed_r, bool *failed_r,
 struct snapshot *engine_snapshot(struct certauth *);	/* a reference */
 void	snapshot_free(struct snapshot *);		/* drops one */
 struct snapshot *snapshot_new(size_t num_live);
+
+/* waiting.c */
+void	engine_find_refresher(struct certauth *);
 
 /* describe.c */
 void	describe_leaf(struct certauth_verdict *, const struct cert *leaf,
