@@ -178,7 +178,7 @@ FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz-build: $(FUZZ:%=$(B)/fuzz/%)
 $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(B)/libcertauth.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(CORE_CFLAGS) -fsanitize=fuzzer -o $@ $< $(B)/libcertauth.a $(LDFLAGS) $(LIBS)
+	$(CC) $(CFLAGS) $(CORE_CFLAGS) -Itests -fsanitize=fuzzer -o $@ $< $(B)/libcertauth.a $(LDFLAGS) $(LIBS)
 
 # make fuzz T=crl: one fuzzer, one minute (SECONDS_EACH=60); fuzz-all: each.
 SECONDS_EACH ?= 60

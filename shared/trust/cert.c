@@ -19,16 +19,15 @@
 #include "trust/constraints.h"
 #include "trust/digest.h"
 #include "trust/extension.h"
+#include "trust/outline.h"
 #include "trust/strict.h"
 #include "verdict/name.h"
 
 /* What cert.c keeps alive behind the public fields. */
 struct cert_owned {
 	atomic_uint		 refs;
-	GENERAL_NAMES		*san;
-	EXTENDED_KEY_USAGE	*eku;
-	ASN1_OCTET_STRING	*ski;
-	AUTHORITY_KEYID		*aki;
+	unsigned char		*der;	/* NULL: borrowed */
+	struct extension_kept	 kept;
 };
 
 char *
@@ -99,180 +98,6 @@ cert_mailbox_plain(const unsigned char *data, size_t data_len)
 	    memchr(at + 1, '@', data_len - local - 1) == NULL;
 }
 
-/* ----------------------------------------------------------- extensions */
-
-/* Typed SAN only; the values are raw bytes and may hold anything. */
-static bool
-read_san(struct cert *cert, struct cert_owned *owned)
-{
-	GENERAL_NAME	*name;
-	struct cert_san	*san;
-	int		 i, n;
-
-	if ((cert->faults & CERT_FAULT_DUPLICATE) != 0)
-		return true;	/* which of two would be a guess */
-	owned->san = X509_get_ext_d2i(cert->x509, NID_subject_alt_name, NULL, NULL);
-	if (owned->san == NULL)
-		return true;
-	n = sk_GENERAL_NAME_num(owned->san);
-	if (n == 0)
-		cert->faults |= CERT_FAULT_SAN;	/* RFC 5280 4.2.1.6: at least one */
-	if (n > CERT_MAX_NAMES) {
-		cert->faults |= CERT_FAULT_TOO_BIG;
-		return true;
-	}
-	cert->sans = calloc((size_t)n + 1, sizeof(*cert->sans));
-	if (cert->sans == NULL)
-		return false;
-	for (i = 0; i < n; i++) {
-		const ASN1_STRING	*s = NULL;
-		const ASN1_TYPE		*other;
-
-		name = sk_GENERAL_NAME_value(owned->san, i);
-		san = &cert->sans[cert->num_sans];
-		san->kind = CERT_SAN_OTHER;
-		switch (name->type) {
-		case GEN_EMAIL:
-			san->kind = CERT_SAN_EMAIL;
-			s = name->d.rfc822Name;
-			break;
-		case GEN_DNS:
-			san->kind = CERT_SAN_DNS;
-			s = name->d.dNSName;
-			break;
-		case GEN_URI:
-			san->kind = CERT_SAN_URI;
-			s = name->d.uniformResourceIdentifier;
-			break;
-		case GEN_OTHERNAME:
-			other = name->d.otherName->value;
-			if (other == NULL || other->type != V_ASN1_UTF8STRING)
-				break;
-			if (OBJ_obj2nid(name->d.otherName->type_id) == NID_ms_upn)
-				san->kind = CERT_SAN_UPN;
-			else if (OBJ_obj2nid(name->d.otherName->type_id) ==
-			    NID_id_on_SmtpUTF8Mailbox)
-				san->kind = CERT_SAN_SMTP_UTF8;
-			else
-				break;
-			s = other->value.utf8string;
-			break;
-		default:	/* the other GeneralName forms map to nobody */
-			break;
-		}
-		if (s == NULL)
-			continue;
-		san->data = ASN1_STRING_get0_data(s);
-		san->data_len = (size_t)ASN1_STRING_length(s);
-		cert->num_sans++;
-	}
-	return true;
-}
-
-static bool
-add_dp(struct cert *cert, const GENERAL_NAME *name)
-{
-	if (cert->num_dps == CERT_MAX_DISTRIBUTION_POINTS)
-		return true;	/* further ones match no partition */
-	return cert_general_name_sha256(name, cert->dps[cert->num_dps]) &&
-	    ++cert->num_dps > 0;
-}
-
-/* RFC 5280 4.2.1.13: full names, and names relative to the CRL issuer. */
-static bool
-read_distribution_points(struct cert *cert)
-{
-	CRL_DIST_POINTS	*points;
-	DIST_POINT	*point;
-	GENERAL_NAME	 relative;
-	const X509_NAME	*base;
-	int		 i, j;
-	bool		 ok = true;
-
-	points = X509_get_ext_d2i(cert->x509, NID_crl_distribution_points, NULL,
-	    NULL);
-	if (points == NULL)
-		return true;
-	cert->dps = calloc(CERT_MAX_DISTRIBUTION_POINTS, sizeof(*cert->dps));
-	if (cert->dps == NULL)
-		ok = false;
-	for (i = 0; ok && i < sk_DIST_POINT_num(points); i++) {
-		if (i == CERT_MAX_DISTRIBUTION_POINTS)
-			break;
-		point = sk_DIST_POINT_value(points, i);
-		if (point->distpoint == NULL)
-			continue;
-		if (point->distpoint->type == 0) {
-			GENERAL_NAMES *full = point->distpoint->name.fullname;
-
-			for (j = 0; ok && j < sk_GENERAL_NAME_num(full) &&
-			    j < CERT_MAX_DISTRIBUTION_POINTS; j++)
-				ok = add_dp(cert, sk_GENERAL_NAME_value(full, j));
-			continue;
-		}
-		base = X509_get_issuer_name(cert->x509);
-		if (point->CRLissuer != NULL &&
-		    sk_GENERAL_NAME_num(point->CRLissuer) == 1 &&
-		    sk_GENERAL_NAME_value(point->CRLissuer, 0)->type == GEN_DIRNAME)
-			base = sk_GENERAL_NAME_value(point->CRLissuer, 0)->
-			    d.directoryName;
-		if (DIST_POINT_set_dpname(point->distpoint,
-		    (X509_NAME *)(uintptr_t)base) != 1)
-			continue;
-		relative.type = GEN_DIRNAME;
-		relative.d.directoryName = point->distpoint->dpname;
-		ok = add_dp(cert, &relative);
-	}
-	sk_DIST_POINT_pop_free(points, DIST_POINT_free);
-	return ok;
-}
-
-static bool
-read_usages(struct cert *cert, struct cert_owned *owned)
-{
-	uint32_t		 flags = X509_get_extension_flags(cert->x509);
-	BASIC_CONSTRAINTS	*bc;
-	int			 i, n;
-
-	if ((flags & (EXFLAG_INVALID | EXFLAG_INVALID_POLICY)) != 0)
-		cert->faults |= CERT_FAULT_EXTENSION;
-	cert->path_len = -1;
-	bc = X509_get_ext_d2i(cert->x509, NID_basic_constraints, NULL, NULL);
-	if (bc != NULL) {
-		cert->has_bc = true;
-		cert->is_ca = bc->ca != 0;
-		if (bc->pathlen != NULL) {
-			cert->path_len = ASN1_INTEGER_get(bc->pathlen);
-			/* RFC 5280 4.2.1.9: never negative. Beside "no CA" it
-			 * must not be, but many have it so, and it says nothing. */
-			if (cert->path_len < 0)
-				cert->faults |= CERT_FAULT_EXTENSION;
-			if (cert->path_len < 0)
-				cert->path_len = 0;
-		}
-		BASIC_CONSTRAINTS_free(bc);
-	}
-	if ((flags & EXFLAG_KUSAGE) != 0) {
-		cert->has_key_usage = true;
-		cert->key_usage = X509_get_key_usage(cert->x509);
-	}
-	owned->eku = X509_get_ext_d2i(cert->x509, NID_ext_key_usage, NULL, NULL);
-	if (owned->eku == NULL)
-		return true;
-	cert->has_eku = true;
-	n = sk_ASN1_OBJECT_num(owned->eku);
-	if (n > CERT_MAX_NAMES) {
-		cert->faults |= CERT_FAULT_TOO_BIG;
-		return true;	/* present with none that we read: allows nothing */
-	}
-	cert->ekus = calloc((size_t)n + 1, sizeof(*cert->ekus));
-	if (cert->ekus == NULL)
-		return false;
-	for (i = 0; i < n; i++)
-		cert->ekus[cert->num_ekus++] = sk_ASN1_OBJECT_value(owned->eku, i);
-	return true;
-}
-
 /* -------------------------------------------------------------- the rest */
 
 /* RFC 5280 4.1.2.5: UTCTime or GeneralizedTime with seconds and Z. */
@@ -312,7 +137,7 @@ read_form(struct cert *cert)
 	    X509_NAME_entry_count(X509_get_subject_name(x)) == 0))
 		cert->faults |= CERT_FAULT_ISSUER;
 	/* 4.2.1.10 */
-	if (!cert->is_ca && X509_get_ext_by_NID(x, NID_name_constraints, -1) >= 0)
+	if (!cert->is_ca && cert->has_name_constraints)
 		cert->faults |= CERT_FAULT_CA_ONLY;
 }
 
@@ -337,54 +162,48 @@ read_serial(struct cert *cert)
 	cert->serial_len = len > 0 ? (size_t)len : 1;
 }
 
+/* OpenSSL encodes a key again; these bytes are the same, where they are DER. */
 static bool
-read_hashes(struct cert *cert)
+hash_key(struct cert *cert, const unsigned char *spki, size_t spki_len)
 {
 	unsigned char	*der = NULL;
-	size_t		 used;
 	int		 len;
 
-	len = i2d_X509(cert->x509, &der);
-	if (len <= 0)
-		return false;
-	if ((unsigned)len > CERT_MAX_BYTES)
-		cert->faults |= CERT_FAULT_TOO_BIG;
-	else if (!strict_der(der, (size_t)len, &used))
-		cert->faults |= CERT_FAULT_DER;
-	digest_sha256(der, (size_t)len, cert->sha256);
-	OPENSSL_free(der);
-	der = NULL;
+	if (spki != NULL) {
+		digest_sha256(spki, spki_len, cert->spki_sha256);
+		return true;
+	}
 	len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert->x509), &der);
 	if (len <= 0)
 		return false;
 	digest_sha256(der, (size_t)len, cert->spki_sha256);
 	OPENSSL_free(der);
-	return cert_name_sha256(X509_get_subject_name(cert->x509),
+	return true;
+}
+
+static bool
+read_hashes(struct cert *cert, const unsigned char *der, size_t der_len)
+{
+	struct outline_parts	parts = { .tbs = NULL };
+	size_t			used;
+
+	if (der_len > CERT_MAX_BYTES)
+		cert->faults |= CERT_FAULT_TOO_BIG;
+	else if (!strict_der(der, der_len, &used) ||
+	    !outline_find(der, der_len, &parts))
+		cert->faults |= CERT_FAULT_DER;
+	cert->tbs = parts.tbs;
+	cert->tbs_len = parts.tbs_len;
+	digest_sha256(der, der_len, cert->sha256);
+	return hash_key(cert, parts.key, parts.key_len) &&
+	    cert_name_sha256(X509_get_subject_name(cert->x509),
 	    cert->subject_sha256) &&
 	    cert_name_sha256(X509_get_issuer_name(cert->x509),
 	    cert->issuer_sha256);
 }
 
-static void
-read_key_ids(struct cert *cert, struct cert_owned *owned)
-{
-	owned->ski = X509_get_ext_d2i(cert->x509, NID_subject_key_identifier,
-	    NULL, NULL);
-	if (owned->ski != NULL && ASN1_STRING_length(owned->ski) > 0) {
-		cert->ski = ASN1_STRING_get0_data(owned->ski);
-		cert->ski_len = (size_t)ASN1_STRING_length(owned->ski);
-	}
-	owned->aki = X509_get_ext_d2i(cert->x509, NID_authority_key_identifier,
-	    NULL, NULL);
-	if (owned->aki != NULL && owned->aki->keyid != NULL &&
-	    ASN1_STRING_length(owned->aki->keyid) > 0) {
-		cert->aki = ASN1_STRING_get0_data(owned->aki->keyid);
-		cert->aki_len = (size_t)ASN1_STRING_length(owned->aki->keyid);
-	}
-}
-
 struct cert *
-cert_new(X509 *x509)
+cert_new_der(X509 *x509, const unsigned char *der, size_t der_len)
 {
 	struct cert		*cert;
 	struct cert_owned	*owned;
@@ -404,9 +223,7 @@ cert_new(X509 *x509)
 	cert->owned = owned;
 	cert->x509 = x509;
 	ERR_set_mark();
-	/* Makes OpenSSL read what it caches; its answer is not asked for. */
-	(void)X509_check_purpose(x509, -1, 0);
-	if (!read_hashes(cert))
+	if (!read_hashes(cert, der, der_len))
 		goto out;
 	read_serial(cert);
 	key_read(X509_get_X509_PUBKEY(x509), &cert->key);
@@ -418,10 +235,7 @@ cert_new(X509 *x509)
 		cert->faults |= CERT_FAULT_ALGORITHM;
 	cert->self_issued = memcmp(cert->subject_sha256, cert->issuer_sha256,
 	    32) == 0;
-	extension_read_all(cert);
-	read_key_ids(cert, owned);
-	ok = read_san(cert, owned) && read_usages(cert, owned) &&
-	    read_distribution_points(cert);
+	ok = extension_read_all(cert, &owned->kept);
 	read_form(cert);
 out:
 	ERR_pop_to_mark();
@@ -429,6 +243,27 @@ out:
 		cert_free(cert);
 		return NULL;
 	}
+	return cert;
+}
+
+struct cert *
+cert_new(X509 *x509)
+{
+	unsigned char	*der = NULL;
+	struct cert	*cert = NULL;
+	int		 len;
+
+	if (x509 == NULL)
+		return NULL;
+	ERR_set_mark();
+	len = i2d_X509(x509, &der);
+	if (len > 0)
+		cert = cert_new_der(x509, der, (size_t)len);
+	if (cert != NULL)
+		((struct cert_owned *)cert->owned)->der = der;
+	else
+		OPENSSL_free(der);
+	ERR_pop_to_mark();
 	return cert;
 }
 
@@ -443,22 +278,26 @@ void
 cert_free(struct cert *cert)
 {
 	struct cert_owned	*owned;
+	size_t			 i;
 
 	if (cert == NULL)
 		return;
 	owned = cert->owned;
 	if (atomic_fetch_sub(&owned->refs, 1) != 1)
 		return;
-	GENERAL_NAMES_free(owned->san);
-	EXTENDED_KEY_USAGE_free(owned->eku);
-	ASN1_OCTET_STRING_free(owned->ski);
-	AUTHORITY_KEYID_free(owned->aki);
+	GENERAL_NAMES_free(owned->kept.san);
+	ASN1_OCTET_STRING_free(owned->kept.ski);
+	AUTHORITY_KEYID_free(owned->kept.aki);
+	OPENSSL_free(owned->der);
 	constraints_free(cert->constraints);
 	constraints_names_free(cert->names);
 	free(owned);
+	for (i = 0; i < cert->num_ekus; i++)
+		ASN1_OBJECT_free(cert->ekus[i]);
 	free(cert->ekus);
 	free(cert->sans);
 	free(cert->dps);
+	free(cert->policies);
 	X509_free(cert->x509);
 	free(cert);
 }

@@ -32,6 +32,7 @@ enum cert_san_kind {
 	CERT_SAN_EMAIL, CERT_SAN_DNS, CERT_SAN_URI, CERT_SAN_UPN,
 	CERT_SAN_SMTP_UTF8, CERT_SAN_OTHER
 };
+struct cert_oid { const unsigned char *data; size_t data_len; };	/* contents */
 struct cert_san {
 	enum cert_san_kind	 kind;
 	const unsigned char	*data;	/* raw bytes of the value, may hold NUL */
@@ -86,12 +87,22 @@ struct cert {
 	/* constraints.c's, read when first asked for; NULL: not yet */
 	_Atomic(struct constraints *)	constraints;
 	_Atomic(struct constraints_names *)	names;
+	struct cert_oid	*policies; size_t num_policies;
+	/* mappings, constraints or inhibit-any, or policies that `policies` has
+	 * not: only X509_policy_check() will do */
+	bool		 has_policy_rules;
+	bool		 has_name_constraints;
+	/* the signed bytes, NULL where CERT_FAULT_DER says that they are no DER */
+	const unsigned char *tbs; size_t tbs_len;
 	void		*owned;		/* cert.c's own */
 };
 
 /* Takes a reference of its own. NULL: out of memory or not a certificate at
  * all. Immutable afterwards: any thread may read it. */
 struct cert *cert_new(X509 *);
+/* The same, spared the encoding: `der` is what i2d_X509() gives, borrowed for as
+ * long as the view lives. */
+struct cert *cert_new_der(X509 *, const unsigned char *der, size_t der_len);
 struct cert *cert_ref(struct cert *);
 void	cert_free(struct cert *);			/* NULL allowed */
 

@@ -1,13 +1,17 @@
 /*
- * extension.c - are the extensions of a certificate what they have to be?
+ * extension.c - what do the extensions of a certificate say, and are they what
+ * they have to be?
  *
- * Each known one is decoded once, so that what nobody asks for is looked at too.
- * Fills in no values; cert.c does.
+ * Each known one is decoded once, so that what nobody asks for is looked at too:
+ * by plain.c where it can, else by OpenSSL.
  */
+
+#include <stdlib.h>
 
 #include <openssl/x509v3.h>
 
 #include "trust/extension.h"
+#include "trust/plain.h"
 #include "trust/strict.h"
 
 /* RFC 5280 defines 17; a certificate with more than this is an attack. */
@@ -34,8 +38,8 @@ known_extension(int nid)
 	return false;
 }
 
-bool
-extension_processed(X509_EXTENSION *ext)
+static bool
+is_processed(int nid)
 {
 	static const int	processed[] = {
 		NID_basic_constraints, NID_key_usage, NID_ext_key_usage,
@@ -44,13 +48,18 @@ extension_processed(X509_EXTENSION *ext)
 		NID_policy_constraints, NID_inhibit_any_policy,
 		NID_crl_distribution_points
 	};
-	int			nid = OBJ_obj2nid(X509_EXTENSION_get_object(ext));
 	size_t			i;
 
 	for (i = 0; i < sizeof(processed) / sizeof(processed[0]); i++)
 		if (nid == processed[i])
 			return true;
 	return false;
+}
+
+bool
+extension_processed(X509_EXTENSION *ext)
+{
+	return is_processed(OBJ_obj2nid(X509_EXTENSION_get_object(ext)));
 }
 
 /*
@@ -84,70 +93,393 @@ read_decoded(struct cert *cert, int nid, const void *decoded, bool critical)
 	}
 }
 
-/* One known extension. */
-static void
-read_extension(struct cert *cert, X509_EXTENSION *ext,
-    const X509V3_EXT_METHOD *method)
-{
-	const ASN1_OCTET_STRING	*value = X509_EXTENSION_get_data(ext);
-	const unsigned char	*data = ASN1_STRING_get0_data(value);
-	size_t			 used, len = (size_t)ASN1_STRING_length(value);
-	void			*decoded;
+/* ------------------------------------------- what OpenSSL decoded, kept */
 
-	if (!strict_der(data, len, &used)) {
-		cert->faults |= CERT_FAULT_EXTENSION;
-	} else if (used != len) {
-		cert->faults |= CERT_FAULT_TRAILING;
-		return;
+/* The values are raw bytes and may hold anything. */
+static bool
+keep_san(struct cert *cert, const GENERAL_NAMES *names)
+{
+	const GENERAL_NAME	*name;
+	struct cert_san		*san;
+	int			 i, n = sk_GENERAL_NAME_num(names);
+
+	if (n == 0)
+		cert->faults |= CERT_FAULT_SAN;	/* RFC 5280 4.2.1.6: at least one */
+	if (n > CERT_MAX_NAMES) {
+		cert->faults |= CERT_FAULT_TOO_BIG;
+		return true;
 	}
-	/* All lists of RFC 5280 4.2 are SIZE (1..MAX); only these two have
-	 * nothing but optional fields. */
-	if (len == 2 && data[0] == (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED) &&
-	    method->ext_nid != NID_basic_constraints &&
-	    method->ext_nid != NID_authority_key_identifier)
-		cert->faults |= CERT_FAULT_EXTENSION;
-	decoded = X509V3_EXT_d2i(ext);
-	if (decoded == NULL) {
-		cert->faults |= CERT_FAULT_EXTENSION;
-		if (method->ext_nid == NID_subject_alt_name)
-			cert->faults |= CERT_FAULT_SAN;
-		return;
+	cert->sans = calloc((size_t)n + 1, sizeof(*cert->sans));
+	if (cert->sans == NULL)
+		return false;
+	for (i = 0; i < n; i++) {
+		const ASN1_STRING	*s = NULL;
+		const ASN1_TYPE		*other;
+
+		name = sk_GENERAL_NAME_value(names, i);
+		san = &cert->sans[cert->num_sans];
+		san->kind = CERT_SAN_OTHER;
+		switch (name->type) {
+		case GEN_EMAIL:
+			san->kind = CERT_SAN_EMAIL;
+			s = name->d.rfc822Name;
+			break;
+		case GEN_DNS:
+			san->kind = CERT_SAN_DNS;
+			s = name->d.dNSName;
+			break;
+		case GEN_URI:
+			san->kind = CERT_SAN_URI;
+			s = name->d.uniformResourceIdentifier;
+			break;
+		case GEN_OTHERNAME:
+			other = name->d.otherName->value;
+			if (other == NULL || other->type != V_ASN1_UTF8STRING)
+				break;
+			if (OBJ_obj2nid(name->d.otherName->type_id) == NID_ms_upn)
+				san->kind = CERT_SAN_UPN;
+			else if (OBJ_obj2nid(name->d.otherName->type_id) ==
+			    NID_id_on_SmtpUTF8Mailbox)
+				san->kind = CERT_SAN_SMTP_UTF8;
+			else
+				break;
+			s = other->value.utf8string;
+			break;
+		default:	/* the other GeneralName forms map to nobody */
+			break;
+		}
+		if (s == NULL)
+			continue;
+		san->data = ASN1_STRING_get0_data(s);
+		san->data_len = (size_t)ASN1_STRING_length(s);
+		cert->num_sans++;
 	}
-	read_decoded(cert, method->ext_nid, decoded,
-	    X509_EXTENSION_get_critical(ext) != 0);
+	return true;
+}
+
+static bool
+add_dp(struct cert *cert, const GENERAL_NAME *name)
+{
+	if (cert->num_dps == CERT_MAX_DISTRIBUTION_POINTS)
+		return true;	/* further ones match no partition */
+	return cert_general_name_sha256(name, cert->dps[cert->num_dps]) &&
+	    ++cert->num_dps > 0;
+}
+
+/* RFC 5280 4.2.1.13: a name relative to that of the CRL issuer. */
+static bool
+add_relative_dp(struct cert *cert, DIST_POINT *point)
+{
+	const X509_NAME	*base = X509_get_issuer_name(cert->x509);
+	GENERAL_NAME	 relative = { .type = GEN_DIRNAME };
+
+	if (point->CRLissuer != NULL &&
+	    sk_GENERAL_NAME_num(point->CRLissuer) == 1 &&
+	    sk_GENERAL_NAME_value(point->CRLissuer, 0)->type == GEN_DIRNAME)
+		base = sk_GENERAL_NAME_value(point->CRLissuer, 0)->
+		    d.directoryName;
+	if (DIST_POINT_set_dpname(point->distpoint,
+	    (X509_NAME *)(uintptr_t)base) != 1)
+		return true;
+	relative.d.directoryName = point->distpoint->dpname;
+	return add_dp(cert, &relative);
+}
+
+/* RFC 5280 4.2.1.13: full names, and names relative to the CRL issuer. */
+static bool
+keep_distribution_points(struct cert *cert, const CRL_DIST_POINTS *points)
+{
+	const GENERAL_NAMES	*full;
+	DIST_POINT		*point;
+	int			 i, j;
+	bool			 ok = true;
+
+	cert->dps = calloc(CERT_MAX_DISTRIBUTION_POINTS, sizeof(*cert->dps));
+	if (cert->dps == NULL)
+		return false;
+	for (i = 0; ok && i < sk_DIST_POINT_num(points) &&
+	    i < CERT_MAX_DISTRIBUTION_POINTS; i++) {
+		point = sk_DIST_POINT_value(points, i);
+		if (point->distpoint == NULL) {
+			/* "MUST NOT consist of only the reasons field" */
+			if (sk_GENERAL_NAME_num(point->CRLissuer) <= 0)
+				cert->faults |= CERT_FAULT_EXTENSION;
+			continue;
+		}
+		if (point->distpoint->type != 0) {
+			ok = add_relative_dp(cert, point);
+			continue;
+		}
+		full = point->distpoint->name.fullname;
+		for (j = 0; ok && j < sk_GENERAL_NAME_num(full) &&
+		    j < CERT_MAX_DISTRIBUTION_POINTS; j++)
+			ok = add_dp(cert, sk_GENERAL_NAME_value(full, j));
+	}
+	return ok;
+}
+
+static void
+keep_basic_constraints(struct cert *cert, const BASIC_CONSTRAINTS *bc)
+{
+	cert->has_bc = true;
+	cert->is_ca = bc->ca != 0;
+	if (bc->pathlen == NULL)
+		return;
+	cert->path_len = ASN1_INTEGER_get(bc->pathlen);
+	/* RFC 5280 4.2.1.9: never negative. Beside "no CA" it must not be, but
+	 * many have it so, and it says nothing. */
+	if (cert->path_len < 0) {
+		cert->faults |= CERT_FAULT_EXTENSION;
+		cert->path_len = 0;
+	}
+}
+
+static void
+keep_key_usage(struct cert *cert, const ASN1_BIT_STRING *usage)
+{
+	const unsigned char	*data = ASN1_STRING_get0_data(usage);
+	int			 len = ASN1_STRING_length(usage);
+
+	cert->has_key_usage = true;
+	cert->key_usage = 0;
+	if (len > 0)
+		cert->key_usage = data[0];
+	if (len > 1)
+		cert->key_usage |= (uint32_t)data[1] << 8;
+	/* RFC 5280 4.2.1.3: at least one bit */
+	if (cert->key_usage == 0)
+		cert->faults |= CERT_FAULT_EXTENSION;
+}
+
+/* Takes the objects over; the list itself is freed by the caller. */
+static bool
+keep_ekus(struct cert *cert, EXTENDED_KEY_USAGE *ekus)
+{
+	int	n = sk_ASN1_OBJECT_num(ekus);
+
+	cert->has_eku = true;
+	if (n > CERT_MAX_NAMES) {
+		cert->faults |= CERT_FAULT_TOO_BIG;
+		return true;	/* present with none that we read: allows nothing */
+	}
+	cert->ekus = calloc((size_t)n + 1, sizeof(*cert->ekus));
+	if (cert->ekus == NULL)
+		return false;
+	while (sk_ASN1_OBJECT_num(ekus) > 0)
+		cert->ekus[cert->num_ekus++] = sk_ASN1_OBJECT_shift(ekus);
+	return true;
+}
+
+static void
+keep_key_ids(struct cert *cert, const struct extension_kept *kept)
+{
+	const ASN1_OCTET_STRING	*id = kept->ski;
+
+	if (id != NULL && ASN1_STRING_length(id) > 0) {
+		cert->ski = ASN1_STRING_get0_data(id);
+		cert->ski_len = (size_t)ASN1_STRING_length(id);
+	}
+	id = kept->aki != NULL ? kept->aki->keyid : NULL;
+	if (id != NULL && ASN1_STRING_length(id) > 0) {
+		cert->aki = ASN1_STRING_get0_data(id);
+		cert->aki_len = (size_t)ASN1_STRING_length(id);
+	}
+}
+
+/* *decoded becomes NULL where it is kept as it is. */
+static bool
+keep(struct cert *cert, struct extension_kept *kept, int nid, void **decoded)
+{
+	void	*mine = *decoded;
+
+	switch (nid) {
+	case NID_basic_constraints:
+		keep_basic_constraints(cert, mine);
+		return true;
+	case NID_key_usage:
+		keep_key_usage(cert, mine);
+		return true;
+	case NID_ext_key_usage:
+		return keep_ekus(cert, mine);
+	case NID_crl_distribution_points:
+		return keep_distribution_points(cert, mine);
+	case NID_subject_alt_name:
+		kept->san = mine;
+		*decoded = NULL;
+		return keep_san(cert, mine);
+	case NID_subject_key_identifier:
+		kept->ski = mine;
+		*decoded = NULL;
+		keep_key_ids(cert, kept);
+		return true;
+	case NID_authority_key_identifier:
+		kept->aki = mine;
+		*decoded = NULL;
+		keep_key_ids(cert, kept);
+		return true;
+	default:
+		return true;
+	}
+}
+
+/* ------------------------------------------------------- one extension */
+
+static void
+free_decoded(X509_EXTENSION *ext, void *decoded)
+{
+	const X509V3_EXT_METHOD	*method = X509V3_EXT_get(ext);
+
+	if (decoded == NULL)
+		return;
 	if (method->it != NULL)
 		ASN1_item_free(decoded, ASN1_ITEM_ptr(method->it));
 	else
 		method->ext_free(decoded);
 }
 
-void
-extension_read_all(struct cert *cert)
+/* By OpenSSL. `twice`: which of two would be a guess, so neither is kept. */
+static bool
+read_by_openssl(struct cert *cert, struct extension_kept *kept, int nid,
+    X509_EXTENSION *ext, bool twice)
+{
+	void	*decoded = X509V3_EXT_d2i(ext);
+	bool	 ok = true;
+
+	if (decoded == NULL) {
+		cert->faults |= CERT_FAULT_EXTENSION;
+		if (nid == NID_subject_alt_name)
+			cert->faults |= CERT_FAULT_SAN;
+		return true;
+	}
+	read_decoded(cert, nid, decoded, X509_EXTENSION_get_critical(ext) != 0);
+	if (!twice)
+		ok = keep(cert, kept, nid, &decoded);
+	free_decoded(ext, decoded);
+	return ok;
+}
+
+/* One of RFC 5280 4.2. */
+static bool
+read_extension(struct cert *cert, struct extension_kept *kept, int nid,
+    X509_EXTENSION *ext, bool twice)
+{
+	const ASN1_OCTET_STRING	*value = X509_EXTENSION_get_data(ext);
+	const unsigned char	*data = ASN1_STRING_get0_data(value);
+	size_t			 used, len = (size_t)ASN1_STRING_length(value);
+	unsigned		 fault = 0;
+	bool			 ok;
+
+	if (!strict_der(data, len, &used))
+		fault = CERT_FAULT_EXTENSION;
+	else if (used != len)
+		fault = CERT_FAULT_TRAILING;
+	/* All lists of RFC 5280 4.2 are SIZE (1..MAX); only these two have
+	 * nothing but optional fields. */
+	else if (len == 2 &&
+	    data[0] == (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED) &&
+	    nid != NID_basic_constraints && nid != NID_authority_key_identifier)
+		fault = CERT_FAULT_EXTENSION;
+	cert->faults |= fault;
+	cert->has_name_constraints |= nid == NID_name_constraints;
+	cert->has_policy_rules |= nid == NID_policy_mappings ||
+	    nid == NID_policy_constraints || nid == NID_inhibit_any_policy;
+	if (fault == 0 && !twice && plain_read(cert, nid, data, len))
+		return true;
+	ok = read_by_openssl(cert, kept, nid, ext, twice);
+	if (nid == NID_certificate_policies && (twice ||
+	    (cert->faults & (CERT_FAULT_EXTENSION | CERT_FAULT_TRAILING)) != 0 ||
+	    !plain_policies(cert, data, len)))
+		cert->has_policy_rules = true;
+	return ok;
+}
+
+/* Others that OpenSSL's own validation decodes, and then refuses. */
+static void
+read_other(struct cert *cert, int nid, X509_EXTENSION *ext)
+{
+	void	*decoded;
+
+	if (nid != NID_netscape_cert_type && nid != NID_sbgp_ipAddrBlock &&
+	    nid != NID_sbgp_autonomousSysNum && nid != NID_proxyCertInfo)
+		return;
+	decoded = X509V3_EXT_d2i(ext);
+	if (decoded == NULL)
+		cert->faults |= CERT_FAULT_EXTENSION;
+	free_decoded(ext, decoded);
+}
+
+/* The extensions of one certificate, each with its NID. */
+struct list {
+	X509_EXTENSION	*exts[CERT_MAX_EXTENSIONS];
+	int		 nids[CERT_MAX_EXTENSIONS];
+	int		 num;
+};
+
+/* Is the same one there once more? */
+static bool
+is_twice(const struct list *l, int i)
+{
+	int	j;
+
+	for (j = 0; j < l->num; j++)
+		if (j != i && l->nids[j] == l->nids[i] &&
+		    (l->nids[i] != NID_undef ||
+		    OBJ_cmp(X509_EXTENSION_get_object(l->exts[i]),
+		    X509_EXTENSION_get_object(l->exts[j])) == 0))
+			return true;
+	return false;
+}
+
+static bool
+list_has(const struct list *l, int nid)
+{
+	int	i;
+
+	for (i = 0; i < l->num; i++)
+		if (l->nids[i] == nid)
+			return true;
+	return false;
+}
+
+bool
+extension_read_all(struct cert *cert, struct extension_kept *kept)
 {
 	X509		*x = cert->x509;
-	int		 i, j, n = X509_get_ext_count(x);
-	X509_EXTENSION	*ext;
-	const X509V3_EXT_METHOD *method;
+	int		 i, n = X509_get_ext_count(x);
+	struct list	 l;
+	bool		 twice;
 
+	cert->path_len = -1;
 	if (n > 0 && X509_get_version(x) != X509_VERSION_3)
 		cert->faults |= CERT_FAULT_VERSION;
 	if (n == 0 && X509_get0_extensions(x) != NULL)
 		cert->faults |= CERT_FAULT_EXTENSION;	/* SIZE (1..MAX) */
 	if (n > CERT_MAX_EXTENSIONS) {
 		cert->faults |= CERT_FAULT_TOO_BIG;
-		return;
+		n = CERT_MAX_EXTENSIONS;
 	}
-	for (i = 0; i < n; i++) {
-		ext = X509_get_ext(x, i);
-		for (j = 0; j < i; j++)
-			if (OBJ_cmp(X509_EXTENSION_get_object(ext),
-			    X509_EXTENSION_get_object(X509_get_ext(x, j))) == 0)
-				cert->faults |= CERT_FAULT_DUPLICATE;
-		if (X509_EXTENSION_get_critical(ext) != 0 &&
-		    !extension_processed(ext))
+	l.num = n > 0 ? n : 0;
+	for (i = 0; i < l.num; i++) {
+		l.exts[i] = X509_get_ext(x, i);
+		l.nids[i] = OBJ_obj2nid(X509_EXTENSION_get_object(l.exts[i]));
+	}
+	for (i = 0; i < l.num; i++) {
+		twice = is_twice(&l, i);
+		if (twice)
+			cert->faults |= CERT_FAULT_DUPLICATE;
+		if (!is_processed(l.nids[i]) &&
+		    X509_EXTENSION_get_critical(l.exts[i]) != 0)
 			cert->critical_unknown = true;
-		method = X509V3_EXT_get(ext);
-		if (method != NULL && known_extension(method->ext_nid))
-			read_extension(cert, ext, method);
+		if (!known_extension(l.nids[i]))
+			read_other(cert, l.nids[i], l.exts[i]);
+		else if (!read_extension(cert, kept, l.nids[i], l.exts[i],
+		    twice))
+			return false;
 	}
+	/* RFC 3820 3.4 to 3.7 */
+	if (list_has(&l, NID_proxyCertInfo) && (cert->is_ca ||
+	    list_has(&l, NID_subject_alt_name) ||
+	    list_has(&l, NID_issuer_alt_name)))
+		cert->faults |= CERT_FAULT_EXTENSION;
+	return true;
 }

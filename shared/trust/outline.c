@@ -4,7 +4,7 @@
  * Walks over the elements of TBSCertificate and looks at none but two.
  */
 
-#include <limits.h>
+#include <string.h>
 
 #include <openssl/asn1.h>
 #include <openssl/err.h>
@@ -35,22 +35,12 @@ take(const unsigned char **p, const unsigned char *end, int class, int tag,
 	return true;
 }
 
-static bool
-read_name(const unsigned char *der, size_t len, unsigned char sha256_r[32])
-{
-	X509_NAME	*name = d2i_X509_NAME(NULL, &der, (long)len);
-	bool		 ok = name != NULL && cert_name_sha256(name, sha256_r);
-
-	X509_NAME_free(name);
-	return ok;
-}
-
 /* RFC 5280 4.1: [0] version, serial, algorithm, issuer, validity, subject, key. */
 static bool
-read_tbs(const unsigned char *p, const unsigned char *end,
-    const unsigned char *data, struct outline *o)
+find_in_tbs(const unsigned char *p, const unsigned char *end,
+    struct outline_parts *parts)
 {
-	const unsigned char	*ignored, *subject, *key;
+	const unsigned char	*ignored;
 
 	(void)take(&p, end, V_ASN1_CONTEXT_SPECIFIC, 0, &ignored);
 	if (!take(&p, end, V_ASN1_UNIVERSAL, V_ASN1_INTEGER, &ignored) ||
@@ -58,42 +48,66 @@ read_tbs(const unsigned char *p, const unsigned char *end,
 	    !take(&p, end, V_ASN1_UNIVERSAL, V_ASN1_SEQUENCE, &ignored) ||
 	    !take(&p, end, V_ASN1_UNIVERSAL, V_ASN1_SEQUENCE, &ignored))
 		return false;
-	subject = p;
+	parts->subject = p;
 	if (!take(&p, end, V_ASN1_UNIVERSAL, V_ASN1_SEQUENCE, &ignored))
 		return false;
-	key = p;
+	parts->subject_len = (size_t)(p - parts->subject);
+	parts->key = p;
 	if (!take(&p, end, V_ASN1_UNIVERSAL, V_ASN1_SEQUENCE, &ignored))
 		return false;
-	o->subject_at = (size_t)(subject - data);
-	o->subject_len = (size_t)(key - subject);
-	digest_sha256(key, (size_t)(p - key), o->spki_sha256);
-	return read_name(subject, (size_t)(key - subject), o->subject_sha256);
+	parts->key_len = (size_t)(p - parts->key);
+	return true;
+}
+
+bool
+outline_find(const unsigned char *data, size_t data_len,
+    struct outline_parts *parts_r)
+{
+	const unsigned char	*p = data, *end = data + data_len;
+	const unsigned char	*body, *tbs, *ignored;
+	bool			 ok = false;
+
+	memset(parts_r, 0, sizeof(*parts_r));
+	ERR_set_mark();
+	if (!take(&p, end, V_ASN1_UNIVERSAL, V_ASN1_SEQUENCE, &body) || p != end)
+		goto out;
+	p = parts_r->tbs = body;
+	if (!take(&p, end, V_ASN1_UNIVERSAL, V_ASN1_SEQUENCE, &tbs))
+		goto out;
+	parts_r->tbs_len = (size_t)(p - body);
+	ok = find_in_tbs(tbs, p, parts_r) &&
+	    take(&p, end, V_ASN1_UNIVERSAL, V_ASN1_SEQUENCE, &ignored) &&
+	    take(&p, end, V_ASN1_UNIVERSAL, V_ASN1_BIT_STRING, &ignored) &&
+	    p == end;
+out:
+	if (!ok)
+		memset(parts_r, 0, sizeof(*parts_r));
+	ERR_pop_to_mark();
+	return ok;
 }
 
 bool
 outline_read(const unsigned char *data, size_t data_len,
     struct outline *outline_r)
 {
-	const unsigned char	*p = data, *end = data + data_len;
-	const unsigned char	*body, *tbs, *ignored;
+	struct outline_parts	 parts;
+	const unsigned char	*p;
+	X509_NAME		*name;
 	size_t			 used;
-	bool			 ok = false;
+	bool			 ok;
 
 	if (data_len > CERT_MAX_BYTES || !strict_der(data, data_len, &used) ||
-	    used != data_len)
+	    !outline_find(data, data_len, &parts))
 		return false;
 	ERR_set_mark();
-	if (!take(&p, end, V_ASN1_UNIVERSAL, V_ASN1_SEQUENCE, &body) || p != end)
-		goto out;
-	p = body;
-	if (!take(&p, end, V_ASN1_UNIVERSAL, V_ASN1_SEQUENCE, &tbs))
-		goto out;
-	ok = read_tbs(tbs, p, data, outline_r) &&
-	    take(&p, end, V_ASN1_UNIVERSAL, V_ASN1_SEQUENCE, &ignored) &&
-	    take(&p, end, V_ASN1_UNIVERSAL, V_ASN1_BIT_STRING, &ignored) &&
-	    p == end;
+	p = parts.subject;
+	name = d2i_X509_NAME(NULL, &p, (long)parts.subject_len);
+	ok = name != NULL && cert_name_sha256(name, outline_r->subject_sha256);
+	X509_NAME_free(name);
+	outline_r->subject_at = (size_t)(parts.subject - data);
+	outline_r->subject_len = parts.subject_len;
+	digest_sha256(parts.key, parts.key_len, outline_r->spki_sha256);
 	digest_sha256(data, data_len, outline_r->sha256);
-out:
 	ERR_pop_to_mark();
 	return ok;
 }

@@ -18,6 +18,17 @@ struct outline {
 	size_t		subject_at, subject_len;	/* in the bytes */
 };
 
+/* Where the parts are, in the bytes looked at. */
+struct outline_parts {
+	const unsigned char	*tbs, *subject, *key;	/* whole elements */
+	size_t			 tbs_len, subject_len, key_len;
+};
+
+/* False (and no parts): not the outline of a certificate that ends where the
+ * bytes end. Says nothing about DER. */
+bool	outline_find(const unsigned char *data, size_t data_len,
+	    struct outline_parts *parts_r);
+
 /* False: not the outline of an X.509 certificate in DER, exactly `data_len`
  * bytes of it (RFC 5280 4.1). True does not say that the rest can be read. */
 bool	outline_read(const unsigned char *data, size_t data_len,

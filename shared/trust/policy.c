@@ -215,14 +215,28 @@ policy_key_allowed(const struct policy_options *o, const struct cert *cert,
 	case KEY_EC:
 		return ec_allowed(o, &cert->key, buf, buf_len);
 	case KEY_EDWARDS:
+		if (o->ed)
+			return true;
 		snprintf(buf, buf_len, "Ed25519 and Ed448 keys are not allowed");
-		return o->ed;
+		return false;
 	case KEY_OTHER:
 		break;
 	}
 	snprintf(buf, buf_len, "public key of a kind that is never allowed, or "
 	    "unreadable");
 	return false;
+}
+
+/* X509_get_signature_info() reads the whole certificate before it answers: only
+ * where the digest is in the parameters (RSA-PSS) or part of the algorithm. */
+static bool
+signature_info(const struct cert *cert, int *md_r, int *pk_r)
+{
+	if (OBJ_find_sigid_algs(X509_get_signature_nid(cert->x509), md_r,
+	    pk_r) == 1 && *md_r != NID_undef && *pk_r != NID_undef)
+		return true;
+	*md_r = *pk_r = NID_undef;
+	return X509_get_signature_info(cert->x509, md_r, pk_r, NULL, NULL) == 1;
 }
 
 bool
@@ -234,13 +248,15 @@ policy_digest_allowed(const struct policy_options *o, const struct cert *cert,
 	bool		ok = false;
 
 	ERR_set_mark();
-	if (X509_get_signature_info(cert->x509, &md, &pk, NULL, NULL) != 1) {
+	if (!signature_info(cert, &md, &pk)) {
 		snprintf(buf, buf_len, "signature algorithm is unknown");
 		goto out;
 	}
 	if (pk == NID_ED25519 || pk == NID_ED448) {
 		ok = o->ed;
-		snprintf(buf, buf_len, "Ed25519 and Ed448 are not allowed");
+		if (!ok)
+			snprintf(buf, buf_len,
+			    "Ed25519 and Ed448 are not allowed");
 		goto out;
 	}
 	switch (md) {
@@ -263,8 +279,9 @@ policy_digest_allowed(const struct policy_options *o, const struct cert *cert,
 		break;
 	}
 	ok = (o->digests & bit) != 0;
-	snprintf(buf, buf_len, "signed with %s, which is not allowed",
-	    md != NID_undef ? OBJ_nid2sn(md) : "no known digest");
+	if (!ok)
+		snprintf(buf, buf_len, "signed with %s, which is not allowed",
+		    md != NID_undef ? OBJ_nid2sn(md) : "no known digest");
 out:
 	ERR_pop_to_mark();
 	return ok;

@@ -15,6 +15,7 @@
 #include "trust/policy.h"
 #include "trust/read.h"
 #include "trust/strict.h"
+#include "unit/trust/same.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,6 +36,10 @@ look(X509 *x)
 
 	if (c == NULL)
 		return;
+	if (same_as_openssl(x, c) != NULL) {
+		fprintf(stderr, "differs: %s\n", same_as_openssl(x, c));
+		abort();
+	}
 	n = i2d_X509(x, &der);
 	MUST(n > 0);
 	MUST(n > (int)CERT_MAX_BYTES || (c->faults & CERT_FAULT_DER) != 0 ||
