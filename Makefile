@@ -43,11 +43,11 @@ CMD_O   := $(CMD:%.c=$(B)/modules/command/%.o)
 UNIT    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
 
 # --------------------------------------------------------------------- rules
-.PHONY: all help deps lib command nginx apache dovecot unit quick check clean
+.PHONY: all help deps lib command refresher nginx apache dovecot unit quick check clean
 .DELETE_ON_ERROR:
-all: command nginx apache dovecot
+all: command refresher nginx apache dovecot
 ifeq ($(FLAVOUR),release)
-	@for f in certauth ngx_http_certauth_module.so mod_certauth.so lib50_certauth_plugin.so; do \
+	@for f in certauth certauth-refresher ngx_http_certauth_module.so mod_certauth.so lib50_certauth_plugin.so; do \
 		if [ -e $(B)/$$f ]; then ln -sf release/$$f build/$$f; fi; done
 endif
 
@@ -64,6 +64,27 @@ $(B)/modules/command/%.o: modules/command/%.c
 	@echo "  CC $<"; $(CC) $(CFLAGS) $(CORE_CFLAGS) -c -o $@ $<
 $(B)/certauth: $(CMD_O) $(B)/libcertauth.a
 	$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# -------------------------------------------------------------- refresher
+# The only part that links libcurl; libsystemd when its header is there.
+REFRESHER   := main.c refresh.c schedule.c fetch.c fetch_url.c address.c store.c publish.c \
+	status.c metrics.c notify.c log.c
+REFRESHER_O := $(REFRESHER:%.c=$(B)/modules/refresher/%.o)
+# Without curl's headers these can be tested all the same.
+REFRESHER_PURE_O := $(patsubst %,$(B)/modules/refresher/%.o,schedule address)
+HAVE_CURL    := $(shell pkg-config --exists libcurl && echo yes)
+HAVE_SYSTEMD := $(shell pkg-config --exists libsystemd && echo yes)
+ifeq ($(HAVE_CURL),yes)
+refresher: $(B)/certauth-refresher
+else
+refresher:
+	@echo "skipped: certauth-refresher: no libcurl headers (Debian: libcurl4-openssl-dev)"
+endif
+$(B)/modules/refresher/%.o: modules/refresher/%.c
+	@mkdir -p $(@D)
+	@echo "  CC $<"; $(CC) $(CFLAGS) $(CORE_CFLAGS) $(if $(HAVE_SYSTEMD),-DHAVE_LIBSYSTEMD) -c -o $@ $<
+$(B)/certauth-refresher: $(REFRESHER_O) $(B)/libcertauth.a
+	$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs libcurl $(if $(HAVE_SYSTEMD),libsystemd)) $(LIBS)
 
 # ------------------------------------------------------------------ nginx
 # Built by nginx's own configure, in a folder of links to the sources that
@@ -151,6 +172,9 @@ unit: $(UNIT:%=$(B)/unit/%)
 $(B)/unit/%: tests/unit/%.c $(B)/libcertauth.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CORE_CFLAGS) -Itests/unit -o $@ $< $(B)/libcertauth.a $(LDFLAGS) $(LIBS) -lcmocka
+$(B)/unit/refresher/%: tests/unit/refresher/%.c $(REFRESHER_PURE_O)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CORE_CFLAGS) -Imodules/refresher -o $@ $< $(REFRESHER_PURE_O) $(LDFLAGS) -lcmocka
 
 # Large CRLs for tests and benchmarks (tests/lib/mkcrl.c).
 .PHONY: mkcrl

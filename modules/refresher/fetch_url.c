@@ -1,0 +1,162 @@
+/*
+ * fetch_url.c - what is wrong with this URL, and which addresses are proxies?
+ *
+ * A proxy of the environment is the administrator's: it may be private.
+ */
+
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <netinet/in.h>
+
+#include <curl/curl.h>
+
+#include "address.h"
+#include "fetch.h"
+#include "fetch_url.h"
+
+#define MAX_URL			4096
+
+/* -------------------------------------------------------------------- URLs */
+
+static const char *
+look_at(CURLU *u, const char *url, bool own, bool private_ok)
+{
+	char		*scheme = NULL, *host = NULL, *user = NULL;
+	const char	*why = NULL;
+
+	if (strlen(url) > MAX_URL)
+		return "is too long";
+	if (curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK ||
+	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
+		return "is no URL";
+	if (strcasecmp(scheme, "file") == 0) {
+		if (!own)
+			why = "is a file, which a certificate cannot ask for";
+		goto out;
+	}
+	if (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0)
+		why = strncasecmp(scheme, "ldap", 4) == 0 ?
+		    "is ldap:, which is not fetched; name an http: URL in "
+		    "crl_urls" : "is neither http: nor https:";
+	else if (curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+		why = "has no host";
+	else if (curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK && !own)
+		why = "has a user name";
+	else if (!own && !private_ok && !address_host_public(host))
+		why = "leads to a private address";
+out:
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(user);
+	return why;
+}
+
+bool
+fetch_url_ok(const char *url, bool own, bool private_ok, const char **why_r)
+{
+	CURLU	*u = curl_url();
+
+	*why_r = u == NULL ? "cannot be looked at" :
+	    look_at(u, url, own, private_ok);
+	curl_url_cleanup(u);
+	return *why_r == NULL;
+}
+
+char *
+fetch_origin(const char *url)
+{
+	CURLU	*u = curl_url();
+	char	*scheme = NULL, *host = NULL, *port = NULL, *text = NULL;
+
+	if (u != NULL && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) ==
+	    CURLUE_OK && asprintf(&text, "%s://%s:%s", scheme, host, port) < 0)
+		text = NULL;
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(u);
+	return text;
+}
+
+/* ----------------------------------------------------------------- proxies */
+
+static bool
+same_address(const struct sockaddr *a, const struct sockaddr_storage *b)
+{
+	const struct sockaddr_in	*a4, *b4;
+	const struct sockaddr_in6	*a6, *b6;
+
+	if (a->sa_family != b->ss_family)
+		return false;
+	if (a->sa_family == AF_INET) {
+		a4 = (const struct sockaddr_in *)(const void *)a;
+		b4 = (const struct sockaddr_in *)(const void *)b;
+		return a4->sin_port == b4->sin_port &&
+		    a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+	}
+	a6 = (const struct sockaddr_in6 *)(const void *)a;
+	b6 = (const struct sockaddr_in6 *)(const void *)b;
+	return a->sa_family == AF_INET6 && a6->sin6_port == b6->sin6_port &&
+	    memcmp(&a6->sin6_addr, &b6->sin6_addr, 16) == 0;
+}
+
+static void
+add_proxy(struct proxies *p, const char *variable)
+{
+	const char	*url = getenv(variable);
+	struct addrinfo	 hints = { .ai_socktype = SOCK_STREAM }, *list = NULL, *a;
+	char		*host = NULL, *port = NULL;
+	CURLU		*u = curl_url();
+
+	if (url != NULL && url[0] != '\0' && u != NULL &&
+	    curl_url_set(u, CURLUPART_URL, url, CURLU_DEFAULT_SCHEME |
+	    CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+		/* 1080 is what libcurl takes for a proxy without a port. */
+		if (curl_url_get(u, CURLUPART_PORT, &port, 0) != CURLUE_OK)
+			port = NULL;
+		if (getaddrinfo(host, port != NULL ? port : "1080", &hints,
+		    &list) != 0)
+			list = NULL;
+	}
+	for (a = list; a != NULL && p->num_items < PROXIES_MAX;
+	    a = a->ai_next)
+		if (a->ai_addrlen <= sizeof(p->items[0]))
+			memcpy(&p->items[p->num_items++], a->ai_addr,
+			    a->ai_addrlen);
+	if (list != NULL)
+		freeaddrinfo(list);
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(u);
+}
+
+void
+proxies_find(struct proxies *p)
+{
+	static const char *const	variables[] = { "http_proxy",
+		"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
+	size_t				i;
+
+	memset(p, 0, sizeof(*p));
+	for (i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+		add_proxy(p, variables[i]);
+}
+
+bool
+proxies_have(const struct proxies *p, const struct sockaddr *address)
+{
+	size_t	i;
+
+	for (i = 0; i < p->num_items; i++)
+		if (same_address(address, &p->items[i]))
+			return true;
+	return false;
+}

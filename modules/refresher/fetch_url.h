@@ -1,0 +1,23 @@
+/* fetch_url.h - private to fetch.c: shapes of URLs, addresses of proxies. */
+#ifndef REFRESHER_FETCH_URL_H
+#define REFRESHER_FETCH_URL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <sys/socket.h>
+
+#define PROXIES_MAX	32
+
+struct proxies {
+	struct sockaddr_storage	items[PROXIES_MAX];
+	size_t			num_items;
+};
+/* Those that the environment names, looked up once: this may wait for DNS. */
+void	proxies_find(struct proxies *);
+bool	proxies_have(const struct proxies *, const struct sockaddr *);
+
+/* scheme://host:port, the caller frees with free(); NULL: no such thing. */
+char   *fetch_origin(const char *url);
+
+#endif

@@ -1,0 +1,241 @@
+/*
+ * publish.c - looks at what was fetched, keeps what is good, publishes the index.
+ *
+ * Whether a list is good is the core's word (door 2). A bad one is thrown away
+ * and the last good stays, in the spool and so in the index.
+ */
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sys/stat.h>
+
+#include "log.h"
+#include "publish.h"
+
+/* Objects of one batch; the others wait for the next. */
+#define MAX_BATCH	256
+
+struct batch {
+	struct publish_item	*items;
+	size_t			 num_items;
+	bool			 force;
+};
+
+struct publisher {
+	const char		*conf;
+	struct store		*store;
+	struct fetcher		*fetcher;
+	struct batch		 waiting, running;
+	bool			 started;	/* a thread is there to be joined */
+	pthread_t		 thread;
+	/* the thread's */
+	struct certauth		*engine;
+	struct publish_result	 result;
+	atomic_bool		 done;
+};
+
+/* ------------------------------------------------------------- in the thread */
+
+/* Private memory: a file that is cut while we read it must not hurt us. */
+static bool
+read_object(const struct store *store, const char *name, bool part,
+    struct certauth_bytes *bytes_r, unsigned char **owned_r)
+{
+	struct stat	 st;
+	size_t		 len = 0, size;
+	ssize_t		 n = -1;
+	int		 fd = store_read(store, name, part);
+
+	memset(bytes_r, 0, sizeof(*bytes_r));
+	*owned_r = NULL;
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) != 0 || st.st_size < 0 ||
+	    st.st_size > (off_t)FETCH_MAX_CRL)
+		goto out;
+	size = (size_t)st.st_size;
+	*owned_r = malloc(size + 1);
+	if (*owned_r == NULL)
+		goto out;
+	while (len < size) {
+		n = read(fd, *owned_r + len, size - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	if (n < 0 && size > 0)
+		goto out;
+	(*owned_r)[len] = '\0';
+	bytes_r->data = *owned_r;
+	bytes_r->data_len = len;
+out:
+	(void)close(fd);
+	return bytes_r->data != NULL;
+}
+
+static void
+look_at(struct publisher *p, struct publish_item *item)
+{
+	struct certauth_bytes	 object, last;
+	unsigned char		*object_data, *last_data;
+	const char		*name = item->source->name;
+
+	item->news = CERTAUTH_CRL_REFUSED;
+	(void)read_object(p->store, name, false, &last, &last_data);
+	if (!read_object(p->store, name, true, &object, &object_data))
+		(void)snprintf(item->error.text, sizeof(item->error.text),
+		    "what was fetched cannot be read again");
+	else
+		item->news = certauth_crl_examine(p->engine,
+		    item->source->number, &object,
+		    last.data != NULL ? &last : NULL, 0, &item->report,
+		    &item->error);
+	/* Of the same age and not the same bytes: what is here stays. */
+	if (item->news == CERTAUTH_CRL_NEWER && !store_keep(p->store, name)) {
+		item->news = CERTAUTH_CRL_REFUSED;
+		(void)snprintf(item->error.text, sizeof(item->error.text),
+		    "cannot be kept: %s", strerror(errno));
+	}
+	store_part_remove(p->store, name);
+	free(object_data);
+	free(last_data);
+}
+
+static void *
+work(void *context)
+{
+	struct publisher	*p = context;
+	struct publish_result	*r = &p->result;
+	size_t			 i;
+	bool			 news = p->running.force;
+
+	for (i = 0; i < p->running.num_items; i++) {
+		look_at(p, &p->running.items[i]);
+		news = news || p->running.items[i].news == CERTAUTH_CRL_NEWER;
+	}
+	if (news) {
+		r->compiled = certauth_compile_conf(p->conf, &r->report,
+		    &r->error);
+		r->failed = !r->compiled;
+	}
+	atomic_store(&p->done, true);
+	fetcher_wake(p->fetcher);
+	return NULL;
+}
+
+/* -------------------------------------------------------------------- door */
+
+struct publisher *
+publisher_new(const char *conf, struct store *store, struct fetcher *fetcher)
+{
+	struct publisher	*p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->conf = conf;
+	p->store = store;
+	p->fetcher = fetcher;
+	return p;
+}
+
+void
+publisher_free(struct publisher *p)
+{
+	if (p == NULL)
+		return;
+	if (p->started) {
+		(void)pthread_join(p->thread, NULL);
+		certauth_compile_free(&p->result.report);
+	}
+	free(p->running.items);
+	free(p->waiting.items);
+	free(p);
+}
+
+bool
+publish_add(struct publisher *p, struct source *source,
+    const struct fetch_result *result)
+{
+	struct batch		*b = &p->waiting;
+	struct publish_item	*grown, *item;
+
+	if (b->num_items >= MAX_BATCH)
+		return false;
+	grown = reallocarray(b->items, b->num_items + 1, sizeof(*grown));
+	if (grown == NULL)
+		return false;
+	b->items = grown;
+	item = &b->items[b->num_items++];
+	memset(item, 0, sizeof(*item));
+	item->source = source;
+	memcpy(item->etag, result->etag, sizeof(item->etag));
+	memcpy(item->modified, result->modified, sizeof(item->modified));
+	return true;
+}
+
+void
+publish_force(struct publisher *p)
+{
+	p->waiting.force = true;
+}
+
+void
+publish_start(struct publisher *p, struct certauth *engine)
+{
+	int	error;
+
+	if (p->started || (p->waiting.num_items == 0 && !p->waiting.force))
+		return;
+	p->running = p->waiting;
+	memset(&p->waiting, 0, sizeof(p->waiting));
+	memset(&p->result, 0, sizeof(p->result));
+	p->engine = engine;
+	atomic_store(&p->done, false);
+	error = pthread_create(&p->thread, NULL, work, p);
+	if (error != 0) {
+		/* Slower, but not lost. */
+		say(LEVEL_WARNING, "no thread: %s", strerror(error));
+		(void)work(p);
+	}
+	p->started = error == 0;
+}
+
+bool
+publisher_idle(const struct publisher *p)
+{
+	return !p->started && !atomic_load(&p->done) &&
+	    p->waiting.num_items == 0 && !p->waiting.force;
+}
+
+bool
+publish_collect(struct publisher *p, struct publish_result *result_r)
+{
+	if (!atomic_load(&p->done))
+		return false;
+	if (p->started)
+		(void)pthread_join(p->thread, NULL);
+	p->started = false;
+	atomic_store(&p->done, false);
+	*result_r = p->result;
+	result_r->items = p->running.items;
+	result_r->num_items = p->running.num_items;
+	memset(&p->running, 0, sizeof(p->running));
+	memset(&p->result, 0, sizeof(p->result));
+	return true;
+}
+
+void
+publish_release(struct publish_result *result)
+{
+	free(result->items);
+	certauth_compile_free(&result->report);
+	memset(result, 0, sizeof(*result));
+}

@@ -1,0 +1,50 @@
+/*
+ * publish.h - looks at what was fetched, keeps what is good, publishes the index.
+ *
+ * In a thread of its own, one batch at a time: ten million entries take a second,
+ * and questions must not wait for them.
+ */
+#ifndef REFRESHER_PUBLISH_H
+#define REFRESHER_PUBLISH_H
+
+#include "fetch.h"
+#include "store.h"
+
+struct publish_item {
+	struct source		*source;
+	char			 etag[FETCH_MAX_VALIDATOR];
+	char			 modified[FETCH_MAX_VALIDATOR];
+	/* filled by the batch */
+	enum certauth_crl_news	 news;
+	struct certauth_crl_report report;
+	struct certauth_error	 error;		/* REFUSED */
+};
+
+/* All of a batch, when it is over; from publish_collect(). */
+struct publish_result {
+	struct publish_item	*items;		size_t num_items;
+	bool			 compiled;	/* the index was made anew */
+	bool			 failed;	/* it could not; `error` */
+	struct certauth_compile	 report;
+	struct certauth_error	 error;
+};
+
+struct publisher;
+/* The store and the fetcher (to be woken) must outlive it. NULL: no memory. */
+struct publisher *publisher_new(const char *conf, struct store *,
+	    struct fetcher *);
+void	publisher_free(struct publisher *);	/* waits for the batch */
+/* NAME.part of the source came whole: the next batch looks at it. */
+bool	publish_add(struct publisher *, struct source *,
+	    const struct fetch_result *);
+/* The next batch makes the index even when nothing new came. */
+void	publish_force(struct publisher *);
+/* Starts a batch when there is something to do and none is running. */
+void	publish_start(struct publisher *, struct certauth *engine);
+/* Nothing waits and nothing runs. */
+bool	publisher_idle(const struct publisher *);
+/* True: a batch has ended; release it with publish_release(). */
+bool	publish_collect(struct publisher *, struct publish_result *result_r);
+void	publish_release(struct publish_result *);
+
+#endif

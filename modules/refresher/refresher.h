@@ -1,0 +1,53 @@
+/* refresher.h - what the refresher's files share. */
+#ifndef REFRESHER_REFRESHER_H
+#define REFRESHER_REFRESHER_H
+
+#include "certauth_data.h"
+#include "fetch.h"
+#include "publish.h"
+#include "store.h"
+
+#define STATUS_NAME	"status.json"
+
+struct refresher {
+	const char		*conf, *metrics;	/* metrics NULL: none */
+	struct certauth		*engine;
+	struct store		 store;
+	struct fetcher		*fetcher;
+	struct publisher	*publisher;
+	int64_t			 started;
+	/* counted since the start */
+	uint64_t		 fetches, fetch_errors, bytes, refused, published;
+	uint64_t		 questions, answered, cached, ocsp_fetches;
+	char			 publish_error[256];	/* of the last batch */
+	int64_t			 published_at;
+	bool			 changed;	/* the status file is old */
+};
+
+/* refresh.c: whom to ask, and what came of it */
+
+/* Makes the list of addresses anew from policy, pools and memory. */
+void	refresh_list(struct refresher *);
+/* Starts what is due; `all`: everything; `authority` not NULL: only its. */
+void	refresh_start(struct refresher *, int64_t now, bool all,
+	    const char *authority);
+/* Takes what a batch of the publisher brought, starts the next. */
+void	refresh_publish(struct refresher *, int64_t now);
+/* When something is due next; INT64_MAX: never. */
+int64_t	refresh_next(const struct refresher *);
+/* Nothing is on its way. */
+bool	refresh_idle(const struct refresher *);
+/* Says who runs out of grace. */
+void	refresh_alerts(struct refresher *, int64_t now);
+/* How many addresses (of that authority; NULL: all) have no answer now. */
+size_t	refresh_failing(const struct refresher *, const char *authority);
+/* A proven certificate names this address. True: it is news and being fetched. */
+bool	refresh_seen(struct refresher *, size_t authority, const char *url,
+	    int64_t now);
+
+/* status.c: for `certauth show revocation`, into the state folder */
+void	status_write(struct refresher *, int64_t now);
+/* metrics.c: Prometheus text file, by rename */
+void	metrics_write(const struct refresher *, int64_t now);
+
+#endif
