@@ -2,7 +2,7 @@
  * validate.c - does this one chain hold under RFC 5280 section 6.1?
  *
  * The chain is fixed before it comes here, so the algorithm is one walk from
- * the anchor to the leaf. Signatures and the policy tree are OpenSSL's, name
+ * the anchor to the leaf. Signatures are OpenSSL's, policies are policies.c's, name
  * constraints are constraints.c's; the walk is ours, because X509_verify_cert insists on choosing a
  * chain of its own (docs/developing.md tells the traps).
  */
@@ -12,12 +12,12 @@
 #include <string.h>
 
 #include <openssl/err.h>
-#include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
 #include "base/text.h"
 #include "trust/constraints.h"
 #include "trust/extension.h"
+#include "trust/policies.h"
 #include "trust/validate.h"
 
 struct walk {
@@ -239,108 +239,23 @@ check_constraints(struct walk *w, size_t depth)
 	}
 }
 
-/* -------------------------------------------------------- policies, 6.1.5 (g) */
-
-static size_t
-count_policies(const struct path *path)
-{
-	CERTIFICATEPOLICIES	*cp;
-	size_t			 i, n = 0;
-
-	for (i = 0; i < path->num_certs; i++) {
-		cp = X509_get_ext_d2i(path->certs[i]->x509,
-		    NID_certificate_policies, NULL, NULL);
-		if (cp != NULL && sk_POLICYINFO_num(cp) > 0)
-			n += (size_t)sk_POLICYINFO_num(cp);
-		CERTIFICATEPOLICIES_free(cp);
-	}
-	return n;
-}
-
-static const char *
-policy_set(struct walk *w, X509_POLICY_TREE *tree)
-{
-	STACK_OF(X509_POLICY_NODE)	*nodes;
-	struct text			 out = { 0 };
-	char				 oid[128];
-	const char			*kept;
-	int				 i;
-
-	nodes = X509_policy_tree_get0_user_policies(tree);
-	for (i = 0; nodes != NULL && i < sk_X509_POLICY_NODE_num(nodes); i++) {
-		OBJ_obj2txt(oid, sizeof(oid), X509_policy_node_get0_policy(
-		    sk_X509_POLICY_NODE_value(nodes, i)), 1);
-		text_printf(&out, "%s%s", i > 0 ? "," : "", oid);
-	}
-	kept = arena_string(verdict_arena(w->v), out.data != NULL ? out.data : "");
-	text_free(&out);
-	return kept;
-}
-
+/* RFC 5280 6.1.5 (g). */
 static void
 check_policies(struct walk *w, const char **policies_r)
 {
-	const struct policy_options	*o = w->options;
-	STACK_OF(X509)			*certs = sk_X509_new_null();
-	STACK_OF(ASN1_OBJECT)		*wanted = NULL;
-	X509_POLICY_TREE		*tree = NULL;
-	unsigned			 flags = 0;
-	size_t				 i;
-	int				 rc, explicit_needed = 0;
+	struct text		 set = { 0 };
+	enum certauth_reason	 reason;
+	const char		*why;
 
-	wanted = sk_ASN1_OBJECT_new_null();
-	for (i = 0; certs != NULL && i < w->path->num_certs; i++)
-		if (sk_X509_push(certs, w->path->certs[i]->x509) <= 0)
-			goto internal;
-	for (i = 0; wanted != NULL && i < o->num_policies; i++)
-		if (sk_ASN1_OBJECT_push(wanted, o->policies[i]) <= 0)
-			goto internal;
-	if (certs == NULL || wanted == NULL)
-		goto internal;
-	/* RFC 5280 6.1.1 (c): no wish means any-policy; an empty set would mean
-	 * that nothing will do. */
-	if (o->num_policies == 0 && sk_ASN1_OBJECT_push(wanted,
-	    OBJ_nid2obj(NID_any_policy)) <= 0)
-		goto internal;
-	if (count_policies(w->path) > VALIDATE_MAX_POLICIES) {
-		fault(w, CERTAUTH_PATH_LIMIT, 0, "The path has over %d "
-		    "certificate policies.", VALIDATE_MAX_POLICIES);
-		goto out;
-	}
-	if (o->explicit_policy)
-		flags |= X509_V_FLAG_EXPLICIT_POLICY;
-	if (o->inhibit_any)
-		flags |= X509_V_FLAG_INHIBIT_ANY;
-	if (o->inhibit_mapping)
-		flags |= X509_V_FLAG_INHIBIT_MAP;
-	if (w->path->num_certs == 1) {
-		/* The leaf is an anchor: there is no CA to assert a policy. */
-		if (o->explicit_policy)
-			fault(w, CERTAUTH_POLICY_REQUIRED, 0, "It is an anchor "
-			    "itself, so no CA vouches for a policy.");
-		goto out;
-	}
-	rc = X509_policy_check(&tree, &explicit_needed, certs, wanted, flags);
-	if (rc == X509_PCY_TREE_FAILURE)
-		fault(w, CERTAUTH_POLICY_REQUIRED, 0,
-		    "No policy that is acceptable here is valid on the whole "
-		    "path (RFC 5280 6.1.5 (g)).");
-	else if (rc == X509_PCY_TREE_INVALID)
-		fault(w, CERTAUTH_BAD_EXTENSION, 0,
-		    "A policy extension of the path is invalid.");
-	else if (rc != X509_PCY_TREE_VALID && rc != X509_PCY_TREE_EMPTY)
-		/* memory, or more nodes than OpenSSL makes; RFC 9618 3 */
-		fault(w, CERTAUTH_PATH_LIMIT, 0, "The policies of the path map "
-		    "to too many others.");
-	else if (tree != NULL && policies_r != NULL && w->v != NULL)
-		*policies_r = policy_set(w, tree);
-	goto out;
-internal:
-	fault(w, CERTAUTH_INTERNAL, 0, "The policy tree could not be built.");
-out:
-	X509_policy_tree_free(tree);
-	sk_X509_free(certs);
-	sk_ASN1_OBJECT_free(wanted);
+	reason = policies_check(w->options, w->path->certs, w->path->num_certs,
+	    &set, &why);
+	if (reason != CERTAUTH_OK)
+		fault(w, reason, 0, "%s", why);
+	else if (set.failed)
+		*policies_r = NULL;
+	else if (set.len > 0 && w->v != NULL)
+		*policies_r = arena_string(verdict_arena(w->v), set.data);
+	text_free(&set);
 }
 
 /* ------------------------------------------------------------------- walk */

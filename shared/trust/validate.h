@@ -10,9 +10,6 @@
 #include "trust/sigcache.h"
 #include "verdict/verdict.h"
 
-/* Certificate policies of one path: nodes that its policy tree may have. */
-#define VALIDATE_MAX_POLICIES	512
-
 /* How many signatures may still be checked for one question, how many names
  * compared with constraints, and which CAs' signatures were checked before (NULL:
  * none is remembered). */
