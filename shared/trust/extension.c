@@ -78,6 +78,10 @@ read_decoded(struct cert *cert, int nid, const void *decoded, bool critical)
 	    (sk_GENERAL_SUBTREE_num(nc->permittedSubtrees) == 0 ||
 	    sk_GENERAL_SUBTREE_num(nc->excludedSubtrees) == 0))
 		cert->faults |= CERT_FAULT_EXTENSION;	/* SIZE (1..MAX) */
+	/* SkipCerts (0..MAX), 4.2.1.14 */
+	if (nid == NID_inhibit_any_policy &&
+	    ASN1_STRING_type(decoded) == V_ASN1_NEG_INTEGER)
+		cert->faults |= CERT_FAULT_EXTENSION;
 	if (nid != NID_certificate_policies)
 		return;
 	for (i = 0; i < sk_POLICYINFO_num(policies); i++) {
@@ -352,10 +356,32 @@ read_by_openssl(struct cert *cert, struct extension_kept *kept, int nid,
 		return true;
 	}
 	read_decoded(cert, nid, decoded, X509_EXTENSION_get_critical(ext) != 0);
+	/* a string in pieces, which its tag does not tell (X.690 10.2) */
+	if (nid == NID_subject_alt_name && i2d_GENERAL_NAMES(decoded, NULL) !=
+	    ASN1_STRING_length(X509_EXTENSION_get_data(ext)))
+		cert->faults |= CERT_FAULT_SAN;
 	if (!twice)
 		ok = keep(cert, kept, nid, &decoded);
 	free_decoded(ext, decoded);
 	return ok;
+}
+
+/* RFC 5280 4.2.1.6: rfc822Name, dNSName and URI are IA5String. */
+static void
+check_strings(struct cert *cert)
+{
+	const struct cert_san	*san;
+	size_t			 i, j;
+
+	for (i = 0; i < cert->num_sans; i++) {
+		san = &cert->sans[i];
+		if (san->kind != CERT_SAN_EMAIL && san->kind != CERT_SAN_DNS &&
+		    san->kind != CERT_SAN_URI)
+			continue;
+		for (j = 0; j < san->data_len; j++)
+			if ((san->data[j] & 0x80) != 0)
+				cert->faults |= CERT_FAULT_SAN;
+	}
 }
 
 /* One of RFC 5280 4.2. */
@@ -476,6 +502,7 @@ extension_read_all(struct cert *cert, struct extension_kept *kept)
 		    twice))
 			return false;
 	}
+	check_strings(cert);
 	/* RFC 3820 3.4 to 3.7 */
 	if (list_has(&l, NID_proxyCertInfo) && (cert->is_ca ||
 	    list_has(&l, NID_subject_alt_name) ||

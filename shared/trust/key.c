@@ -13,6 +13,7 @@
 #include <openssl/objects.h>
 
 #include "trust/key.h"
+#include "trust/strict.h"
 
 /* The INTEGER at *p without leading zeros; advances. False: none, or negative. */
 static bool
@@ -49,13 +50,15 @@ read_rsa(const unsigned char *data, int data_len, struct key *key)
 	int			 tag = 0, class = 0, ret;
 	unsigned char		 top;
 	uint32_t		 value;
-	size_t			 i;
+	size_t			 i, used;
 
+	if (data_len <= 0 || !strict_der(data, (size_t)data_len, &used))
+		return false;
 	ret = ASN1_get_object(&p, &len, &tag, &class, data_len);
 	if ((ret & 0x80) != 0 || tag != V_ASN1_SEQUENCE || p + len != end ||
 	    !take_integer(&p, end, &n, &n_len) ||
 	    !take_integer(&p, end, &e, &e_len) || p != end ||
-	    n_len > 65536)
+	    n_len > 65536 || (n[n_len - 1] & 1) == 0)
 		return false;
 	key->bits = (unsigned)(n_len * 8);
 	for (top = n[0]; (top & 0x80) == 0 && key->bits > 0; key->bits--)
@@ -114,6 +117,9 @@ key_read(const X509_PUBKEY *pub, struct key *key_r)
 			key_r->kind = KEY_RSA;
 		break;
 	case NID_X9_62_id_ecPublicKey:
+		/* RFC 5480 2.2: no hybrid form, and no point at infinity */
+		if (len < 1 || data[0] < 2 || data[0] > 4)
+			break;
 		X509_ALGOR_get0(&ignored, &type, &value, algor);
 		key_r->kind = KEY_EC;
 		/* RFC 5480 2.1.1: namedCurve is the one choice there is */

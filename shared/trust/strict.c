@@ -139,6 +139,9 @@ strict_der(const unsigned char *data, size_t data_len, size_t *used_r)
 			if ((e.id & CLASS) == 0 && e.number != 16 &&
 			    e.number != 17)
 				return false;
+			/* every SET of a certificate is SIZE (1..MAX) */
+			if ((e.id & CLASS) == 0 && e.number == 17 && e.len == 0)
+				return false;
 			if (++depth == STRICT_MAX_DEPTH)
 				return false;
 			ends[depth] = e.value + e.len;

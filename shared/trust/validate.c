@@ -68,7 +68,8 @@ check_encoding(struct walk *w, size_t depth)
 		    "An extension has bytes behind its value (X.690 8.1).");
 	if ((f & CERT_FAULT_SAN) != 0)
 		fault(w, CERTAUTH_BAD_EXTENSION, depth, "The subject "
-		    "alternative name is unreadable or empty (RFC 5280 4.2.1.6).");
+		    "alternative name is unreadable or empty, or a text in it is "
+		    "not ASCII (RFC 5280 4.2.1.6).");
 	if ((f & CERT_FAULT_EXTENSION) != 0)
 		fault(w, CERTAUTH_BAD_EXTENSION, depth,
 		    "An extension is unreadable or contradicts itself "
