@@ -4,18 +4,14 @@
  * A DER walker (X.690) for CertificateList (RFC 5280 5.1): definite minimal
  * lengths, minimal integers, nothing behind the end. Works on borrowed bytes and
  * takes no memory, so a list of a million entries costs what its bytes cost.
- * Does not check who signed (crl_sign.c) and does not know what time it is.
+ * Does not check who signed (crl_sign.c), which certificates the list is for
+ * (crl_idp.c, crl_status.c), and does not know what time it is.
  */
 
-#include <stdlib.h>
 #include <string.h>
 
-#include <openssl/err.h>
-#include <openssl/sha.h>
-
 #include "base/text.h"
-#include "revocation/crl.h"
-#include "revocation/der.h"
+#include "revocation/crl_idp.h"
 
 static bool
 refuse(struct certauth_error *error_r, const char *text)
@@ -28,7 +24,7 @@ refuse(struct certauth_error *error_r, const char *text)
 
 enum extension {
 	EXT_OTHER, EXT_AKI, EXT_NUMBER, EXT_DELTA, EXT_IDP, EXT_REASON,
-	EXT_CERT_ISSUER, EXT_NUM
+	EXT_CERT_ISSUER, EXT_FRESHEST, EXT_NUM
 };
 
 /* All that RFC 5280 5.2 and 5.3 make us know are 2.5.29.n. */
@@ -44,6 +40,7 @@ extension_kind(const struct der *oid)
 	case 28: return EXT_IDP;
 	case 29: return EXT_CERT_ISSUER;
 	case 35: return EXT_AKI;
+	case 46: return EXT_FRESHEST;
 	}
 	return EXT_OTHER;
 }
@@ -103,195 +100,31 @@ read_aki(struct crl *crl, struct der value)
 }
 
 static bool
-read_number(struct crl *crl, struct der value)
+read_number(struct der value, unsigned char out[CRL_MAX_NUMBER], size_t *len_r)
 {
 	struct der	number;
 	bool		negative;
 
 	return der_take(&value, TAG_INTEGER, &number) && value.p == value.end &&
-	    der_integer(&number, crl->number, sizeof(crl->number),
-	    &crl->number_len, &negative) && !negative;
+	    der_integer(&number, out, CRL_MAX_NUMBER, len_r, &negative) &&
+	    !negative;
 }
 
-/* ------------------------------------------------- issuingDistributionPoint */
-
-/* The hash that struct cert keeps for the same name: names are compared in
- * canonical form, everything else byte for byte. */
+/* Only a place to fetch from: the refresher reads it. Here: is it a list of
+ * distribution points at all (RFC 5280 5.2.6)? */
 static bool
-hash_name_der(const unsigned char *der, size_t der_len, unsigned char out[32])
+read_freshest(struct crl *crl, struct der value)
 {
-	const unsigned char	*p = der;
-	X509_NAME		*name;
-	bool			 ok;
+	struct der	list, point;
 
-	if (der_len > CRL_MAX_NAME_BYTES)
+	crl->freshest = value.p;
+	crl->freshest_len = der_length(&value);
+	if (!der_take(&value, TAG_SEQUENCE, &list) || value.p != value.end ||
+	    list.p == list.end)
 		return false;
-	ERR_set_mark();
-	name = d2i_X509_NAME(NULL, &p, (long)der_len);
-	ok = name != NULL && p == der + der_len && cert_name_sha256(name, out);
-	X509_NAME_free(name);
-	ERR_pop_to_mark();
-	return ok;
-}
-
-static bool
-add_dp(struct crl *crl, const unsigned char hash[32])
-{
-	size_t	at, i;
-
-	for (at = 0; at < crl->num_dps; at++) {
-		int	c = memcmp(crl->dps[at], hash, 32);
-
-		if (c == 0)
-			return true;
-		if (c > 0)
-			break;
-	}
-	if (crl->num_dps == CRL_MAX_DPS)
-		return false;
-	for (i = crl->num_dps; i > at; i--)
-		memcpy(crl->dps[i], crl->dps[i - 1], 32);
-	memcpy(crl->dps[at], hash, 32);
-	crl->num_dps++;
-	return true;
-}
-
-static bool
-read_full_name(struct crl *crl, struct der names)
-{
-	struct der		 value;
-	const unsigned char	*start;
-	unsigned char		 hash[32];
-	unsigned		 tag;
-
-	if (names.p == names.end)
-		return false;
-	while (names.p < names.end) {
-		start = names.p;
-		if (!der_take_any(&names, &tag, &value))
+	while (list.p < list.end)
+		if (!der_take(&list, TAG_SEQUENCE, &point))
 			return false;
-		if (tag == CONTEXT_CONS(4)) {
-			if (!hash_name_der(value.p, der_length(&value), hash))
-				return false;
-		} else if (tag > CONTEXT_CONS(8) ||
-		    SHA256(start, (size_t)(names.p - start), hash) == NULL)
-			return false;
-		if (!add_dp(crl, hash))
-			return false;
-	}
-	return true;
-}
-
-static size_t
-put_header(unsigned char *out, unsigned tag, size_t len)
-{
-	out[0] = (unsigned char)tag;
-	if (len < 0x80) {
-		out[1] = (unsigned char)len;
-		return 2;
-	}
-	if (len < 0x100) {
-		out[1] = 0x81;
-		out[2] = (unsigned char)len;
-		return 3;
-	}
-	out[1] = 0x82;
-	out[2] = (unsigned char)(len >> 8);
-	out[3] = (unsigned char)len;
-	return 4;
-}
-
-/* nameRelativeToCRLIssuer: the issuer's name and one more RDN (RFC 5280
- * 4.2.1.13). */
-static bool
-read_relative_name(struct crl *crl, struct der rdn)
-{
-	struct der	 issuer = { crl->issuer, crl->issuer + crl->issuer_len };
-	struct der	 rdns;
-	unsigned char	*buf, head[4], hash[32];
-	size_t		 head_len, len;
-	bool		 ok;
-
-	if (!der_take(&issuer, TAG_SEQUENCE, &rdns) ||
-	    der_length(&rdns) + der_length(&rdn) + 16 > CRL_MAX_NAME_BYTES)
-		return false;
-	buf = malloc(CRL_MAX_NAME_BYTES);
-	if (buf == NULL)
-		return false;
-	head_len = put_header(head, TAG_SET, der_length(&rdn));
-	len = put_header(buf, TAG_SEQUENCE,
-	    der_length(&rdns) + head_len + der_length(&rdn));
-	memcpy(buf + len, rdns.p, der_length(&rdns));
-	len += der_length(&rdns);
-	memcpy(buf + len, head, head_len);
-	len += head_len;
-	memcpy(buf + len, rdn.p, der_length(&rdn));
-	len += der_length(&rdn);
-	ok = hash_name_der(buf, len, hash) && add_dp(crl, hash);
-	free(buf);
-	return ok;
-}
-
-static bool
-read_distribution_point(struct crl *crl, struct der value)
-{
-	struct der	name;
-	unsigned	tag;
-
-	if (!der_take_any(&value, &tag, &name) || value.p != value.end)
-		return false;
-	crl->has_dps = true;
-	if (tag == CONTEXT_CONS(0))
-		return read_full_name(crl, name);
-	return tag == CONTEXT_CONS(1) && read_relative_name(crl, name);
-}
-
-/* RFC 5280 5.2.5. */
-static bool
-read_idp(struct crl *crl, struct der value, struct certauth_error *error_r)
-{
-	static const char bad[] = "issuingDistributionPoint does not decode "
-	    "(RFC 5280 5.2.5)";
-	struct der	seq, field;
-	unsigned	tag, number, next = 0;
-
-	if (!der_take(&value, TAG_SEQUENCE, &seq) || value.p != value.end ||
-	    seq.p == seq.end)
-		return refuse(error_r, bad);
-	while (seq.p < seq.end) {
-		if (!der_take_any(&seq, &tag, &field))
-			return refuse(error_r, bad);
-		number = tag & 0x1fu;
-		if (number < next || number > 5 ||
-		    tag != (number == 0 ? CONTEXT_CONS(0) : CONTEXT(number)) ||
-		    (number != 0 && number != 3 && !der_true(&field)))
-			return refuse(error_r, bad);
-		next = number + 1;
-		switch (number) {
-		case 0:
-			if (!read_distribution_point(crl, field))
-				return refuse(error_r, bad);
-			break;
-		case 1:
-			crl->user_only = true;
-			break;
-		case 2:
-			crl->ca_only = true;
-			break;
-		case 3:
-			return refuse(error_r, "the list gives only some "
-			    "reasons (onlySomeReasons), which is not supported");
-		case 4:
-			return refuse(error_r, "the list is indirect "
-			    "(indirectCRL), which is not supported");
-		case 5:
-			return refuse(error_r, "the list is for attribute "
-			    "certificates only (onlyContainsAttributeCerts)");
-		}
-	}
-	if (crl->user_only && crl->ca_only)
-		return refuse(error_r, "issuingDistributionPoint is for users "
-		    "only and for CAs only at once (RFC 5280 5.2.5)");
 	return true;
 }
 
@@ -311,16 +144,27 @@ read_extension(struct crl *crl, enum extension kind, bool critical,
 		if (critical)
 			return refuse(error_r, "cRLNumber is critical, which it "
 			    "must not be (RFC 5280 5.2.3)");
-		if (!read_number(crl, value))
+		if (!read_number(value, crl->number, &crl->number_len))
 			return refuse(error_r, "cRLNumber is not a number of at "
 			    "most 20 octets (RFC 5280 5.2.3)");
 		return true;
 	case EXT_DELTA:
-		return refuse(error_r, "the list is a delta CRL "
-		    "(deltaCRLIndicator), which is not supported; expected a "
-		    "complete one");
+		crl->delta = true;
+		if (!read_number(value, crl->base, &crl->base_len))
+			return refuse(error_r, "the BaseCRLNumber of "
+			    "deltaCRLIndicator is not a number of at most 20 "
+			    "octets (RFC 5280 5.2.4)");
+		return true;
 	case EXT_IDP:
-		return read_idp(crl, value, error_r);
+		return crl_read_idp(crl, value, error_r);
+	case EXT_FRESHEST:
+		if (critical)
+			return refuse(error_r, "freshestCRL is critical, which "
+			    "it must not be (RFC 5280 5.2.6)");
+		if (!read_freshest(crl, value))
+			return refuse(error_r, "freshestCRL does not decode "
+			    "(RFC 5280 5.2.6)");
+		return true;
 	case EXT_REASON:
 	case EXT_CERT_ISSUER:
 	case EXT_OTHER:
@@ -356,6 +200,15 @@ read_extensions(struct crl *crl, struct der in, struct certauth_error *error_r)
 		    error_r))
 			return false;
 	}
+	/* RFC 5280 5.2.3, 5.2.4: without its own number a delta can follow
+	 * nothing. */
+	if (crl->delta && crl->number_len == 0)
+		return refuse(error_r, "the list is a delta CRL without "
+		    "cRLNumber (RFC 5280 5.2.3)");
+	if (crl->delta && crl_compare_number(crl->number, crl->number_len,
+	    crl->base, crl->base_len) < 0)
+		return refuse(error_r, "the list is a delta CRL of a base that "
+		    "is newer than itself (RFC 5280 5.2.4)");
 	return true;
 }
 
@@ -377,12 +230,68 @@ read_reason(struct der value, unsigned *reason_r)
 	return *reason_r <= 10 && *reason_r != 7;
 }
 
+/*
+ * Whose certificate: the one directoryName of GeneralNames. Names of other kinds
+ * may stand beside it and tell us nothing (RFC 5280 5.3.3).
+ */
 static bool
-read_entry_extensions(struct der list, struct crl_entry *entry,
-    struct certauth_error *error_r)
+read_cert_issuer(struct der value, struct crl_entry *entry)
+{
+	struct der	names, name;
+	unsigned	tag;
+	bool		found = false;
+
+	if (!der_take(&value, TAG_SEQUENCE, &names) || value.p != value.end)
+		return false;
+	while (names.p < names.end) {
+		if (!der_take_any(&names, &tag, &name))
+			return false;
+		if (tag != CONTEXT_CONS(4))
+			continue;
+		if (found || der_length(&name) > CRL_MAX_NAME_BYTES)
+			return false;
+		found = true;
+		entry->issuer = name.p;
+		entry->issuer_len = der_length(&name);
+	}
+	return found;
+}
+
+static bool
+read_entry_extension(const struct crl *crl, enum extension kind, bool critical,
+    struct der value, struct crl_entry *entry, struct certauth_error *error_r)
+{
+	if (kind == EXT_CERT_ISSUER) {
+		if (!crl->indirect)
+			return refuse(error_r, "an entry is of another issuer "
+			    "(certificateIssuer) in a list that is not indirect "
+			    "(RFC 5280 5.3.3)");
+		if (!read_cert_issuer(value, entry))
+			return refuse(error_r, "a certificateIssuer does not "
+			    "decode or has not one directoryName "
+			    "(RFC 5280 5.3.3)");
+		return true;
+	}
+	if (kind != EXT_REASON) {
+		if (critical)
+			return refuse(error_r, "an entry has a critical "
+			    "extension that is not understood (RFC 5280 5.3)");
+		return true;
+	}
+	if (!read_reason(value, &entry->reason))
+		return refuse(error_r, "a reasonCode does not decode "
+		    "(RFC 5280 5.3.1)");
+	if (entry->reason == CRL_REMOVE && !crl->delta)
+		return refuse(error_r, "removeFromCRL in a list that is no "
+		    "delta CRL (RFC 5280 5.3.1)");
+	return true;
+}
+
+static bool
+read_entry_extensions(const struct crl *crl, struct der list,
+    struct crl_entry *entry, struct certauth_error *error_r)
 {
 	struct der	oid, value, seen[CRL_MAX_ENTRY_EXTENSIONS];
-	enum extension	kind;
 	size_t		n = 0;
 	bool		critical;
 
@@ -393,30 +302,16 @@ read_entry_extensions(struct der list, struct crl_entry *entry,
 		    n == CRL_MAX_ENTRY_EXTENSIONS || seen_before(seen, n, &oid))
 			return refuse(error_r, entry_bad);
 		seen[n++] = oid;
-		kind = extension_kind(&oid);
-		if (kind == EXT_CERT_ISSUER)
-			return refuse(error_r, "an entry is of another issuer "
-			    "(certificateIssuer), which is not supported");
-		if (kind != EXT_REASON) {
-			if (critical)
-				return refuse(error_r, "an entry has a critical "
-				    "extension that is not understood "
-				    "(RFC 5280 5.3)");
-			continue;
-		}
-		if (!read_reason(value, &entry->reason))
-			return refuse(error_r, "a reasonCode does not decode "
-			    "(RFC 5280 5.3.1)");
-		if (entry->reason == 8)
-			return refuse(error_r, "removeFromCRL in a list that is "
-			    "no delta CRL (RFC 5280 5.3.1)");
+		if (!read_entry_extension(crl, extension_kind(&oid), critical,
+		    value, entry, error_r))
+			return false;
 	}
 	return true;
 }
 
 /* RFC 5280 5.1: SEQUENCE { serial, revocationDate, extensions OPTIONAL }. */
 static bool
-take_entry(struct der *in, bool v2, struct crl_entry *entry,
+take_entry(const struct crl *crl, struct der *in, struct crl_entry *entry,
     struct certauth_error *error_r)
 {
 	struct der	seq, serial, extensions;
@@ -435,10 +330,10 @@ take_entry(struct der *in, bool v2, struct crl_entry *entry,
 		return true;
 	if (!der_take(&seq, TAG_SEQUENCE, &extensions) || seq.p != seq.end)
 		return refuse(error_r, entry_bad);
-	if (!v2)
+	if (!crl->v2)
 		return refuse(error_r, "a version 1 list has entry extensions "
 		    "(RFC 5280 5.1.2.1)");
-	return read_entry_extensions(extensions, entry, error_r);
+	return read_entry_extensions(crl, extensions, entry, error_r);
 }
 
 bool
@@ -450,7 +345,7 @@ crl_entry_next(const struct crl *crl, size_t *offset, struct crl_entry *entry_r)
 		return false;
 	in.p = crl->entries + *offset;
 	in.end = crl->entries + crl->entries_len;
-	if (!take_entry(&in, crl->v2, entry_r, NULL))
+	if (!take_entry(crl, &in, entry_r, NULL))
 		return false;
 	*offset = (size_t)(in.p - crl->entries);
 	return true;
@@ -459,14 +354,14 @@ crl_entry_next(const struct crl *crl, size_t *offset, struct crl_entry *entry_r)
 static bool
 read_entries(struct crl *crl, struct der list, struct certauth_error *error_r)
 {
-	struct crl_entry	entry;
+	struct crl_entry	entry = { 0 };
 
 	/* RFC 5280 5.1.2.6 wants an empty list left out; several CAs write it
 	 * all the same, and it says nothing else. */
 	crl->entries = list.p;
 	crl->entries_len = der_length(&list);
 	while (list.p < list.end) {
-		if (!take_entry(&list, crl->v2, &entry, error_r))
+		if (!take_entry(crl, &list, &entry, error_r))
 			return false;
 		crl->lengths[entry.negative][entry.serial_len]++;
 		crl->num_entries++;
@@ -489,7 +384,7 @@ read_head(struct crl *crl, struct der *tbs, struct certauth_error *error_r)
 	crl->issuer = start;
 	crl->issuer_len = (size_t)(tbs->p - start);
 	if (value.p == value.end ||
-	    !hash_name_der(crl->issuer, crl->issuer_len, crl->issuer_sha256))
+	    !crl_hash_name(crl->issuer, crl->issuer_len, crl->issuer_sha256))
 		return refuse(error_r, "the issuer name is empty or does not "
 		    "decode (RFC 5280 5.1.2.3)");
 	if (!der_take_time(tbs, &crl->this_update))

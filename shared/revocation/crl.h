@@ -32,6 +32,10 @@
 /* RFC 5280 5.3.1 has 0 to 10; this: no reasonCode given. */
 #define CRL_NO_REASON		15
 #define CRL_HOLD		6
+#define CRL_REMOVE		8	/* in delta CRLs only */
+/* Reasons as a mask: bit n is ReasonFlags' bit n (RFC 5280 4.2.1.13). */
+#define CRL_ALL_REASONS		0x1feu
+#define CRL_NUM_REASONS		9
 
 struct crl {
 	/* all borrowed from the bytes given */
@@ -42,13 +46,20 @@ struct crl {
 	const unsigned char	*issuer;	size_t issuer_len;	/* DER */
 	const unsigned char	*aki;		size_t aki_len;	/* NULL: none */
 	const unsigned char	*entries;	size_t entries_len;
+	/* the value of freshestCRL: where delta CRLs are; NULL: none */
+	const unsigned char	*freshest;	size_t freshest_len;
 
 	unsigned char	issuer_sha256[32];	/* as struct cert's */
 	bool		v2;
 	int64_t		this_update, next_update;	/* CRL_NO_TIME: none */
 	unsigned char	number[CRL_MAX_NUMBER];	/* big-endian, no leading zeros */
 	size_t		number_len;		/* 0: no CRL number */
+	bool		delta;			/* deltaCRLIndicator */
+	unsigned char	base[CRL_MAX_NUMBER];	/* of it, as number */
+	size_t		base_len;
 	bool		user_only, ca_only;	/* issuingDistributionPoint */
+	bool		indirect;
+	uint16_t	reasons;		/* onlySomeReasons; 0: all */
 	bool		has_dps;
 	unsigned char	dps[CRL_MAX_DPS][32];	/* as struct cert's; sorted, no twins */
 	size_t		num_dps;
@@ -65,19 +76,24 @@ struct crl_entry {
 	bool		negative;
 	int64_t		date;
 	unsigned	reason;		/* RFC 5280 5.3.1 or CRL_NO_REASON */
+	/* certificateIssuer as the DER of a Name, borrowed; it holds for the
+	 * entries that follow too (RFC 5280 5.3.3). NULL: the list's issuer. */
+	const unsigned char *issuer;
+	size_t		 issuer_len;
 };
 
 /*
  * Reads the whole list once, entries included. `data` is borrowed as long as the
  * struct is used. False: error_r says which rule it breaks (X.690, RFC 5280 5)
- * or what it has that we do not take: delta and indirect CRLs, onlySomeReasons,
- * onlyContainsAttributeCerts, unknown critical extensions.
+ * or what it has that we do not take: onlyContainsAttributeCerts, unknown
+ * critical extensions of the list or of an entry.
  */
 bool	crl_parse(struct crl *crl_r, const unsigned char *data, size_t data_len,
 	    struct certauth_error *error_r);
 
 /* The entry at *offset (0 first) of a CRL that crl_parse() took; false at the
- * end. No allocation. */
+ * end. No allocation. *entry_r is zero before the first and given back
+ * unchanged: the issuer is carried forward in it. */
 bool	crl_entry_next(const struct crl *, size_t *offset, struct crl_entry *entry_r);
 
 /*
@@ -98,6 +114,9 @@ bool	crl_signed_by(const struct crl *, EVP_PKEY *, struct certauth_error *error_
 char   *crl_issuer_print(const struct crl *);
 /* Cuts UTF-8 to at most `max` bytes, between letters. */
 void	crl_cut_text(char *text, size_t max);
+/* <0, 0, >0 of two numbers as in struct crl. */
+int	crl_compare_number(const unsigned char *a, size_t a_len,
+	    const unsigned char *b, size_t b_len);
 /* <0, 0, >0 as `a` is older than, as old as, newer than `b`: CRL number first,
  * then thisUpdate; a list without number is compared by thisUpdate alone. */
 int	crl_compare_age(const unsigned char *a_number, size_t a_len, int64_t a_this,

@@ -372,15 +372,22 @@ crl_issuer_print(const struct crl *crl)
 }
 
 int
+crl_compare_number(const unsigned char *a, size_t a_len, const unsigned char *b,
+    size_t b_len)
+{
+	if (a_len != b_len)
+		return a_len < b_len ? -1 : 1;
+	return memcmp(a, b, a_len);
+}
+
+int
 crl_compare_age(const unsigned char *a_number, size_t a_len, int64_t a_this,
     const unsigned char *b_number, size_t b_len, int64_t b_this)
 {
 	int	c;
 
 	if (a_len != 0 && b_len != 0) {
-		if (a_len != b_len)
-			return a_len < b_len ? -1 : 1;
-		c = memcmp(a_number, b_number, a_len);
+		c = crl_compare_number(a_number, a_len, b_number, b_len);
 		if (c != 0)
 			return c;
 	}

@@ -2,7 +2,7 @@
  * in_force.c - which of the lists that were loaded are in force?
  *
  * Owns the state: its parts are counted and shared between generations. Of
- * several editions of one list it picks one.
+ * several editions of one list it picks one, and puts delta CRLs beside it.
  */
 
 #include <stdlib.h>
@@ -87,6 +87,20 @@ load_data_new(size_t num_sources)
 	return data;
 }
 
+/*
+ * Does `newer` say all that `row` says, or know better? A delta CRL repeats an
+ * older one only from its own base on.
+ */
+static bool
+replaces(const struct index *newer_index, const struct index_row *newer,
+    const struct index *index, const struct index_row *row)
+{
+	return index_same_scope(newer_index, newer, index, row) &&
+	    index_compare_age(newer, row) >= 0 &&
+	    crl_compare_number(newer->base, newer->base_len, row->base,
+	    row->base_len) <= 0;
+}
+
 /* Has some other source a list of this scope that is at least as new? */
 static bool
 superseded(const struct revocation_data *data, size_t num_units,
@@ -108,9 +122,7 @@ superseded(const struct revocation_data *data, size_t num_units,
 		for (j = first; j < first + n; j++) {
 			const struct index_row *newer = index_row(other, j);
 
-			if (newer != NULL &&
-			    index_same_scope(other, newer, index, row) &&
-			    index_compare_age(newer, row) >= 0)
+			if (newer != NULL && replaces(other, newer, index, row))
 				return true;
 		}
 	}
@@ -139,38 +151,61 @@ static void
 add_rows(struct revocation_data *data, const struct index *index,
     const char *source, bool is_published)
 {
-	size_t	i;
+	struct load_row	*force;
+	size_t		 i;
 
 	for (i = 0; i < index_num_rows(index); i++) {
 		const struct index_row *row = index_row(index, i);
 
 		if (row == NULL)
 			continue;
-		data->rows[data->num_rows].index = index;
-		data->rows[data->num_rows].row = row;
-		data->rows[data->num_rows].source = source;
-		data->rows[data->num_rows].waits = false;
-		data->rows[data->num_rows++].published = is_published;
+		force = &data->rows[data->num_rows++];
+		memset(force, 0, sizeof(*force));
+		force->index = index;
+		force->row = row;
+		force->source = source;
+		force->published = is_published;
 	}
 }
 
-/* Scope first; of one scope the one in force comes first. */
-static int
-compare_rows(const void *a, const void *b)
+static bool
+is_delta(const struct load_row *force)
 {
-	const struct load_row	*x = a, *y = b;
-	int			 c;
+	return (force->row->flags & INDEX_DELTA) != 0;
+}
+
+/* Whose list, of which scope? A delta CRL is of its complete list's. */
+static int
+compare_scope(const struct load_row *x, const struct load_row *y)
+{
+	uint32_t	x_flags = x->row->flags & ~INDEX_DELTA;
+	uint32_t	y_flags = y->row->flags & ~INDEX_DELTA;
+	int		c;
 
 	c = memcmp(x->row->issuer_sha256, y->row->issuer_sha256, 32);
 	if (c == 0)
 		c = memcmp(x->row->key_sha256, y->row->key_sha256, 32);
-	if (c == 0 && x->row->flags != y->row->flags)
-		c = x->row->flags < y->row->flags ? -1 : 1;
+	if (c == 0 && x_flags != y_flags)
+		c = x_flags < y_flags ? -1 : 1;
+	if (c == 0)
+		c = (int)x->row->reasons - (int)y->row->reasons;
 	if (c == 0 && x->row->num_dps != y->row->num_dps)
 		c = x->row->num_dps < y->row->num_dps ? -1 : 1;
 	if (c == 0 && x->row->num_dps != 0)
 		c = memcmp(index_dps(x->index, x->row),
 		    index_dps(y->index, y->row), (size_t)x->row->num_dps * 32);
+	return c;
+}
+
+/* Scope first; in it the complete lists, then the delta CRLs, newest first. */
+static int
+compare_rows(const void *a, const void *b)
+{
+	const struct load_row	*x = a, *y = b;
+	int			 c = compare_scope(x, y);
+
+	if (c == 0 && is_delta(x) != is_delta(y))
+		c = is_delta(x) ? 1 : -1;
 	if (c == 0)
 		c = -index_compare_age(x->row, y->row);
 	if (c == 0 && x->published != y->published)
@@ -178,14 +213,51 @@ compare_rows(const void *a, const void *b)
 	return c != 0 ? c : strcmp(x->source, y->source);
 }
 
-/* Of two lists for one scope the higher number wins, equal: the later
+/*
+ * Of the rows of one scope: of two lists the higher number wins, equal: the later
  * thisUpdate, then the published one (INTERFACE 3). The next best is kept behind
- * it: a list that was published before its day must not blind us till then. */
+ * it: a list that was published before its day must not blind us till then.
+ * Delta CRLs stay as long as they are different. Gives how many stay, in front.
+ */
+static size_t
+pick_scope(struct load_row *rows, size_t num_rows)
+{
+	size_t	i, n = 0, complete = 0, deltas = 0;
+
+	for (i = 0; i < num_rows; i++) {
+		if (is_delta(&rows[i])) {
+			if (deltas == LOAD_MAX_DELTAS || (deltas > 0 &&
+			    index_same_edition(rows[i].index, rows[i].row,
+			    rows[n - 1].index, rows[n - 1].row) &&
+			    index_compare_age(rows[i].row, rows[n - 1].row) == 0))
+				continue;
+			deltas++;
+		} else if (complete++ >= 2)
+			continue;
+		rows[n] = rows[i];
+		rows[n].waits = !is_delta(&rows[i]) && complete == 2;
+		rows[n++].alone = complete == 0;
+	}
+	return n;
+}
+
+static void
+link_deltas(struct revocation_data *data, size_t first, size_t num_rows)
+{
+	size_t	i, complete = 0;
+
+	while (complete < num_rows && !is_delta(&data->rows[first + complete]))
+		complete++;
+	for (i = first; i < first + complete; i++) {
+		data->rows[i].first_delta = first + complete;
+		data->rows[i].num_deltas = num_rows - complete;
+	}
+}
+
 bool
 load_put_in_force(struct revocation_data *data)
 {
-	size_t	i, n = 0, total = 0;
-	bool	same;
+	size_t	i, j, kept, n = 0, total = 0;
 
 	for (i = 0; i < data->num_units; i++)
 		if (data->units[i].memory != NULL)
@@ -203,14 +275,15 @@ load_put_in_force(struct revocation_data *data)
 		add_rows(data, &data->mapped->map.index, data->mapped->source,
 		    true);
 	qsort(data->rows, data->num_rows, sizeof(*data->rows), compare_rows);
-	for (i = 0; i < data->num_rows; i++) {
-		same = n > 0 && index_same_scope(data->rows[n - 1].index,
-		    data->rows[n - 1].row, data->rows[i].index,
-		    data->rows[i].row);
-		if (same && data->rows[n - 1].waits)
-			continue;
-		data->rows[n] = data->rows[i];
-		data->rows[n++].waits = same;
+	for (i = 0; i < data->num_rows; i = j) {
+		for (j = i + 1; j < data->num_rows && compare_scope(
+		    &data->rows[i], &data->rows[j]) == 0; j++)
+			;
+		kept = pick_scope(&data->rows[i], j - i);
+		memmove(&data->rows[n], &data->rows[i],
+		    kept * sizeof(*data->rows));
+		link_deltas(data, n, kept);
+		n += kept;
 	}
 	data->num_rows = n;
 	return true;

@@ -34,8 +34,16 @@ bool	index_open(struct index *index_r, const unsigned char *data,
 bool	index_check(const struct index *, struct certauth_error *error_r);
 
 size_t	index_num_rows(const struct index *);
-/* NULL: none, or a row with flags that this reader does not know. */
+/* NULL: none, a row with flags that this reader does not know, or a member: only
+ * heads stand for lists. */
 const struct index_row *index_row(const struct index *, size_t i);
+/* Is this row of the same index a member of that head's list? */
+bool	index_is_member(const struct index_row *, const struct index_row *head);
+/* What an indirect list says of another issuer; NULL: nothing. */
+const struct index_row *index_member(const struct index *,
+	    const struct index_row *head, const unsigned char issuer_sha256[32]);
+/* Entries of the list, members included. */
+uint64_t index_entries(const struct index *, const struct index_row *head);
 /* The rows of that issuer name are [first, first + n). */
 size_t	index_find(const struct index *, const unsigned char issuer_sha256[32],
 	    size_t *first_r);
@@ -58,8 +66,15 @@ enum index_answer index_lookup(const struct index *, const struct index_row *,
 	    const unsigned char *serial, size_t serial_len, bool negative,
 	    struct index_entry *entry_r);
 
-/* Same issuer, key, flags and distribution points: two editions of one list. */
+/* The flags of its rows, of a member's too but for INDEX_MEMBER. */
+uint32_t index_flags(const struct crl *);
+/* Same issuer, key, flags, reasons and distribution points: two editions of one
+ * list. A delta CRL is another list than the complete one. */
 bool	index_same_scope(const struct index *, const struct index_row *,
+	    const struct index *, const struct index_row *);
+/* The same with delta CRLs of different bases held apart: the newer one does not
+ * repeat what an older one with a lower base says. */
+bool	index_same_edition(const struct index *, const struct index_row *,
 	    const struct index *, const struct index_row *);
 /* As crl_compare_age(). */
 int	index_compare_age(const struct index_row *, const struct index_row *);

@@ -169,25 +169,26 @@ put_record(struct built_table *built, uint32_t at, uint32_t hash,
 	p[4] = (unsigned char)entry->reason;
 }
 
-/*
- * Serial part first; of twins the worst first: a hold is the mildest, and of two
- * alike the older one is told.
- */
+/* Of several entries for one serial the worst counts; removeFromCRL says least. */
+static int
+mildness(unsigned reason)
+{
+	return reason == CRL_REMOVE ? 2 : reason == CRL_HOLD ? 1 : 0;
+}
+
+/* Serial part first; of twins the worst first, and of two alike the older. */
 static int
 compare_records(const void *a, const void *b, void *context)
 {
 	size_t			 key_len = *(const size_t *)context;
 	const unsigned char	*x = a, *y = b;
 	uint32_t		 x_date, y_date;
-	bool			 x_hold, y_hold;
 	int			 c = index_compare_keys(x, y, key_len);
 
+	if (c == 0)
+		c = mildness(x[key_len + 4]) - mildness(y[key_len + 4]);
 	if (c != 0)
 		return c;
-	x_hold = x[key_len + 4] == CRL_HOLD;
-	y_hold = y[key_len + 4] == CRL_HOLD;
-	if (x_hold != y_hold)
-		return x_hold ? 1 : -1;
 	memcpy(&x_date, x + key_len, sizeof(x_date));
 	memcpy(&y_date, y + key_len, sizeof(y_date));
 	return x_date < y_date ? -1 : x_date > y_date;
@@ -253,7 +254,7 @@ fill_tables(struct built_row *row, const struct crl *crl,
     const struct widths widths[2], struct certauth_error *error_r)
 {
 	unsigned char		 padded[INDEX_MAX_WIDTH];
-	struct crl_entry	 entry;
+	struct crl_entry	 entry = { 0 };
 	struct built_table	*built;
 	size_t			 offset, n;
 	uint32_t		 hash, bucket, i;
@@ -305,9 +306,10 @@ row_head(struct built_row *row, const struct crl *crl,
 	out->this_update = crl->this_update;
 	out->next_update = crl->next_update;
 	out->entries = crl->num_entries;
-	out->flags = (crl->user_only ? INDEX_USER_ONLY : 0) |
-	    (crl->ca_only ? INDEX_CA_ONLY : 0) |
-	    (crl->has_dps ? INDEX_HAS_DPS : 0);
+	out->flags = index_flags(crl);
+	out->reasons = crl->reasons;
+	out->base_len = (uint8_t)crl->base_len;
+	memcpy(out->base, crl->base, crl->base_len);
 	out->number_len = (uint8_t)crl->number_len;
 	memcpy(out->number, crl->number, crl->number_len);
 	out->num_dps = (uint32_t)crl->num_dps;
@@ -343,7 +345,7 @@ built_row_new(const struct crl *crl, const unsigned char key_sha256[32],
 }
 
 bool
-built_row_fill(struct built_row *row, const struct crl *crl,
+built_row_tables(struct built_row *row, const struct crl *crl,
     struct certauth_error *error_r)
 {
 	struct widths	widths[2];
@@ -359,6 +361,9 @@ built_row_free(struct built_row *row)
 
 	if (row == NULL)
 		return;
+	for (i = 0; i < row->num_members; i++)
+		built_row_free(row->members[i]);
+	free(row->members);
 	for (i = 0; i < INDEX_MAX_ROW_TABLES; i++) {
 		free(row->tables[i].own_buckets);
 		free(row->tables[i].own_records);

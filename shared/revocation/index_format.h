@@ -53,19 +53,25 @@ _Static_assert(sizeof(struct index_header) == 128, "index_header");
 #define INDEX_USER_ONLY		0x01u
 #define INDEX_CA_ONLY		0x02u
 #define INDEX_HAS_DPS		0x04u	/* partition: dps must match */
-#define INDEX_KNOWN_FLAGS	0x07u
+#define INDEX_INDIRECT		0x08u	/* speaks for other issuers too */
+#define INDEX_DELTA		0x10u	/* only what changed since `base` */
+/* The part of an indirect list that is of another issuer. It has the key and the
+ * signature of its head, the row of the list itself, and no names of its own. */
+#define INDEX_MEMBER		0x20u
+#define INDEX_KNOWN_FLAGS	0x3fu
 
 /* One CRL. Rows are sorted by issuer, then key, then scope. */
 struct index_row {
-	unsigned char	issuer_sha256[32];	/* of the certificates' issuer name */
+	/* of the list's issuer name; of a member: the certificates' */
+	unsigned char	issuer_sha256[32];
 	unsigned char	key_sha256[32];		/* SPKI of the signer */
 	unsigned char	signature_sha256[32];	/* of the list's signature bits */
 	int64_t		this_update, next_update;	/* INDEX_NO_TIME: none */
 	uint64_t	entries;
 	uint32_t	flags;
-	uint16_t	reasons;	/* 0: all */
+	uint16_t	reasons;	/* mask as in struct crl; 0: all */
 	uint8_t		number_len;	/* 0: no CRL number */
-	uint8_t		reserved0;
+	uint8_t		base_len;	/* 0 where it is no delta */
 	unsigned char	number[24];	/* big-endian, no leading zeros */
 	uint32_t	first_table, num_tables;
 	uint32_t	first_dp, num_dps;
@@ -73,7 +79,8 @@ struct index_row {
 	uint32_t	issuer;		/* string: printable RFC 4514 */
 	/* the file when it was read: device, inode, size, mtime, ctime */
 	uint64_t	stamp[5];
-	unsigned char	reserved[40];	/* zero */
+	unsigned char	base[24];	/* BaseCRLNumber, as number */
+	unsigned char	reserved[16];	/* zero */
 };
 _Static_assert(sizeof(struct index_row) == 256, "index_row");
 

@@ -134,7 +134,7 @@ row_inside(const struct index_header *header, const struct index_row *row)
 	    row->num_dps <= header->num_dps - row->first_dp &&
 	    row->source < header->strings_size &&
 	    row->issuer < header->strings_size &&
-	    row->number_len <= CRL_MAX_NUMBER;
+	    row->number_len <= CRL_MAX_NUMBER && row->base_len <= CRL_MAX_NUMBER;
 }
 
 bool
@@ -186,6 +186,15 @@ index_num_rows(const struct index *index)
 	return index->header != NULL ? index->header->num_rows : 0;
 }
 
+/* A part of a list that we do not understand must not say "good". */
+static bool
+row_understood(const struct index_row *row)
+{
+	return (row->flags & ~INDEX_KNOWN_FLAGS) == 0 &&
+	    (row->reasons & ~CRL_ALL_REASONS) == 0 &&
+	    ((row->flags & INDEX_DELTA) != 0) == (row->base_len != 0);
+}
+
 const struct index_row *
 index_row(const struct index *index, size_t i)
 {
@@ -194,11 +203,47 @@ index_row(const struct index *index, size_t i)
 	if (i >= index_num_rows(index))
 		return NULL;
 	row = &index->rows[i];
-	/* A part of a list that we do not understand must not say "good". */
-	if ((row->flags & ~INDEX_KNOWN_FLAGS) != 0 || row->reasons != 0 ||
-	    row->reserved0 != 0)
+	return row_understood(row) && (row->flags & INDEX_MEMBER) == 0 ? row :
+	    NULL;
+}
+
+bool
+index_is_member(const struct index_row *row, const struct index_row *head)
+{
+	return (head->flags & INDEX_INDIRECT) != 0 &&
+	    row->flags == (head->flags | INDEX_MEMBER) &&
+	    memcmp(row->signature_sha256, head->signature_sha256, 32) == 0 &&
+	    memcmp(row->key_sha256, head->key_sha256, 32) == 0 &&
+	    row_understood(row);
+}
+
+const struct index_row *
+index_member(const struct index *index, const struct index_row *head,
+    const unsigned char issuer_sha256[32])
+{
+	size_t	first, n, i;
+
+	if ((head->flags & INDEX_INDIRECT) == 0)
 		return NULL;
-	return row;
+	n = index_find(index, issuer_sha256, &first);
+	for (i = first; i < first + n; i++)
+		if (index_is_member(&index->rows[i], head))
+			return &index->rows[i];
+	return NULL;
+}
+
+uint64_t
+index_entries(const struct index *index, const struct index_row *head)
+{
+	uint64_t	n = head->entries;
+	size_t		i;
+
+	if ((head->flags & INDEX_INDIRECT) == 0)
+		return n;
+	for (i = 0; i < index_num_rows(index); i++)
+		if (index_is_member(&index->rows[i], head))
+			n += index->rows[i].entries;
+	return n;
 }
 
 size_t
@@ -257,6 +302,24 @@ index_same_scope(const struct index *a_index, const struct index_row *a,
 	    a->num_dps == b->num_dps &&
 	    (a->num_dps == 0 || memcmp(index_dps(a_index, a),
 	    index_dps(b_index, b), (size_t)a->num_dps * 32) == 0);
+}
+
+bool
+index_same_edition(const struct index *a_index, const struct index_row *a,
+    const struct index *b_index, const struct index_row *b)
+{
+	return index_same_scope(a_index, a, b_index, b) &&
+	    crl_compare_number(a->base, a->base_len, b->base, b->base_len) == 0;
+}
+
+uint32_t
+index_flags(const struct crl *crl)
+{
+	return (crl->user_only ? INDEX_USER_ONLY : 0) |
+	    (crl->ca_only ? INDEX_CA_ONLY : 0) |
+	    (crl->has_dps ? INDEX_HAS_DPS : 0) |
+	    (crl->indirect ? INDEX_INDIRECT : 0) |
+	    (crl->delta ? INDEX_DELTA : 0);
 }
 
 int

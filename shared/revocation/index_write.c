@@ -23,8 +23,10 @@
 #define MAX_INTERRUPTS	1000u
 
 struct index_writer {
-	struct built_row	**rows;
+	struct built_row	**rows;		/* heads */
 	size_t			 num_rows, capacity;
+	struct built_row	**all;		/* after seal: members too, sorted */
+	size_t			 num_all;
 	unsigned char		*meta;		/* after seal */
 	size_t			 meta_len, size, entries;
 };
@@ -54,16 +56,20 @@ index_writer_free(struct index_writer *writer)
 	for (i = 0; i < writer->num_rows; i++)
 		built_row_free(writer->rows[i]);
 	free(writer->rows);
+	free(writer->all);
 	free(writer->meta);
 	free(writer);
 }
 
 /* ------------------------------------------------------------------- scope */
 
+/* As index_same_edition(). */
 static bool
-same_scope(const struct built_row *a, const struct built_row *b)
+same_edition(const struct built_row *a, const struct built_row *b)
 {
-	return memcmp(a->row.issuer_sha256, b->row.issuer_sha256, 32) == 0 &&
+	return crl_compare_number(a->row.base, a->row.base_len, b->row.base,
+	    b->row.base_len) == 0 &&
+	    memcmp(a->row.issuer_sha256, b->row.issuer_sha256, 32) == 0 &&
 	    memcmp(a->row.key_sha256, b->row.key_sha256, 32) == 0 &&
 	    a->row.flags == b->row.flags && a->row.reasons == b->row.reasons &&
 	    a->row.num_dps == b->row.num_dps &&
@@ -71,14 +77,14 @@ same_scope(const struct built_row *a, const struct built_row *b)
 	    memcmp(a->dps, b->dps, (size_t)a->row.num_dps * 32) == 0);
 }
 
-/* Where a row of this scope is, or num_rows. */
+/* Where an edition of this list is, or num_rows. */
 static size_t
-find_scope(const struct index_writer *writer, const struct built_row *row)
+find_edition(const struct index_writer *writer, const struct built_row *row)
 {
 	size_t	i;
 
 	for (i = 0; i < writer->num_rows; i++)
-		if (same_scope(writer->rows[i], row))
+		if (same_edition(writer->rows[i], row))
 			break;
 	return i;
 }
@@ -129,7 +135,7 @@ index_writer_add(struct index_writer *writer, const struct crl *crl,
 	row = built_row_new(crl, key_sha256, source, error_r);
 	if (row == NULL)
 		return false;
-	at = find_scope(writer, row);
+	at = find_edition(writer, row);
 	if (at < writer->num_rows &&
 	    index_compare_age(&row->row, &writer->rows[at]->row) <= 0) {
 		built_row_free(row);
@@ -143,35 +149,13 @@ index_writer_add(struct index_writer *writer, const struct crl *crl,
 	return put_row(writer, at, row, error_r);
 }
 
-bool
-index_writer_copy(struct index_writer *writer, const struct index *from,
-    const struct index_row *from_row, bool *kept_r,
-    struct certauth_error *error_r)
+static bool
+copy_tables(struct built_row *row, const struct index *from,
+    const struct index_row *from_row, struct certauth_error *error_r)
 {
-	struct built_row	*row = calloc(1, sizeof(*row));
 	struct built_table	*built;
-	size_t			 at;
 	uint32_t		 i;
 
-	*kept_r = false;
-	if (row == NULL)
-		return no_memory(error_r);
-	row->row = *from_row;
-	row->source = strdup(index_string(from, from_row->source));
-	row->issuer = strdup(index_string(from, from_row->issuer));
-	row->dps = malloc((size_t)from_row->num_dps * 32 + 1);
-	if (row->source == NULL || row->issuer == NULL || row->dps == NULL) {
-		built_row_free(row);
-		return no_memory(error_r);
-	}
-	memcpy(row->dps, index_dps(from, from_row),
-	    (size_t)from_row->num_dps * 32);
-	at = find_scope(writer, row);
-	if (at < writer->num_rows &&
-	    index_compare_age(&row->row, &writer->rows[at]->row) <= 0) {
-		built_row_free(row);
-		return true;
-	}
 	row->row.num_tables = 0;
 	for (i = 0; i < from_row->num_tables; i++) {
 		const struct index_table *table =
@@ -182,7 +166,6 @@ index_writer_copy(struct index_writer *writer, const struct index *from,
 		if (table->kind >= INDEX_KIND_AUXILIARY)
 			continue;
 		if (table->kind != INDEX_KIND_REVOKED) {
-			built_row_free(row);
 			error_set(error_r, NULL, 0, "the index has a table of "
 			    "a newer kind");
 			return false;
@@ -191,6 +174,75 @@ index_writer_copy(struct index_writer *writer, const struct index *from,
 		built->table = *table;
 		built->buckets = (const void *)(from->data + table->buckets);
 		built->records = from->data + table->records;
+	}
+	return true;
+}
+
+static struct built_row *
+copy_row(const struct index *from, const struct index_row *from_row,
+    struct certauth_error *error_r)
+{
+	struct built_row	*row = calloc(1, sizeof(*row));
+
+	if (row == NULL) {
+		no_memory(error_r);
+		return NULL;
+	}
+	row->row = *from_row;
+	row->source = strdup(index_string(from, from_row->source));
+	row->issuer = strdup(index_string(from, from_row->issuer));
+	row->dps = malloc((size_t)from_row->num_dps * 32 + 1);
+	if (row->source == NULL || row->issuer == NULL || row->dps == NULL) {
+		built_row_free(row);
+		no_memory(error_r);
+		return NULL;
+	}
+	memcpy(row->dps, index_dps(from, from_row),
+	    (size_t)from_row->num_dps * 32);
+	if (!copy_tables(row, from, from_row, error_r)) {
+		built_row_free(row);
+		return NULL;
+	}
+	return row;
+}
+
+static bool
+copy_members(struct built_row *row, const struct index *from,
+    const struct index_row *head, struct certauth_error *error_r)
+{
+	struct built_row	*member;
+	size_t			 i;
+
+	for (i = 0; i < index_num_rows(from); i++) {
+		if (!index_is_member(&from->rows[i], head))
+			continue;
+		member = copy_row(from, &from->rows[i], error_r);
+		if (member == NULL || !built_row_member(row, member, error_r))
+			return false;
+	}
+	return true;
+}
+
+bool
+index_writer_copy(struct index_writer *writer, const struct index *from,
+    const struct index_row *from_row, bool *kept_r,
+    struct certauth_error *error_r)
+{
+	struct built_row	*row = copy_row(from, from_row, error_r);
+	size_t			 at;
+
+	*kept_r = false;
+	if (row == NULL)
+		return false;
+	at = find_edition(writer, row);
+	if (at < writer->num_rows &&
+	    index_compare_age(&row->row, &writer->rows[at]->row) <= 0) {
+		built_row_free(row);
+		return true;
+	}
+	if (!copy_members(row, from, from_row, error_r)) {
+		built_row_free(row);
+		return false;
 	}
 	*kept_r = true;
 	return put_row(writer, at, row, error_r);
@@ -203,7 +255,7 @@ index_writer_has(const struct index_writer *writer, const struct index *index,
 	struct built_row	key = { .row = *row };
 
 	key.dps = (void *)(uintptr_t)index_dps(index, row);
-	return find_scope(writer, &key) < writer->num_rows;
+	return find_edition(writer, &key) < writer->num_rows;
 }
 
 /* -------------------------------------------------------------------- seal */
@@ -224,7 +276,39 @@ compare_rows(const void *a, const void *b)
 		c = x->row.num_dps < y->row.num_dps ? -1 : 1;
 	if (c == 0)
 		c = memcmp(x->dps, y->dps, (size_t)x->row.num_dps * 32);
-	return c;
+	if (c == 0)
+		c = crl_compare_number(x->row.base, x->row.base_len,
+		    y->row.base, y->row.base_len);
+	return c != 0 ? c : memcmp(x->row.signature_sha256,
+	    y->row.signature_sha256, 32);
+}
+
+/* Heads and members in the order of the index. */
+static bool
+flatten(struct index_writer *writer, struct certauth_error *error_r)
+{
+	size_t	i, j, n = 0;
+
+	for (i = 0; i < writer->num_rows; i++)
+		n += 1 + writer->rows[i]->num_members;
+	if (n > INDEX_MAX_ROWS) {
+		error_set(error_r, NULL, 0, "more than %u lists and issuers",
+		    INDEX_MAX_ROWS);
+		return false;
+	}
+	free(writer->all);
+	writer->num_all = 0;
+	writer->all = calloc(n + 1, sizeof(*writer->all));
+	if (writer->all == NULL)
+		return no_memory(error_r);
+	for (i = 0; i < writer->num_rows; i++) {
+		writer->all[writer->num_all++] = writer->rows[i];
+		for (j = 0; j < writer->rows[i]->num_members; j++)
+			writer->all[writer->num_all++] =
+			    writer->rows[i]->members[j];
+	}
+	qsort(writer->all, n, sizeof(*writer->all), compare_rows);
+	return true;
 }
 
 static size_t
@@ -259,13 +343,13 @@ lay_out(const struct index_writer *writer, struct index_header *header)
 	header->header_size = sizeof(*header);
 	header->row_size = sizeof(struct index_row);
 	header->table_size = sizeof(struct index_table);
-	header->num_rows = (uint32_t)writer->num_rows;
-	for (i = 0; i < writer->num_rows; i++) {
-		header->num_tables += writer->rows[i]->row.num_tables;
-		header->num_dps += writer->rows[i]->row.num_dps;
-		header->entries += writer->rows[i]->row.entries;
-		strings += strlen(writer->rows[i]->source) + 1 +
-		    strlen(writer->rows[i]->issuer) + 1;
+	header->num_rows = (uint32_t)writer->num_all;
+	for (i = 0; i < writer->num_all; i++) {
+		header->num_tables += writer->all[i]->row.num_tables;
+		header->num_dps += writer->all[i]->row.num_dps;
+		header->entries += writer->all[i]->row.entries;
+		strings += strlen(writer->all[i]->source) + 1 +
+		    strlen(writer->all[i]->issuer) + 1;
 	}
 	header->strings_size = strings > INDEX_MAX_STRINGS ?
 	    UINT32_MAX : (uint32_t)strings;
@@ -299,8 +383,8 @@ fill_meta(struct index_writer *writer, struct index_header *header)
 	uint32_t		 num_tables = 0, num_dps = 0, strings = 1, j;
 	size_t			 i;
 
-	for (i = 0; i < writer->num_rows; i++) {
-		struct built_row *built = writer->rows[i];
+	for (i = 0; i < writer->num_all; i++) {
+		struct built_row *built = writer->all[i];
 
 		built->row.first_table = num_tables;
 		built->row.first_dp = num_dps;
@@ -333,9 +417,8 @@ index_writer_seal(struct index_writer *writer, struct certauth_error *error_r)
 {
 	struct index_header	header;
 
-	if (writer->num_rows > 0)
-		qsort(writer->rows, writer->num_rows, sizeof(*writer->rows),
-		    compare_rows);
+	if (!flatten(writer, error_r))
+		return false;
 	lay_out(writer, &header);
 	if (header.strings_size > INDEX_MAX_STRINGS ||
 	    header.num_dps > INDEX_MAX_DPS) {
@@ -423,10 +506,10 @@ put_all(const struct index_writer *writer, struct sink *sink)
 
 	if (!put(sink, writer->meta, writer->meta_len))
 		return false;
-	for (i = 0; i < writer->num_rows; i++)
-		for (j = 0; j < writer->rows[i]->row.num_tables; j++) {
+	for (i = 0; i < writer->num_all; i++)
+		for (j = 0; j < writer->all[i]->row.num_tables; j++) {
 			const struct built_table *built =
-			    &writer->rows[i]->tables[j];
+			    &writer->all[i]->tables[j];
 			const struct index_table *table = &built->table;
 
 			if (!put_padded(sink, built->buckets,

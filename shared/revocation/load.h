@@ -31,13 +31,19 @@ struct load_unit {
 	bool		    covered;	/* the published index has just this file */
 };
 
-/* A list in force: one a scope. */
+/* Delta CRLs of one scope that are kept; a CA has one or two in force. */
+#define LOAD_MAX_DELTAS		16u
+
+/* A list in force: one a scope, and behind it its delta CRLs. */
 struct load_row {
 	const struct index	*index;
 	const struct index_row	*row;
 	const char		*source;
 	bool			 published;
 	bool			 waits;	/* in force until the row before begins */
+	bool			 alone;	/* a delta CRL without a complete one */
+	/* of a complete list: its delta CRLs among the rows, newest first */
+	size_t			 first_delta, num_deltas;
 };
 
 struct revocation_data {

@@ -18,29 +18,66 @@ load_from_file(const struct index *index, const struct index_row *row,
 	return strcmp(index_string(index, row->source), file) == 0;
 }
 
-/* The row of `index` that is another edition of this list, from the same file;
- * or NULL. */
+/* Delta CRLs of lower bases that are kept behind the newest. */
+#define MAX_KEPT_DELTAS	2
+
+/* Is that row another edition of this list, from the same file? */
+static bool
+is_edition(const struct index *index, const struct index_row *row,
+    const struct crl *crl, const unsigned char key_sha256[32], const char *file)
+{
+	return row != NULL && load_from_file(index, row, file) &&
+	    memcmp(row->key_sha256, key_sha256, 32) == 0 &&
+	    row->flags == index_flags(crl) && row->reasons == crl->reasons &&
+	    row->num_dps == crl->num_dps && (crl->num_dps == 0 ||
+	    memcmp(index_dps(index, row), crl->dps, crl->num_dps * 32) == 0);
+}
+
+/* The newest of them that is older than `before` (NULL: the newest of all) and,
+ * where `base` is, of a lower base; or NULL. */
 static const struct index_row *
 find_edition(const struct index *index, const struct crl *crl,
-    const unsigned char key_sha256[32], const char *file)
+    const unsigned char key_sha256[32], const char *file,
+    const struct index_row *before, bool base)
 {
-	const struct index_row	*row;
-	uint32_t		 flags = (crl->user_only ? INDEX_USER_ONLY : 0) |
-				    (crl->ca_only ? INDEX_CA_ONLY : 0) |
-				    (crl->has_dps ? INDEX_HAS_DPS : 0);
+	const struct index_row	*row, *found = NULL;
 	size_t			 first, n, i;
 
 	n = index_find(index, crl->issuer_sha256, &first);
 	for (i = first; i < first + n; i++) {
 		row = index_row(index, i);
-		if (row != NULL && load_from_file(index, row, file) &&
-		    memcmp(row->key_sha256, key_sha256, 32) == 0 &&
-		    row->flags == flags && row->num_dps == crl->num_dps &&
-		    (crl->num_dps == 0 || memcmp(index_dps(index, row),
-		    crl->dps, crl->num_dps * 32) == 0))
-			return row;
+		if (!is_edition(index, row, crl, key_sha256, file) ||
+		    (before != NULL && index_compare_age(row, before) >= 0) ||
+		    (base && crl_compare_number(row->base, row->base_len,
+		    crl->base, crl->base_len) >= 0))
+			continue;
+		if (found == NULL || index_compare_age(row, found) > 0)
+			found = row;
 	}
-	return NULL;
+	return found;
+}
+
+/*
+ * A delta CRL of a newer base does not repeat what the one before it says. Until
+ * its complete list is here too, that one's revocations must not be forgotten.
+ */
+static bool
+keep_before(struct index_writer *writer, const struct crl *crl,
+    const unsigned char key_sha256[32], const char *file,
+    const struct index *last, struct certauth_error *error_r)
+{
+	const struct index_row	*row = NULL;
+	bool			 kept;
+	unsigned		 i;
+
+	for (i = 0; last != NULL && crl->delta && i < MAX_KEPT_DELTAS; i++) {
+		row = find_edition(last, crl, key_sha256, file, row, true);
+		if (row == NULL)
+			break;
+		if (!index_writer_copy(writer, last, row, &kept, error_r))
+			return false;
+	}
+	return true;
 }
 
 static bool
@@ -57,8 +94,8 @@ take_crl(struct index_writer *writer, const unsigned char *data, size_t data_len
 	if (!crl_parse(crl, data, data_len, error_r) ||
 	    !crl_find_signer(crl, pools, num_pools, key, error_r))
 		return false;
-	edition = last != NULL ? find_edition(last, crl, key,
-	    source->file) : NULL;
+	edition = last != NULL ? find_edition(last, crl, key, source->file,
+	    NULL, false) : NULL;
 	/* RFC 5280 5.2.3: numbers only grow. An old list that somebody puts
 	 * back would make revoked certificates good again. */
 	if (edition != NULL && crl_compare_age(crl->number, crl->number_len,
@@ -71,7 +108,8 @@ take_crl(struct index_writer *writer, const unsigned char *data, size_t data_len
 		    edition->this_update));
 		return false;
 	}
-	return index_writer_add(writer, crl, key, source, &kept, error_r);
+	return keep_before(writer, crl, key, source->file, last, error_r) &&
+	    index_writer_add(writer, crl, key, source, &kept, error_r);
 }
 
 bool

@@ -20,6 +20,7 @@
 #include "trust/digest.h"
 #include "trust/extension.h"
 #include "trust/outline.h"
+#include "trust/points.h"
 #include "trust/strict.h"
 #include "verdict/name.h"
 
@@ -296,7 +297,7 @@ cert_free(struct cert *cert)
 		ASN1_OBJECT_free(cert->ekus[i]);
 	free(cert->ekus);
 	free(cert->sans);
-	free(cert->dps);
+	points_free(cert);
 	free(cert->policies);
 	X509_free(cert->x509);
 	free(cert);

@@ -57,6 +57,14 @@ struct cert_san {
 struct constraints;
 struct constraints_names;
 
+/* RFC 5280 4.2.1.13: one of cRLDistributionPoints. */
+struct cert_point {
+	bool	 has_name, has_issuer, has_reasons;
+	unsigned reasons;		/* bit n: ReasonFlags' bit n, 1 to 8 */
+	size_t	 first_dp, num_dps;		/* of dps: its names */
+	size_t	 first_issuer, num_issuers;	/* of point_issuers */
+};
+
 struct cert {
 	X509		*x509;		/* one reference */
 	unsigned	 faults;
@@ -84,6 +92,11 @@ struct cert {
 	/* sha256 of each distribution point's GeneralName DER (fullName), and of
 	 * the directoryName that a relative name makes */
 	unsigned char  (*dps)[32]; size_t num_dps;
+	/* the distribution points one by one (points.c), and the hashes of their
+	 * cRLIssuer names: of directoryNames as issuer_sha256. No points, but
+	 * dps: points that have nothing but names. */
+	struct cert_point *points; size_t num_points;
+	unsigned char  (*point_issuers)[32]; size_t num_point_issuers;
 	/* constraints.c's, read when first asked for; NULL: not yet */
 	_Atomic(struct constraints *)	constraints;
 	_Atomic(struct constraints_names *)	names;

@@ -12,6 +12,7 @@
 
 #include "trust/extension.h"
 #include "trust/plain.h"
+#include "trust/points.h"
 #include "trust/strict.h"
 
 /* RFC 5280 defines 17; a certificate with more than this is an attack. */
@@ -161,67 +162,6 @@ keep_san(struct cert *cert, const GENERAL_NAMES *names)
 	return true;
 }
 
-static bool
-add_dp(struct cert *cert, const GENERAL_NAME *name)
-{
-	if (cert->num_dps == CERT_MAX_DISTRIBUTION_POINTS)
-		return true;	/* further ones match no partition */
-	return cert_general_name_sha256(name, cert->dps[cert->num_dps]) &&
-	    ++cert->num_dps > 0;
-}
-
-/* RFC 5280 4.2.1.13: a name relative to that of the CRL issuer. */
-static bool
-add_relative_dp(struct cert *cert, DIST_POINT *point)
-{
-	const X509_NAME	*base = X509_get_issuer_name(cert->x509);
-	GENERAL_NAME	 relative = { .type = GEN_DIRNAME };
-
-	if (point->CRLissuer != NULL &&
-	    sk_GENERAL_NAME_num(point->CRLissuer) == 1 &&
-	    sk_GENERAL_NAME_value(point->CRLissuer, 0)->type == GEN_DIRNAME)
-		base = sk_GENERAL_NAME_value(point->CRLissuer, 0)->
-		    d.directoryName;
-	if (DIST_POINT_set_dpname(point->distpoint,
-	    (X509_NAME *)(uintptr_t)base) != 1)
-		return true;
-	relative.d.directoryName = point->distpoint->dpname;
-	return add_dp(cert, &relative);
-}
-
-/* RFC 5280 4.2.1.13: full names, and names relative to the CRL issuer. */
-static bool
-keep_distribution_points(struct cert *cert, const CRL_DIST_POINTS *points)
-{
-	const GENERAL_NAMES	*full;
-	DIST_POINT		*point;
-	int			 i, j;
-	bool			 ok = true;
-
-	cert->dps = calloc(CERT_MAX_DISTRIBUTION_POINTS, sizeof(*cert->dps));
-	if (cert->dps == NULL)
-		return false;
-	for (i = 0; ok && i < sk_DIST_POINT_num(points) &&
-	    i < CERT_MAX_DISTRIBUTION_POINTS; i++) {
-		point = sk_DIST_POINT_value(points, i);
-		if (point->distpoint == NULL) {
-			/* "MUST NOT consist of only the reasons field" */
-			if (sk_GENERAL_NAME_num(point->CRLissuer) <= 0)
-				cert->faults |= CERT_FAULT_EXTENSION;
-			continue;
-		}
-		if (point->distpoint->type != 0) {
-			ok = add_relative_dp(cert, point);
-			continue;
-		}
-		full = point->distpoint->name.fullname;
-		for (j = 0; ok && j < sk_GENERAL_NAME_num(full) &&
-		    j < CERT_MAX_DISTRIBUTION_POINTS; j++)
-			ok = add_dp(cert, sk_GENERAL_NAME_value(full, j));
-	}
-	return ok;
-}
-
 static void
 keep_basic_constraints(struct cert *cert, const BASIC_CONSTRAINTS *bc)
 {
@@ -306,7 +246,7 @@ keep(struct cert *cert, struct extension_kept *kept, int nid, void **decoded)
 	case NID_ext_key_usage:
 		return keep_ekus(cert, mine);
 	case NID_crl_distribution_points:
-		return keep_distribution_points(cert, mine);
+		return points_read(cert, mine);
 	case NID_subject_alt_name:
 		kept->san = mine;
 		*decoded = NULL;

@@ -13,22 +13,10 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 TIME = "2011-04-15T00:00:00Z"       # when PKITS was published
 
-LATER = "refused until certauth reads such lists: no data is not good"
 # number -> (what we answer, why); docs/conformance.md names each
 DEPARTURES = {
     "4.1.4": ("invalid", "DSA is out: a kind of key that is never allowed"),
     "4.1.5": ("invalid", "DSA is out, inherited parameters too"),
-    "4.14.18": ("invalid", "onlySomeReasons: " + LATER),
-    "4.14.19": ("invalid", "onlySomeReasons: " + LATER),
-    "4.14.22": ("invalid", "indirect CRL: " + LATER),
-    "4.14.24": ("invalid", "indirect CRL: " + LATER),
-    "4.14.25": ("invalid", "indirect CRL: " + LATER),
-    "4.14.28": ("invalid", "cRLIssuer: " + LATER),
-    "4.14.29": ("invalid", "cRLIssuer: " + LATER),
-    "4.14.30": ("invalid", "cRLIssuer: " + LATER),
-    "4.14.33": ("invalid", "cRLIssuer: " + LATER),
-    "4.15.4": ("valid", "delta CRLs are not read; the complete CRL decides"),
-    "4.15.5": ("invalid", "delta CRLs are not read; the complete CRL decides"),
 }
 
 

@@ -118,10 +118,10 @@ buf_extension(struct buf *buf, unsigned arc, bool critical, const void *value,
 	buf_free(&ext);
 }
 
-/* reason -1: no extension. */
+/* reason -1: no extension; issuer: the value of certificateIssuer, or NULL. */
 MAKE void
-buf_entry(struct buf *buf, const void *serial, size_t serial_len,
-    const char *utc, int reason)
+buf_entry_of(struct buf *buf, const void *serial, size_t serial_len,
+    const char *utc, int reason, const void *issuer, size_t issuer_len)
 {
 	struct buf	entry = { 0 }, ext = { 0 };
 
@@ -131,11 +131,21 @@ buf_entry(struct buf *buf, const void *serial, size_t serial_len,
 		unsigned char value[3] = { 0x0a, 1, (unsigned char)reason };
 
 		buf_extension(&ext, 21, false, value, sizeof(value));
-		buf_tlv(&entry, 0x30, ext.data, ext.len);
 	}
+	if (issuer != NULL)
+		buf_extension(&ext, 29, true, issuer, issuer_len);
+	if (ext.len > 0)
+		buf_tlv(&entry, 0x30, ext.data, ext.len);
 	buf_tlv(buf, 0x30, entry.data, entry.len);
 	buf_free(&entry);
 	buf_free(&ext);
+}
+
+MAKE void
+buf_entry(struct buf *buf, const void *serial, size_t serial_len,
+    const char *utc, int reason)
+{
+	buf_entry_of(buf, serial, serial_len, utc, reason, NULL, 0);
 }
 
 /* ------------------------------------------------------------ certificates */

@@ -455,21 +455,57 @@ test_entry_extensions(void **state)
 	assert_true(says("critical extension"));
 }
 
-/* C4 row 47, first part: indirect lists are refused, not misread. */
+/* C4 row 47, first part: an entry of another issuer is never taken for one of
+ * the list's own. */
 static void
 test_c4_47_indirect(void **state)
 {
 	static const unsigned char	indirect[] = { 4, 0 };
+	static const char		name[] = "\x30\x10\xa4\x0e\x30\x0c\x31\x0a"
+	    "\x30\x08\x06\x03\x55\x04\x03\x0c\x01X";
 	struct buf			idp = make_idp(NULL, indirect);
 	struct make_crl			m = { .ca = &ca, .idp = &idp };
+	struct crl_entry		entry = { 0 };
+	struct buf			entries = { 0 };
+	size_t				offset = 0;
 
 	(void)state;
-	assert_false(parses(make_crl(&m)));
-	assert_true(says("indirect"));
-	assert_false(entry_with(29, true, "\x30\x00", 2));
-	assert_true(says("certificateIssuer"));
-	assert_false(entry_with(29, false, "\x30\x00", 2));
-	assert_true(says("certificateIssuer"));
+	assert_true(parses(make_crl(&m)));
+	assert_true(crl.indirect);
+	assert_false(entry_with(29, true, name, sizeof(name) - 1));
+	assert_true(says("not indirect"));
+	assert_false(entry_with(29, false, name, sizeof(name) - 1));
+	assert_true(says("not indirect"));
+	m.entries = &entries;
+	buf_entry(&entries, "\x01", 1, "260101000000Z", -1);
+	buf_entry_of(&entries, "\x02", 1, "260101000000Z", -1, name,
+	    sizeof(name) - 1);
+	buf_entry(&entries, "\x03", 1, "260101000000Z", -1);
+	assert_true(parses(make_crl(&m)));
+	assert_true(crl_entry_next(&crl, &offset, &entry));
+	assert_null(entry.issuer);
+	/* carried forward */
+	while (crl_entry_next(&crl, &offset, &entry)) {
+		assert_int_equal(entry.issuer_len, 14);
+		assert_memory_equal(entry.issuer, name + 4, 14);
+	}
+	assert_int_equal(entry.serial[0], 3);
+	/* no directoryName, two, junk behind, a name cut short */
+	static const struct { const char *value; size_t len; } bad[] = {
+		{ "\x30\x00", 2 }, { "\x30\x03\x82\x01x", 5 },
+		{ "\x30\x20\xa4\x0e\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03"
+		    "\x0c\x01X\xa4\x0e\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03"
+		    "\x0c\x01Y", 34 },
+		{ "\x30\x02\xa4\x00\x00", 5 }, { "\x30\x02\xa4\x10", 4 }
+	};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		entries.len = 0;
+		buf_entry_of(&entries, "\x02", 1, "260101000000Z", -1,
+		    bad[i].value, bad[i].len);
+		assert_false(parses(make_crl(&m)));
+		assert_true(says("certificateIssuer"));
+	}
+	buf_free(&entries);
 	buf_free(&idp);
 }
 
@@ -481,9 +517,16 @@ test_crl_extensions(void **state)
 	unsigned	i;
 
 	(void)state;
-	assert_true(crl_with(46, false, "anything", 8));	/* freshestCRL */
-	assert_false(crl_with(46, true, "anything", 8));
-	assert_true(says("critical extension"));
+	/* C4 row 41: freshestCRL; one point without names is enough for its form */
+	assert_true(crl_with(46, false, "\x30\x02\x30\x00", 4));
+	assert_int_equal(crl.freshest_len, 4);
+	assert_false(crl_with(46, false, "anything", 8));
+	assert_false(crl_with(46, false, "\x30\x00", 2));
+	assert_false(crl_with(46, false, "\x30\x02\x30\x00\x00", 5));
+	assert_false(crl_with(46, false, "\x30\x02\x04\x00", 4));
+	assert_true(says("freshestCRL does not decode"));
+	assert_false(crl_with(46, true, "\x30\x02\x30\x00", 4));
+	assert_true(says("freshestCRL is critical"));
 	/* the number, critical (RFC 5280 5.2.3); the list has no other one */
 	m = (struct make_crl){ .ca = &ca, .number = "", .extra = &many };
 	buf_extension(&many, 20, true, "\x02\x01\x05", 3);
@@ -494,10 +537,8 @@ test_crl_extensions(void **state)
 	assert_true(parses(make_crl(&m)));
 	buf_free(&many);
 	m = (struct make_crl){ .ca = &ca, .two_aki = true };
-	assert_false(crl_with(27, true, "\x02\x01\x01", 3));
-	assert_true(says("delta"));
 	assert_false(crl_with(27, false, "", 0));
-	assert_true(says("delta"));
+	assert_true(says("BaseCRLNumber"));
 	assert_false(crl_with(20, false, "\x02\x01\x02", 3));
 	assert_true(says("twice"));
 	assert_false(parses(make_crl(&m)));
@@ -513,6 +554,78 @@ test_crl_extensions(void **state)
 	buf_extension(&many, 63, false, "", 0);
 	assert_false(parses(make_crl(&m)));
 	buf_free(&many);
+}
+
+/* C4 row 41: a delta CRL without number, with a base that cannot be, ... */
+static void
+test_c4_41_delta(void **state)
+{
+	static const struct {
+		const char *number, *value; size_t len; const char *says;
+	} bad[] = {
+		{ "", "\x02\x01\x01", 3, "without cRLNumber" },
+		{ "05", "\x02\x01\x06", 3, "newer than itself" },
+		{ "05", "\x02\x02\x01\x00", 4, "newer than itself" },
+		{ "05", "\x02\x01\xff", 3, "BaseCRLNumber" },
+		{ "05", "\x02\x02\x00\x01", 4, "BaseCRLNumber" },
+		{ "05", "\x02\x01\x01\x00", 4, "BaseCRLNumber" },
+		{ "05", "\x04\x01\x01", 3, "BaseCRLNumber" },
+	};
+	struct buf	ext = { 0 }, entries = { 0 };
+	struct make_crl	m = { .ca = &ca, .extra = &ext, .entries = &entries };
+	size_t		i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ext.len = 0;
+		buf_extension(&ext, 27, true, bad[i].value, bad[i].len);
+		m.number = bad[i].number;
+		assert_false(parses(make_crl(&m)));
+		assert_true(says(bad[i].says));
+	}
+	ext.len = 0;
+	buf_extension(&ext, 27, true, "\x02\x01\x05", 3);
+	m.number = "05";
+	assert_true(parses(make_crl(&m)));
+	assert_true(crl.delta);
+	assert_int_equal(crl.base_len, 1);
+	assert_int_equal(crl.base[0], 5);
+	/* removeFromCRL is for delta CRLs only */
+	buf_entry(&entries, "\x01", 1, "260101000000Z", CRL_REMOVE);
+	assert_true(parses(make_crl(&m)));
+	ext.len = 0;
+	assert_false(parses(make_crl(&m)));
+	assert_true(says("removeFromCRL"));
+	buf_free(&ext);
+	buf_free(&entries);
+}
+
+/* onlySomeReasons as a mask; none is no list. */
+static void
+test_reasons(void **state)
+{
+	static const struct { const char *value; size_t len; unsigned mask; }
+	ok[] = {
+		{ "\x30\x04\x83\x02\x06\x40", 6, 1u << 1 },
+		{ "\x30\x04\x83\x02\x05\x60", 6, 1u << 1 | 1u << 2 },
+		{ "\x30\x05\x83\x03\x07\x7f\x80", 7, CRL_ALL_REASONS },
+		{ "\x30\x05\x83\x03\x07\x00\x80", 7, 1u << 8 },
+	}, bad[] = {
+		{ "\x30\x03\x83\x01\x00", 5, 0 },	/* no bits */
+		{ "\x30\x04\x83\x02\x07\x80", 6, 0 },	/* only the unused one */
+		{ "\x30\x05\x83\x03\x06\x00\x40", 7, 0 },	/* only unknown ones */
+		{ "\x30\x02\x83\x00", 4, 0 },
+		{ "\x30\x04\x83\x02\x08\x40", 6, 0 },	/* eight unused bits */
+	};
+	size_t	i;
+
+	(void)state;
+	for (i = 0; i < sizeof(ok) / sizeof(ok[0]); i++) {
+		assert_true(crl_with(28, true, ok[i].value, ok[i].len));
+		assert_int_equal(crl.reasons, ok[i].mask);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(crl_with(28, true, bad[i].value, bad[i].len));
 }
 
 static void
@@ -559,7 +672,8 @@ test_idp(void **state)
 	buf_free(&idp);
 	for (i = 0; i <= 5; i++) {
 		idp = make_idp(i == 0 ? NULL : two, only[i]);
-		assert_int_equal(parses(make_crl(&m)), i == 1 || i == 2);
+		assert_int_equal(parses(make_crl(&m)),
+		    i >= 1 && i <= 4);
 		buf_free(&idp);
 	}
 	idp = make_idp(NULL, both);
@@ -897,6 +1011,8 @@ main(void)
 		cmocka_unit_test(test_entry_extensions),
 		cmocka_unit_test(test_c4_47_indirect),
 		cmocka_unit_test(test_crl_extensions),
+		cmocka_unit_test(test_c4_41_delta),
+		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(test_number),
 		cmocka_unit_test(test_idp),
 		cmocka_unit_test(test_c4_40_odd_names),
