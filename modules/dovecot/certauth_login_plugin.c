@@ -23,6 +23,9 @@
 /* The core's notes after one open or poll; more than these say nothing new. */
 #define CERTAUTH_MAX_NOTES 64
 
+/* An answer that was waited for counts for the attempt that it was waited for. */
+#define CERTAUTH_SETTLED_SECS 2
+
 /* All else is hidden: two plugins of different age may meet in one process. */
 #define CERTAUTH_EXPORT __attribute__((visibility("default")))
 
@@ -78,12 +81,12 @@ static const char *certauth_error_str(const struct certauth_error *error)
 			       error->text);
 }
 
-static void certauth_login_poll(void)
+void certauth_login_poll(bool now)
 {
 	struct certauth_error error;
 	enum certauth_news news;
 
-	if (certauth_login.last_poll == ioloop_time)
+	if (certauth_login.last_poll == ioloop_time && !now)
 		return;
 	certauth_login.last_poll = ioloop_time;
 
@@ -97,10 +100,10 @@ static void certauth_login_poll(void)
 	certauth_login_notes();
 }
 
-static struct certauth_verdict *certauth_login_ask(struct client *client)
+/* NULL: it can be judged. */
+static struct certauth_verdict *certauth_login_unfit(struct client *client)
 {
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
-	struct certauth_request request;
 
 	if (certauth_login.broken != NULL)
 		return certauth_refuse(NULL, CERTAUTH_DATA_MISSING,
@@ -111,15 +114,44 @@ static struct certauth_verdict *certauth_login_ask(struct client *client)
 	if (cclient->leaf == NULL && !certauth_ssl_take(client))
 		return certauth_refuse(certauth_login.profile,
 				       CERTAUTH_NO_CERTIFICATE, NULL);
+	return NULL;
+}
 
-	i_zero(&request);
-	request.profile = certauth_login.profile;
-	request.leaf = cclient->leaf;
-	request.sent = cclient->sent;
-	request.service = login_binary->protocol;
-	request.host = client->local_name;
-	request.flags = CERTAUTH_FINAL;
-	return certauth_verify(certauth_login.engine, &request);
+void certauth_login_verify(struct client *client, unsigned int flags,
+			   const struct certauth_bytes *replies,
+			   size_t num_replies)
+{
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+	struct certauth_verdict *verdict = certauth_login_unfit(client);
+	struct certauth_request request;
+
+	if (verdict == NULL &&
+	    (certauth_login.broken == NULL && cclient->leaf != NULL)) {
+		i_zero(&request);
+		request.profile = certauth_login.profile;
+		request.leaf = cclient->leaf;
+		request.sent = cclient->sent;
+		request.service = login_binary->protocol;
+		request.host = client->local_name;
+		request.flags = flags;
+		request.replies = replies;
+		request.num_replies = num_replies;
+		verdict = certauth_verify(certauth_login.engine, &request);
+	}
+	certauth_verdict_free(cclient->verdict);
+	cclient->verdict = verdict;
+}
+
+/* Answers were waited for, and nothing happened since. */
+static bool certauth_login_settled(struct certauth_client *cclient)
+{
+	bool settled = cclient->verdict != NULL && cclient->settled != 0 &&
+		ioloop_time - cclient->settled <= CERTAUTH_SETTLED_SECS &&
+		cclient->settled_generation ==
+			certauth_generation(certauth_login.engine);
+
+	cclient->settled = 0;
+	return settled;
 }
 
 const struct certauth_verdict *
@@ -128,7 +160,9 @@ certauth_login_judge(struct client *client)
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
 
 	if (certauth_login.engine != NULL) {
-		certauth_login_poll();
+		certauth_login_poll(FALSE);
+		if (certauth_login_settled(cclient))
+			return cclient->verdict;
 		if (cclient->verdict != NULL &&
 		    certauth_verdict_decision(cclient->verdict) ==
 		    CERTAUTH_ACCEPT &&
@@ -137,8 +171,7 @@ certauth_login_judge(struct client *client)
 			return cclient->verdict;
 	}
 	/* A refusal is never kept: fresher data may turn it. */
-	certauth_verdict_free(cclient->verdict);
-	cclient->verdict = certauth_login_ask(client);
+	certauth_login_verify(client, 0, NULL, 0);
 	return cclient->verdict;
 }
 
@@ -146,6 +179,7 @@ static void certauth_client_destroy(struct client *client)
 {
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
 
+	certauth_hold_destroy(client);
 	certauth_verdict_free(cclient->verdict);
 	certauth_verdict_free(cclient->refusal);
 	cclient->verdict = cclient->refusal = NULL;
@@ -191,6 +225,7 @@ static void certauth_client_allocated(struct client *client)
 	if (!certauth_login.layout_known)
 		return;
 	v->create = certauth_client_create;
+	certauth_hold_hook(v);
 	if (v->starttls != NULL)
 		v->starttls = certauth_client_starttls;
 
@@ -263,6 +298,7 @@ static void certauth_login_open(void)
 	}
 	certauth_login.last_poll = ioloop_time;
 	certauth_login_notes();
+	certauth_ask_init();
 
 	if (name == NULL) {
 		certauth_login_break("no profile is named; set CERTAUTH_PROFILE "
@@ -313,6 +349,7 @@ void certauth_plugin_deinit(void)
 	login_client_hooks_remove(&certauth_login_hooks);
 	sk_X509_NAME_pop_free(certauth_login.ca_names, X509_NAME_free);
 	certauth_login.ca_names = NULL;
+	certauth_ask_deinit();
 	certauth_free(certauth_login.engine);
 	certauth_login.engine = NULL;
 	i_free(certauth_login.broken);

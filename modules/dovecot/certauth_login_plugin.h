@@ -7,7 +7,9 @@
  * login_plugin  opens the engine as root, before the chroot; one judge per client
  * login_ssl     asks for the certificate; hands the user's name to Dovecot
  * login_sasl    the gates: which mechanism may begin, who may log in, what is said
- * login_smtp    submission has a command loop of its own; its three seams
+ * login_ask     questions to the refresher, on the ioloop
+ * login_hold    the login that waits for them
+ * login_smtp    submission has a command loop of its own; its seams
  */
 
 #include "client-common.h"
@@ -79,6 +81,22 @@ struct certauth_client {
 	/* this attempt is refused by us and why; owned */
 	struct certauth_verdict *refusal;
 
+	/* The verdict was waited for: since when it stands (0: it was not, or it
+	   has served), and on which data. */
+	time_t settled;
+	uint64_t settled_generation;
+	/* the wait that is under way, or NULL; owned */
+	struct certauth_ask *ask;
+	/* this attempt waits for it; its response, which may be NULL; owned */
+	bool held;
+	char *held_response;
+	/* require: since the last attempt a command came, and was looked at */
+	bool looked;
+	/* it waited, and is read now */
+	bool gone_on;
+	/* the settings that certauth_hold_hush() put away */
+	const struct login_settings *loud_set;
+
 	/* sieve: the response to the challenge, as far as it could be seen */
 	char *sieve_response;
 	/* submission: the name asked for in the AUTH command, or NULL */
@@ -95,10 +113,16 @@ extern MODULE_CONTEXT_DEFINE(certauth_login_module, &login_module_register);
 /* ---------------------------------------------------------- login_plugin.c */
 
 /* The answer for the certificate of this connection, judged now if there is
-   none or something changed since. Never NULL unless out of memory; NULL
-   refuses. Owned by the client. Only after the handshake. */
+   none or something changed since. May be UNDECIDED. Never NULL unless out of
+   memory; NULL refuses. Owned by the client. Only after the handshake. */
 const struct certauth_verdict *
 certauth_login_judge(struct client *client);
+/* The same, judged now; `flags` and replies as in struct certauth_request. */
+void certauth_login_verify(struct client *client, unsigned int flags,
+			   const struct certauth_bytes *replies,
+			   size_t num_replies);
+/* Takes up new data, once a second at most unless `now`. */
+void certauth_login_poll(bool now);
 
 /* ------------------------------------------------------------- login_ssl.c */
 
@@ -122,12 +146,48 @@ bool certauth_ssl_show(struct client *client, const char *user);
 /* ------------------------------------------------------------ login_sasl.c */
 
 void certauth_sasl_hook(struct client *client, struct client_vfuncs *v);
+/* The initial response of an attempt that begins, as it was typed; NULL: none. */
+const char *certauth_sasl_initial_response(struct client *client);
+/* The attempt that gate 1 has just stopped is made again, with `response`. The
+   protocol's callback is `next`. */
+void certauth_sasl_anew(struct client *client, const char *response,
+			sasl_server_callback_t *next);
 /* The name that the client asks for in EXTERNAL (base64, "" and "=" are empty):
    1 it is empty, 0 it may be dropped, -1 refused and `refusal` is set. */
 int certauth_sasl_authzid(struct client *client, const char *response);
 /* What the client answers to a challenge of the attempt that runs: 1 it may go on as
    it is, 0 an empty one in its place, -1 the attempt was refused and is over. */
 int certauth_sasl_response(struct client *client, const char *response);
+
+/* ------------------------------------------------------------- login_ask.c */
+
+/* Before and after the chroot's life; needs the engine. */
+void certauth_ask_init(void);
+void certauth_ask_deinit(void);
+
+typedef void certauth_ask_callback_t(struct client *client);
+/* Waits for what the UNDECIDED verdict of this client asks. TRUE: `done` is called
+   once, later, and the verdict is settled then. FALSE: nobody can be asked; the
+   verdict is what the profile's rule makes of it. */
+bool certauth_ask_begin(struct client *client, certauth_ask_callback_t *done);
+/* Waits no longer; `done` is not called. */
+void certauth_ask_abort(struct client *client);
+
+/* ------------------------------------------------------------ login_hold.c */
+
+void certauth_hold_hook(struct client_vfuncs *v);
+/* From gate 1, the verdict being UNDECIDED. TRUE: the attempt waits, stop it here.
+   FALSE: it cannot; the verdict is final. */
+bool certauth_hold_attempt(struct client *client);
+/* From the callback of the attempt that was stopped so. */
+void certauth_hold_begin(struct client *client);
+/* The client is about to be disconnected or destroyed. */
+void certauth_hold_let_go(struct client *client);
+/* It is being destroyed. */
+void certauth_hold_destroy(struct client *client);
+/* Gate 1 stops an attempt that has not failed: Dovecot shall not say it had. */
+void certauth_hold_hush(struct client *client);
+void certauth_hold_unhush(struct client *client);
 
 /* ------------------------------------------------------------ login_smtp.c */
 

@@ -149,9 +149,9 @@ int certauth_sasl_authzid(struct client *client, const char *response)
 	return 0;
 }
 
-/* The initial response of an attempt that begins. Where IMAP, POP3 and sieve
-   keep it is part of struct client; submission's comes through login_smtp. */
-static const char *certauth_initial_response(struct client *client)
+/* Where IMAP, POP3 and sieve keep it is part of struct client; submission's comes
+   through login_smtp. */
+const char *certauth_sasl_initial_response(struct client *client)
 {
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
 
@@ -294,6 +294,29 @@ certauth_explain_failure(struct client *client, const char *const *args)
 	i_free(cclient->sieve_response);
 }
 
+void certauth_sasl_anew(struct client *client, const char *response,
+			sasl_server_callback_t *next)
+{
+	static const char *const tempfail_args[] = {
+		"code="AUTH_CLIENT_FAIL_CODE_TEMPFAIL, NULL
+	};
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+
+	/* It was when the attempt began. */
+	if (!auth_client_is_connected(auth_client)) {
+		next(client, SASL_SERVER_REPLY_AUTH_FAILED, NULL, tempfail_args);
+		return;
+	}
+	client_ref(client);
+	client->auth_attempts--;
+	cclient->smtp_response = response;
+	sasl_server_auth_begin(client, login_binary->protocol,
+			       t_strdup(client->auth_mech_name),
+			       client->auth_flags, response, next);
+	cclient->smtp_response = NULL;
+	client_unref(&client);
+}
+
 static void
 certauth_sasl_callback(struct client *client, enum sasl_server_reply reply,
 		       const char *data, const char *const *args)
@@ -308,6 +331,11 @@ certauth_sasl_callback(struct client *client, enum sasl_server_reply reply,
 		next(client, reply, data, args);
 		return;
 	}
+	certauth_hold_unhush(client);
+	if (cclient->held) {
+		certauth_hold_begin(client);
+		return;
+	}
 	/* The attempt has ended; nothing of it stays. */
 	cclient->next_callback = NULL;
 	certauth_ssl_hide(client);
@@ -317,10 +345,7 @@ certauth_sasl_callback(struct client *client, enum sasl_server_reply reply,
 	if (reply == SASL_SERVER_REPLY_AUTH_FAILED && cclient->restarting &&
 	    !client->destroyed) {
 		/* The same again, without the name that may be dropped. */
-		client->auth_attempts--;
-		sasl_server_auth_begin(client, login_binary->protocol,
-				       "EXTERNAL", client->auth_flags, "",
-				       next);
+		certauth_sasl_anew(client, "", next);
 		return;
 	}
 	if (reply == SASL_SERVER_REPLY_SUCCESS && args != NULL &&
@@ -361,7 +386,7 @@ static bool certauth_sasl_show(struct client *client)
 	cclient->login_name_due = !cclient->external &&
 		strcmp(client->auth_mech_name, "LOGIN") == 0;
 	if (cclient->login_name_due &&
-	    !certauth_login_name(client, certauth_initial_response(client),
+	    !certauth_login_name(client, certauth_sasl_initial_response(client),
 				 TRUE))
 		return FALSE;
 	cclient->name_handed = cclient->external ||
@@ -381,7 +406,9 @@ static bool certauth_sasl_begin(struct client *client)
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
 	struct certauth_verdict *verdict;
 
-	(void)certauth_login_judge(client);
+	if (certauth_verdict_decision(certauth_login_judge(client)) ==
+	    CERTAUTH_UNDECIDED && certauth_hold_attempt(client))
+		return FALSE;
 	verdict = cclient->verdict;
 	if (certauth_verdict_decision(verdict) != CERTAUTH_ACCEPT) {
 		certauth_sasl_refuse(client, verdict == NULL ? NULL :
@@ -397,12 +424,13 @@ static bool certauth_sasl_begin(struct client *client)
 	if (cclient->external && !cclient->authzid_done) {
 		cclient->authzid_done = TRUE;
 		switch (certauth_sasl_authzid(client,
-				certauth_initial_response(client))) {
+				certauth_sasl_initial_response(client))) {
 		case 1:
 			break;
 		case 0:
 			/* Dovecot would take it for the wish to act as another
 			   user; it is the same person. */
+			certauth_hold_hush(client);
 			cclient->restarting = TRUE;
 			return FALSE;
 		default:
@@ -467,6 +495,7 @@ static bool certauth_sasl_filter_mech(struct client *client,
 	cclient->name_handed = FALSE;
 	cclient->user_checked = FALSE;
 	cclient->accepted = FALSE;
+	cclient->looked = FALSE;
 	i_free(cclient->sieve_response);
 	/* a restart goes on with the same attempt */
 	cclient->authzid_done = cclient->restarting;

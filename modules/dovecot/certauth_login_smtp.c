@@ -73,6 +73,24 @@ certauth_smtp_auth_continue(void *conn_ctx, struct smtp_server_cmd_ctx *cmd,
 							  response);
 }
 
+static void certauth_smtp_disconnect(void *conn_ctx, const char *reason)
+{
+	struct client *client = conn_ctx;
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+
+	certauth_hold_let_go(client);
+	cclient->smtp_next->conn_disconnect(conn_ctx, reason);
+}
+
+static void certauth_smtp_free(void *conn_ctx)
+{
+	struct client *client = conn_ctx;
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+
+	certauth_hold_let_go(client);
+	cclient->smtp_next->conn_free(conn_ctx);
+}
+
 void certauth_smtp_hook(struct client *client)
 {
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
@@ -90,7 +108,9 @@ void certauth_smtp_hook(struct client *client)
 	    subm_client->conn->callbacks == NULL ||
 	    subm_client->conn->callbacks->conn_start_tls == NULL ||
 	    subm_client->conn->callbacks->conn_cmd_auth == NULL ||
-	    subm_client->conn->callbacks->conn_cmd_auth_continue == NULL) {
+	    subm_client->conn->callbacks->conn_cmd_auth_continue == NULL ||
+	    subm_client->conn->callbacks->conn_disconnect == NULL ||
+	    subm_client->conn->callbacks->conn_free == NULL) {
 		/* STARTTLS stays without a certificate, which refuses */
 		e_error(client->event, "certauth: submission is not the one "
 			"of Dovecot %s", CERTAUTH_DOVECOT_KNOWN);
@@ -103,5 +123,7 @@ void certauth_smtp_hook(struct client *client)
 	callbacks->conn_start_tls = certauth_smtp_start_tls;
 	callbacks->conn_cmd_auth = certauth_smtp_auth;
 	callbacks->conn_cmd_auth_continue = certauth_smtp_auth_continue;
+	callbacks->conn_disconnect = certauth_smtp_disconnect;
+	callbacks->conn_free = certauth_smtp_free;
 	subm_client->conn->callbacks = callbacks;
 }
