@@ -61,6 +61,7 @@ struct certauth {
 	struct file_stamp	*stamps;	/* of live files; poll only */
 	struct file_ref		*crls;		size_t num_crls;	/* borrowed */
 	const struct pool      **pools;		/* of all authorities */
+	struct certauth_bytes	*responses;	size_t num_responses;	/* setup.c */
 	struct verdict_cache	*verdicts;	/* NULL: none is remembered */
 	struct sigcache		*signatures;	/* likewise */
 	struct file_ref		 refresher;	/* its socket */
@@ -87,6 +88,30 @@ struct snapshot *snapshot_new(size_t num_live);
 
 /* waiting.c */
 void	engine_find_refresher(struct certauth *);
+
+/* Authorities that may know an issuer that is missing. */
+#define REPLIES_MAX_ORPHANS	4
+/* replies.c: what a host brought to one question. Borrows from its request. */
+struct replies {
+	struct revocation_evidence	 evidence;
+	struct certauth_bytes		 responses[REVOCATION_MAX_RESPONSES];
+	unsigned char			 answered[ASK_MAX_QUESTIONS][ASK_ID_BYTES];
+	bool				 may_ask;
+	struct certauth_bytes		 orphans[REPLIES_MAX_ORPHANS];
+	size_t				 num_orphans;
+};
+void	replies_read(struct replies *, const struct certauth *,
+	    const struct certauth_request *, struct certauth_verdict *);
+/* The query of one authority, without vouch and context. */
+void	replies_query(const struct replies *, const struct engine_authority *,
+	    const struct revocation_data *, int64_t now,
+	    struct revocation_query *query_r);
+/* Under that authority the issuer of `orphan` is missing. */
+void	replies_orphan(struct replies *, const struct engine_authority *,
+	    const struct cert *orphan, bool is_leaf);
+/* Asks for those issuers: the finding recorded last is open. */
+void	replies_ask_issuers(struct replies *, struct certauth_verdict *);
+void	replies_free(struct replies *);
 
 /* describe.c */
 void	describe_leaf(struct certauth_verdict *, const struct cert *leaf,

@@ -46,6 +46,7 @@ struct question {
 	/* the path that is looked at */
 	const struct engine_authority	*authority;
 	const struct cert		*anchor;
+	struct replies			 replies;
 	bool				 limited;	/* a ceiling was reached */
 	char				 no_path[512];
 	/* CRL signers that are being vouched for, innermost last */
@@ -271,6 +272,7 @@ judge(struct question *q, struct path *path, int path_no)
 	const char		*policies;
 	char			*name;
 	enum validate_result	 result;
+	struct revocation_query	 query;
 	size_t			 i;
 
 	if ((q->request->flags & CERTAUTH_EXPLAIN) != 0) {
@@ -287,10 +289,16 @@ judge(struct question *q, struct path *path, int path_no)
 	    path_no);
 	check_listed(q, path, path_no);
 	/* Only now: a forged certificate must not cost a look-up. */
-	revocation_check(q->data->revocation, &q->authority->revocation,
-	    path->certs, path->num_certs, q->now, vouch, q, q->v, path_no);
+	replies_query(&q->replies, q->authority, q->data->revocation, q->now,
+	    &query);
+	query.vouch = vouch;
+	query.context = q;
+	if (verdict_faulty(q->v, path_no))
+		query.authority = NULL;	/* no answer would help it */
+	revocation_judge(&query, path->certs, path->num_certs, q->v, path_no);
 	check_denied(q, path_no, "");
-	if (verdict_faulty(q->v, path_no)) {
+	if (verdict_faulty(q->v, path_no) &&
+	    !verdict_undecided(q->v, path_no)) {
 		if ((q->request->flags & CERTAUTH_EXPLAIN) != 0)
 			map_user(q, path_no, CERTAUTH_NOTE);	/* who it would have been */
 		return false;
@@ -347,6 +355,7 @@ tell_no_path(struct question *q, const struct path_search *search)
 	verdict_add(q->v, CERTAUTH_NO_PATH, CERTAUTH_NOTE, -1, -1, "%s", text);
 	if (q->no_path[0] == '\0')
 		memcpy(q->no_path, text, sizeof(text));
+	replies_orphan(&q->replies, q->authority, orphan, orphan == q->leaf);
 	free(subject);
 	free(issuer);
 }
@@ -469,8 +478,10 @@ search_all(struct question *q)
 		    "Over %d paths or %d steps of the search, or too many "
 		    "signatures, were tried.", PATH_MAX_CANDIDATES,
 		    PATH_MAX_STEPS);
-	else if (verdict_num_paths(q->v) == 0 && !verdict_faulty(q->v, -1))
+	else if (verdict_num_paths(q->v) == 0 && !verdict_faulty(q->v, -1)) {
 		verdict_fault(q->v, CERTAUTH_NO_PATH, -1, -1, "%s", q->no_path);
+		replies_ask_issuers(&q->replies, q->v);
+	}
 	return chosen;
 }
 
@@ -520,6 +531,7 @@ judge_anew(struct certauth *e, const struct certauth_request *request,
 	if (q.v == NULL)
 		return NULL;
 	set_id(q.v, e);
+	replies_read(&q.replies, e, request, q.v);
 	q.data = engine_snapshot(e);
 	if (q.data == NULL) {
 		certauth_verdict_free(q.v);
@@ -532,6 +544,7 @@ judge_anew(struct certauth *e, const struct certauth_request *request,
 	chosen = answer(&q);
 	ERR_pop_to_mark();
 	verdict_close(q.v, chosen);
+	replies_free(&q.replies);
 	snapshot_free(q.data);
 	return q.v;
 }

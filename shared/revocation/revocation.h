@@ -7,6 +7,7 @@
 #ifndef CERTAUTH_REVOCATION_REVOCATION_H
 #define CERTAUTH_REVOCATION_REVOCATION_H
 
+#include "ask/ask.h"
 #include "base/file.h"
 #include "trust/cert.h"
 #include "trust/pool.h"
@@ -86,6 +87,40 @@ typedef bool revocation_vouch_fn(void *context,
 void	revocation_check(const struct revocation_data *,
 	    const struct revocation_options *, struct cert *const *path,
 	    size_t num_path, int64_t now, revocation_vouch_fn *, void *context,
+	    struct certauth_verdict *, int path_no);
+
+/* OCSP responses as they came, unchecked: what the caller brought beside the data.
+ * All borrowed. */
+#define REVOCATION_MAX_RESPONSES	64
+struct revocation_evidence {
+	const struct certauth_bytes	*responses;
+	size_t				 num_responses;
+	/* questions that somebody answered, whatever the answer was */
+	const unsigned char	       (*answered)[ASK_ID_BYTES];
+	size_t				 num_answered;
+};
+
+struct revocation_query {
+	const struct revocation_data	*data;		/* NULL: none */
+	const struct revocation_options	*options;
+	const struct revocation_evidence *evidence;	/* NULL: none */
+	int64_t				 now;
+	revocation_vouch_fn		*vouch;		/* may be NULL */
+	void				*context;
+	/* name to ask under when no source has a status; NULL: nobody is asked */
+	const char			*authority;
+	/* the policy names a place to ask, whatever the certificates say */
+	bool				 crl_place, ocsp_place;
+};
+/*
+ * The whole of it, of which revocation_check() has the part without evidence and
+ * questions. Sources in the order of the options: the first that has a status
+ * decides, a revocation known from any of them refuses, a hold until a newer word
+ * lifts it. Where nothing has a status and a place to ask is known, the finding is
+ * FATAL whatever `unknown` says, and open (verdict_ask).
+ */
+void	revocation_judge(const struct revocation_query *,
+	    struct cert *const *path, size_t num_path,
 	    struct certauth_verdict *, int path_no);
 
 /* For `certauth check` and the demo: every CRL in force, one at a time. */

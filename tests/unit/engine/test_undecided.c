@@ -1,0 +1,398 @@
+/*
+ * test_undecided.c - the whole round: a verdict that local data cannot give, its
+ * questions, and what each sort of reply makes of it.
+ */
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <openssl/ocsp.h>
+
+#include "ask/ask.h"
+#include "certauth.h"
+#include "revocation/ocsp.h"
+#include "trust/mesh.h"
+
+static char		 folder[] = "/tmp/certauth-undecided-XXXXXX";
+static EVP_PKEY		*root_key, *sub_key, *other_key;
+static X509		*root, *sub, *leaf, *orphan, *mute;
+static int		 sock = -1;
+static struct certauth	*engine;
+
+static const char *
+in_folder(const char *name)
+{
+	static char	path[100];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+static void
+put_cert(const char *name, X509 *x)
+{
+	FILE	*f = fopen(in_folder(name), "w");
+
+	assert_non_null(f);
+	PEM_write_X509(f, x);
+	fclose(f);
+	chmod(in_folder(name), 0644);
+}
+
+static X509 *
+with_urls(const char *name, const char *issuer, EVP_PKEY *key)
+{
+	X509	*x = mesh_cert(name, key, issuer, key, false, NOW - DAY,
+		    NOW + 9 * DAY);
+
+	mesh_ext(x, NID_info_access, "OCSP;URI:http://ocsp.example/,"
+	    "caIssuers;URI:http://aia.example/sub.cer");
+	assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+	return x;
+}
+
+/* A policy whose authority has these settings. */
+static void
+open_engine(const char *settings)
+{
+	struct certauth_error	error;
+	FILE			*f = fopen(in_folder("conf"), "w");
+
+	assert_non_null(f);
+	fprintf(f, "version = 1; refresher = \"sock\"; state = \"state\";\n"
+	    "authorities: { a: { anchors = [ \"root.pem\" ];\n"
+	    "intermediates = [ \"sub.pem\" ]; revocation: { check = \"leaf\";\n"
+	    "%s }; }; };\n"
+	    "profiles: { p: { authorities = [ \"a\" ]; }; };\n", settings);
+	fclose(f);
+	chmod(in_folder("conf"), 0644);
+	certauth_free(engine);
+	engine = certauth_open(in_folder("conf"), &error);
+	if (engine == NULL)
+		print_error("%s:%u %s\n", error.file, error.line, error.text);
+	assert_non_null(engine);
+}
+
+static int
+set_up(void **state)
+{
+	struct sockaddr_un	at = { .sun_family = AF_UNIX };
+
+	(void)state;
+	if (mkdtemp(folder) == NULL || chmod(folder, 0755) != 0)
+		return -1;
+	root_key = mesh_key();
+	sub_key = mesh_key();
+	other_key = mesh_key();
+	root = mesh_cert("Root", root_key, "Root", root_key, true, NOW - DAY,
+	    NOW + 9 * DAY);
+	sub = mesh_cert("Sub", sub_key, "Root", root_key, true, NOW - DAY,
+	    NOW + 9 * DAY);
+	leaf = with_urls("alice", "Sub", sub_key);
+	orphan = with_urls("orphan", "Nobody", other_key);
+	mute = mesh_cert("mute", sub_key, "Sub", sub_key, false, NOW - DAY,
+	    NOW + 9 * DAY);
+	put_cert("root.pem", root);
+	put_cert("sub.pem", sub);
+	sock = socket(AF_UNIX, SOCK_STREAM, 0);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", in_folder("sock"));
+	return bind(sock, (struct sockaddr *)&at, sizeof(at));
+}
+
+static int
+tear_down(void **state)
+{
+	static const char *const	names[] = { "root.pem", "sub.pem", "conf",
+	    "sock" };
+	size_t				i;
+
+	(void)state;
+	certauth_free(engine);
+	X509_free(root);
+	X509_free(sub);
+	X509_free(leaf);
+	X509_free(orphan);
+	X509_free(mute);
+	EVP_PKEY_free(root_key);
+	EVP_PKEY_free(sub_key);
+	EVP_PKEY_free(other_key);
+	close(sock);
+	for (i = 0; i < 4; i++)
+		(void)unlink(in_folder(names[i]));
+	return rmdir(folder);
+}
+
+static struct certauth_verdict *
+verify(X509 *x, unsigned flags, const struct certauth_bytes *replies,
+    size_t num_replies)
+{
+	struct certauth_request	 request = { .leaf = x, .now = NOW,
+	    .flags = flags, .replies = replies, .num_replies = num_replies };
+	struct certauth_verdict	*v;
+
+	request.profile = certauth_profile_at(engine, 0);
+	v = certauth_verify(engine, &request);
+	assert_non_null(v);
+	assert_int_equal(ERR_peek_error(), 0);
+	return v;
+}
+
+static void
+expect(struct certauth_verdict *v, enum certauth_decision decision,
+    enum certauth_reason reason)
+{
+	if (certauth_verdict_decision(v) != decision ||
+	    certauth_verdict_reason(v) != reason)
+		fail_msg("%s", certauth_verdict_text(v));
+	certauth_verdict_free(v);
+}
+
+/* The only question of the verdict, taken apart. */
+static void
+question_of(const struct certauth_verdict *v, struct ask_question *q,
+    unsigned char id[ASK_ID_BYTES])
+{
+	const struct certauth_bytes	*frames;
+
+	assert_int_equal(certauth_verdict_decision(v), CERTAUTH_UNDECIDED);
+	assert_int_equal(certauth_verdict_questions(v, &frames), 1);
+	assert_true(ask_question_parse(frames[0].data, frames[0].data_len, q));
+	assert_true(ask_question_id(frames[0].data, frames[0].data_len, id));
+}
+
+static struct certauth_bytes
+reply(const unsigned char id[ASK_ID_BYTES], enum ask_result result,
+    const void *data, size_t data_len)
+{
+	struct ask_reply	r = { .result = result,
+	    .payload = { data, data_len } };
+	struct certauth_bytes	bytes;
+
+	memcpy(r.id, id, ASK_ID_BYTES);
+	bytes.data = ask_reply_make(&r, &bytes.data_len);
+	assert_non_null(bytes.data);
+	return bytes;
+}
+
+/* As OpenSSL's own responder writes it. */
+static struct certauth_bytes
+response(X509 *about, X509 *signer, EVP_PKEY *key, int status, int64_t from,
+    int64_t to)
+{
+	OCSP_BASICRESP		*basic = OCSP_BASICRESP_new();
+	OCSP_RESPONSE		*whole;
+	OCSP_CERTID		*id = OCSP_cert_to_id(EVP_sha1(), about, sub);
+	ASN1_GENERALIZEDTIME	*this_time, *next_time, *since;
+	unsigned char		*der = NULL;
+	int			 len;
+
+	this_time = ASN1_GENERALIZEDTIME_set(NULL, (time_t)from);
+	next_time = ASN1_GENERALIZEDTIME_set(NULL, (time_t)to);
+	since = ASN1_GENERALIZEDTIME_set(NULL, (time_t)(NOW - 3600));
+	assert_non_null(OCSP_basic_add1_status(basic, id, status,
+	    OCSP_REVOKED_STATUS_KEYCOMPROMISE, since, this_time, next_time));
+	/* without OCSP_NOTIME producedAt would be the clock's, long after NOW */
+	assert_non_null(ASN1_GENERALIZEDTIME_set((ASN1_GENERALIZEDTIME *)
+	    (uintptr_t)OCSP_resp_get0_produced_at(basic), (time_t)(from < NOW ?
+	    from : NOW)));
+	assert_int_equal(OCSP_basic_sign(basic, signer, key, EVP_sha256(), NULL,
+	    OCSP_NOTIME), 1);
+	whole = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+	len = i2d_OCSP_RESPONSE(whole, &der);
+	assert_true(len > 0);
+	OCSP_RESPONSE_free(whole);
+	OCSP_BASICRESP_free(basic);
+	OCSP_CERTID_free(id);
+	ASN1_GENERALIZEDTIME_free(this_time);
+	ASN1_GENERALIZEDTIME_free(next_time);
+	ASN1_GENERALIZEDTIME_free(since);
+	return (struct certauth_bytes){ der, (size_t)len };
+}
+
+static void
+test_question(void **state)
+{
+	struct certauth_verdict	*v;
+	struct ask_question	 q;
+	unsigned char		 id[ASK_ID_BYTES], *der = NULL;
+	int			 len;
+
+	(void)state;
+	open_engine("");
+	v = verify(leaf, 0, NULL, 0);
+	question_of(v, &q, id);
+	assert_int_equal(certauth_verdict_reason(v),
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	assert_int_equal(q.kind, ASK_STATUS);
+	assert_int_equal(q.authority_len, 1);
+	assert_int_equal(q.authority[0], 'a');
+	assert_int_equal(q.num_certs, 3);
+	len = i2d_X509(leaf, &der);
+	assert_int_equal(q.certs[0].data_len, len);
+	assert_memory_equal(q.certs[0].data, der, (size_t)len);
+	OPENSSL_free(der);
+	certauth_verdict_free(v);
+	/* The same once more: nothing was remembered. */
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_UNDECIDED,
+	    CERTAUTH_REVOCATION_UNKNOWN);
+}
+
+static void
+test_who_is_not_asked(void **state)
+{
+	struct certauth_error	error;
+
+	(void)state;
+	open_engine("");
+	/* no URL, and none in the policy */
+	expect(verify(mute, 0, NULL, 0), CERTAUTH_REJECT,
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	expect(verify(leaf, CERTAUTH_FINAL, NULL, 0), CERTAUTH_REJECT,
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	open_engine("sources = [ \"crl\" ];");
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_REJECT,
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	open_engine("ocsp_url = \"http://x/\";");
+	expect(verify(mute, 0, NULL, 0), CERTAUTH_UNDECIDED,
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	open_engine("sources = [ \"crl\" ]; crl_urls = [ \"http://x/\" ];");
+	expect(verify(mute, 0, NULL, 0), CERTAUTH_UNDECIDED,
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	open_engine("sources = [ \"crl\" ]; ocsp_url = \"http://x/\";");
+	expect(verify(mute, 0, NULL, 0), CERTAUTH_REJECT,
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	/* nobody is there */
+	open_engine("");
+	assert_int_equal(rename(in_folder("sock"), "/tmp/certauth-away"), 0);
+	certauth_poll(engine, &error);
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_REJECT,
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	assert_int_equal(rename("/tmp/certauth-away", in_folder("sock")), 0);
+}
+
+/* Each sort of reply to the leaf's question. */
+static void
+answered(enum ask_result result, struct certauth_bytes payload,
+    enum certauth_decision decision, enum certauth_reason reason)
+{
+	struct certauth_verdict	*v = verify(leaf, 0, NULL, 0);
+	struct certauth_bytes	 replies[2];
+	struct ask_question	 q;
+	unsigned char		 id[ASK_ID_BYTES];
+
+	question_of(v, &q, id);
+	certauth_verdict_free(v);
+	replies[0] = (struct certauth_bytes){ (const unsigned char *)"junk", 4 };
+	replies[1] = reply(id, result, payload.data, payload.data_len);
+	expect(verify(leaf, 0, replies, 2), decision, reason);
+	expect(verify(leaf, CERTAUTH_FINAL, replies, 2), decision, reason);
+	/* What one question brought answers no other. */
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_UNDECIDED,
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	free((void *)(uintptr_t)replies[1].data);
+}
+
+static void
+with_response(X509 *about, X509 *signer, EVP_PKEY *key, int status,
+    int64_t from, int64_t to, enum certauth_decision decision,
+    enum certauth_reason reason)
+{
+	struct certauth_bytes	der = response(about, signer, key, status, from,
+				    to);
+
+	answered(ASK_OCSP, der, decision, reason);
+	OPENSSL_free((void *)(uintptr_t)der.data);
+}
+
+static void
+test_replies(void **state)
+{
+	X509	*stranger = mesh_cert("Sub", other_key, "Sub", other_key, true,
+		    NOW - DAY, NOW + DAY);
+
+	(void)state;
+	open_engine("grace = \"0s\";");
+	with_response(leaf, sub, sub_key, V_OCSP_CERTSTATUS_GOOD, NOW - 60,
+	    NOW + 3600, CERTAUTH_ACCEPT, CERTAUTH_OK);
+	with_response(leaf, sub, sub_key, V_OCSP_CERTSTATUS_REVOKED, NOW - 60,
+	    NOW + 3600, CERTAUTH_REJECT, CERTAUTH_REVOKED);
+	with_response(leaf, sub, sub_key, V_OCSP_CERTSTATUS_UNKNOWN, NOW - 60,
+	    NOW + 3600, CERTAUTH_REJECT, CERTAUTH_REVOCATION_UNKNOWN);
+	with_response(mute, sub, sub_key, V_OCSP_CERTSTATUS_GOOD, NOW - 60,
+	    NOW + 3600, CERTAUTH_REJECT, CERTAUTH_REVOCATION_UNKNOWN);
+	with_response(leaf, stranger, other_key, V_OCSP_CERTSTATUS_GOOD,
+	    NOW - 60, NOW + 3600, CERTAUTH_REJECT, CERTAUTH_REVOCATION_UNKNOWN);
+	with_response(leaf, sub, sub_key, V_OCSP_CERTSTATUS_GOOD, NOW - 7200,
+	    NOW - 3600, CERTAUTH_REJECT, CERTAUTH_REVOCATION_STALE);
+	with_response(leaf, sub, sub_key, V_OCSP_CERTSTATUS_GOOD, NOW + 3600,
+	    NOW + 7200, CERTAUTH_REJECT, CERTAUTH_REVOCATION_STALE);
+	answered(ASK_NOTHING, (struct certauth_bytes){ NULL, 0 },
+	    CERTAUTH_REJECT, CERTAUTH_REVOCATION_UNKNOWN);
+	answered(ASK_PUBLISHED, (struct certauth_bytes){ NULL, 0 },
+	    CERTAUTH_REJECT, CERTAUTH_REVOCATION_UNKNOWN);
+	answered(ASK_OCSP, (struct certauth_bytes){
+	    (const unsigned char *)"<html>", 6 }, CERTAUTH_REJECT,
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	X509_free(stranger);
+}
+
+/* `unknown = accept` waits too, and is named when it decides. */
+static void
+test_soft(void **state)
+{
+	struct certauth_verdict	*v;
+
+	(void)state;
+	open_engine("unknown = \"accept\";");
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_UNDECIDED,
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	v = verify(leaf, CERTAUTH_FINAL, NULL, 0);
+	assert_non_null(strstr(certauth_verdict_text(v),
+	    "softened=revocation-unknown"));
+	expect(v, CERTAUTH_ACCEPT, CERTAUTH_OK);
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_UNDECIDED,
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	with_response(leaf, sub, sub_key, V_OCSP_CERTSTATUS_REVOKED, NOW - 60,
+	    NOW + 3600, CERTAUTH_REJECT, CERTAUTH_REVOKED);
+	/* a lie is no revocation: what is unknown stays unknown */
+	with_response(leaf, root, root_key, V_OCSP_CERTSTATUS_REVOKED, NOW - 60,
+	    NOW + 3600, CERTAUTH_ACCEPT, CERTAUTH_OK);
+}
+
+static void
+test_issuer(void **state)
+{
+	struct certauth_verdict	*v;
+	struct certauth_bytes	 nothing;
+	struct ask_question	 q;
+	unsigned char		 id[ASK_ID_BYTES];
+
+	(void)state;
+	open_engine("");
+	v = verify(orphan, 0, NULL, 0);
+	question_of(v, &q, id);
+	assert_int_equal(certauth_verdict_reason(v), CERTAUTH_NO_PATH);
+	assert_int_equal(q.kind, ASK_ISSUER);
+	assert_int_equal(q.num_certs, 1);
+	certauth_verdict_free(v);
+	nothing = reply(id, ASK_NOTHING, "no", 2);
+	expect(verify(orphan, 0, &nothing, 1), CERTAUTH_REJECT, CERTAUTH_NO_PATH);
+	free((void *)(uintptr_t)nothing.data);
+	expect(verify(orphan, CERTAUTH_FINAL, NULL, 0), CERTAUTH_REJECT,
+	    CERTAUTH_NO_PATH);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	tests[] = {
+		cmocka_unit_test(test_question),
+		cmocka_unit_test(test_who_is_not_asked),
+		cmocka_unit_test(test_replies), cmocka_unit_test(test_soft),
+		cmocka_unit_test(test_issuer),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
