@@ -2,10 +2,13 @@
  * ngx_certauth.h - what the files of the nginx module share.
  *
  * ngx_certauth_common.c       the engine of a cycle, verdicts of a connection
+ * ngx_certauth_ask.c          a question to the refresher, on nginx's events
+ * ngx_certauth_wait.c         requests that wait for its answer
  * ngx_certauth_ssl.c          what is done to an SSL_CTX
  * ngx_http_certauth_module.c  directives and how they are merged
  * ngx_http_certauth_server.c  what is checked before nginx starts or reloads
  * ngx_http_certauth_gate.c    who gets through, in which phase
+ * ngx_http_certauth_judge.c   the verdict about a request
  * ngx_http_certauth_variables.c  $certauth_* and $remote_user
  *
  * None of them knows anything about certificates: what is decided is decided
@@ -45,6 +48,11 @@ typedef struct {
     ngx_array_t                       profiles; /* ngx_certauth_profile_t * */
     ngx_event_t                       poll;
     ngx_connection_t                  dumb;
+
+    /* of a worker */
+    ngx_queue_t                       asks;     /* ngx_certauth_ask_t */
+    ngx_uint_t                        nasks;
+    ngx_uint_t                        down;     /* the refresher is silent */
 } ngx_http_certauth_main_conf_t;
 
 
@@ -89,9 +97,22 @@ typedef struct {
 } ngx_http_certauth_place_t;
 
 
+typedef struct ngx_certauth_ask_s  ngx_certauth_ask_t;
+typedef struct ngx_certauth_wait_s  ngx_certauth_wait_t;
+typedef struct ngx_certauth_asker_s  ngx_certauth_asker_t;
+
+struct ngx_certauth_asker_s {
+    ngx_queue_t                       queue;
+    ngx_certauth_ask_t               *ask;      /* NULL: nothing under way */
+    void                            (*handler)(ngx_certauth_asker_t *asker);
+    void                             *data;
+};
+
+
 /* of the main request */
 typedef struct {
     struct certauth_verdict          *verdict;
+    ngx_msec_t                        waited;
 
     unsigned                          judged:1;      /* verdict is valid */
     unsigned                          placed:1;      /* by a location's profile */
@@ -112,6 +133,8 @@ ngx_certauth_profile_t *ngx_certauth_profile(ngx_conf_t *cf,
     ngx_http_certauth_main_conf_t *mcf, ngx_http_certauth_loc_conf_t *lcf);
 ngx_int_t ngx_certauth_start_poll(ngx_cycle_t *cycle,
     ngx_http_certauth_main_conf_t *mcf);
+/* Takes up new data now, not only once a second. */
+void ngx_certauth_poll(ngx_http_certauth_main_conf_t *mcf);
 
 /*
  * The connection's verdict, made anew when it is no longer current; borrowed
@@ -129,10 +152,48 @@ ngx_uint_t ngx_certauth_would_accept(ngx_http_certauth_srv_conf_t *scf,
 /* Writes a line when the profile's answer on this connection has changed. */
 void ngx_certauth_log(ngx_connection_t *c, ngx_log_t *log,
     ngx_certauth_profile_t *profile, struct certauth_verdict *verdict,
-    ngx_uint_t level);
+    ngx_uint_t level, ngx_msec_t waited);
 ngx_uint_t ngx_certauth_log_level(struct certauth_verdict *verdict,
     ngx_uint_t optional);
+/* The wait of this connection and profile: where its pointer is; NULL: no
+ * memory. Valid until the next call. */
+ngx_certauth_wait_t **ngx_certauth_waiting(ngx_connection_t *c,
+    ngx_certauth_profile_t *profile);
+/* The connection's verdict from now on. */
+void ngx_certauth_settle(ngx_connection_t *c, ngx_certauth_profile_t *profile,
+    X509 *leaf, struct certauth_verdict *verdict);
 ngx_int_t ngx_certauth_index_init(ngx_conf_t *cf);
+
+/* ngx_certauth_ask.c */
+
+/*
+ * Sends whole questions to the refresher. NGX_OK: the asker's handler is called
+ * later, once; it has to leave. NGX_DECLINED: nobody to ask. The asker's queue
+ * and ask are not its own till then.
+ */
+ngx_int_t ngx_certauth_ask(ngx_http_certauth_main_conf_t *mcf,
+    ngx_certauth_asker_t *asker, const struct certauth_bytes *questions,
+    size_t n);
+/* What has come so far, borrowed until the asker leaves. */
+ngx_uint_t ngx_certauth_ask_replies(ngx_certauth_asker_t *asker,
+    const struct certauth_bytes **replies_r, ngx_uint_t *whole_r);
+/* Waits no longer. `overdue`: because it took too long. */
+void ngx_certauth_ask_leave(ngx_certauth_asker_t *asker, ngx_uint_t overdue);
+/* The worker ends. */
+void ngx_certauth_ask_exit(ngx_http_certauth_main_conf_t *mcf);
+
+/* ngx_certauth_wait.c */
+
+/*
+ * The verdict about this request, NULL refuses; the caller frees. NGX_AGAIN (with
+ * `may_wait` only): none yet, the request is put aside and its phase runs again.
+ */
+ngx_int_t ngx_certauth_decide(ngx_http_request_t *r,
+    ngx_http_certauth_srv_conf_t *scf, ngx_certauth_profile_t *profile,
+    ngx_uint_t may_wait, struct certauth_verdict **verdict_r);
+ngx_msec_t ngx_certauth_waited(ngx_http_request_t *r,
+    ngx_certauth_profile_t *profile);
+void ngx_certauth_wait_abandon(ngx_certauth_wait_t *wait);
 
 /* ngx_certauth_ssl.c */
 
@@ -151,6 +212,21 @@ ngx_int_t ngx_http_certauth_check_server(ngx_conf_t *cf,
 /* ngx_http_certauth_gate.c */
 
 ngx_int_t ngx_http_certauth_gate_init(ngx_conf_t *cf);
+
+/* ngx_http_certauth_judge.c */
+
+/*
+ * The verdict for the profile of `lcf`, NULL refuses; the caller frees.
+ * NGX_AGAIN (with `may_wait` only): the request is put aside.
+ */
+ngx_int_t ngx_http_certauth_judge(ngx_http_request_t *r,
+    ngx_http_certauth_loc_conf_t *lcf, ngx_uint_t may_wait,
+    struct certauth_verdict **verdict_r);
+/* CERTAUTH_OK, or what is wrong before any certificate is looked at. */
+enum certauth_reason ngx_http_certauth_transport(ngx_http_request_t *r);
+/* Takes the verdict over. */
+void ngx_http_certauth_keep(ngx_http_request_t *r,
+    ngx_http_certauth_ctx_t *ctx, struct certauth_verdict *verdict);
 ngx_http_certauth_ctx_t *ngx_http_certauth_get_ctx(ngx_http_request_t *r,
     ngx_uint_t create);
 /* Judges by the profile in force when that was not done yet; NULL: no profile. */

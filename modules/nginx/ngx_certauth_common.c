@@ -18,6 +18,7 @@ typedef struct {
     ngx_certauth_profile_t           *profile;
     X509                             *leaf;     /* whom the verdict is about */
     struct certauth_verdict          *verdict;
+    ngx_certauth_wait_t              *wait;     /* NULL: nobody waits */
     enum certauth_reason              logged;
 } ngx_certauth_answer_t;
 
@@ -31,7 +32,7 @@ static void ngx_certauth_close(void *data);
 static void ngx_certauth_poll_handler(ngx_event_t *ev);
 static void ngx_certauth_take_notes(ngx_http_certauth_main_conf_t *mcf,
     ngx_log_t *log, ngx_uint_t quiet);
-static struct certauth_verdict *ngx_certauth_ask(
+static struct certauth_verdict *ngx_certauth_question(
     ngx_http_certauth_srv_conf_t *scf, ngx_certauth_profile_t *profile,
     X509 *leaf, STACK_OF(X509) *sent);
 static ngx_certauth_answer_t *ngx_certauth_answer(ngx_connection_t *c,
@@ -203,6 +204,8 @@ ngx_certauth_start_poll(ngx_cycle_t *cycle, ngx_http_certauth_main_conf_t *mcf)
     /* a worker that is to go does not wait for us */
     mcf->poll.cancelable = 1;
 
+    ngx_queue_init(&mcf->asks);
+
     /* at once: a worker that is started again begins with the master's data */
     ngx_certauth_poll_handler(&mcf->poll);
 
@@ -213,17 +216,23 @@ ngx_certauth_start_poll(ngx_cycle_t *cycle, ngx_http_certauth_main_conf_t *mcf)
 static void
 ngx_certauth_poll_handler(ngx_event_t *ev)
 {
-    ngx_connection_t               *dumb = ev->data;
-    ngx_http_certauth_main_conf_t  *mcf = dumb->data;
+    ngx_connection_t  *dumb = ev->data;
 
+    ngx_certauth_poll(dumb->data);
+
+    ngx_add_timer(ev, NGX_CERTAUTH_POLL);
+}
+
+
+void
+ngx_certauth_poll(ngx_http_certauth_main_conf_t *mcf)
+{
     struct certauth_error  error;
 
     if (certauth_poll(mcf->engine, &error) != CERTAUTH_NEWS_NONE) {
         /* every worker has the same to say: once is enough */
-        ngx_certauth_take_notes(mcf, ev->log, ngx_worker != 0);
+        ngx_certauth_take_notes(mcf, mcf->poll.log, ngx_worker != 0);
     }
-
-    ngx_add_timer(ev, NGX_CERTAUTH_POLL);
 }
 
 
@@ -319,7 +328,7 @@ ngx_certauth_verify(ngx_connection_t *c, ngx_http_certauth_srv_conf_t *scf,
         answer->leaf = leaf;
     }
 
-    answer->verdict = ngx_certauth_ask(scf, profile, leaf, sent);
+    answer->verdict = ngx_certauth_question(scf, profile, leaf, sent);
 
     return answer->verdict;
 }
@@ -332,7 +341,7 @@ ngx_certauth_would_accept(ngx_http_certauth_srv_conf_t *scf,
     ngx_uint_t                accepted;
     struct certauth_verdict  *verdict;
 
-    verdict = ngx_certauth_ask(scf, profile, leaf, NULL);
+    verdict = ngx_certauth_question(scf, profile, leaf, NULL);
     accepted = certauth_verdict_decision(verdict) == CERTAUTH_ACCEPT;
     certauth_verdict_free(verdict);
 
@@ -341,7 +350,7 @@ ngx_certauth_would_accept(ngx_http_certauth_srv_conf_t *scf,
 
 
 static struct certauth_verdict *
-ngx_certauth_ask(ngx_http_certauth_srv_conf_t *scf,
+ngx_certauth_question(ngx_http_certauth_srv_conf_t *scf,
     ngx_certauth_profile_t *profile, X509 *leaf, STACK_OF(X509) *sent)
 {
     struct certauth_request  request;
@@ -416,6 +425,34 @@ ngx_certauth_answer(ngx_connection_t *c, ngx_certauth_profile_t *profile)
 }
 
 
+ngx_certauth_wait_t **
+ngx_certauth_waiting(ngx_connection_t *c, ngx_certauth_profile_t *profile)
+{
+    ngx_certauth_answer_t  *answer;
+
+    answer = ngx_certauth_answer(c, profile);
+
+    return answer ? &answer->wait : NULL;
+}
+
+
+void
+ngx_certauth_settle(ngx_connection_t *c, ngx_certauth_profile_t *profile,
+    X509 *leaf, struct certauth_verdict *verdict)
+{
+    ngx_certauth_answer_t  *answer;
+
+    answer = ngx_certauth_answer(c, profile);
+
+    if (answer == NULL || answer->leaf != leaf || verdict == NULL) {
+        return;
+    }
+
+    certauth_verdict_free(answer->verdict);
+    answer->verdict = certauth_verdict_ref(verdict);
+}
+
+
 static void
 ngx_certauth_connection_cleanup(void *data)
 {
@@ -427,6 +464,11 @@ ngx_certauth_connection_cleanup(void *data)
     answer = cc->answers.elts;
 
     for (i = 0; i < cc->answers.nelts; i++) {
+
+        if (answer[i].wait) {
+            ngx_certauth_wait_abandon(answer[i].wait);
+        }
+
         certauth_verdict_free(answer[i].verdict);
         X509_free(answer[i].leaf);
     }
@@ -459,8 +501,10 @@ ngx_certauth_log_level(struct certauth_verdict *verdict, ngx_uint_t optional)
 void
 ngx_certauth_log(ngx_connection_t *c, ngx_log_t *log,
     ngx_certauth_profile_t *profile, struct certauth_verdict *verdict,
-    ngx_uint_t level)
+    ngx_uint_t level, ngx_msec_t waited)
 {
+    u_char                  asked[sizeof(" waited=ms") + NGX_INT64_LEN];
+
     enum certauth_reason    reason;
     ngx_certauth_answer_t  *answer;
 
@@ -476,6 +520,13 @@ ngx_certauth_log(ngx_connection_t *c, ngx_log_t *log,
         answer->logged = reason;
     }
 
-    ngx_log_error(level, log, 0, "certauth: %s",
-                  verdict ? certauth_verdict_text(verdict) : "out of memory");
+    asked[0] = '\0';
+
+    if (waited) {
+        ngx_sprintf(asked, " waited=%Mms%Z", waited);
+    }
+
+    ngx_log_error(level, log, 0, "certauth: %s%s",
+                  verdict ? certauth_verdict_text(verdict) : "out of memory",
+                  asked);
 }

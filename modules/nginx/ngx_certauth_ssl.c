@@ -195,13 +195,15 @@ ngx_certauth_verify_handler(X509_STORE_CTX *store, void *data)
     /*
      * A good certificate that stands for nobody here is told so by the gate:
      * no alert says that (application verification makes handshake_failure).
+     * And the gate waits for what is not known yet: a handshake cannot.
      */
 
     if (scf->refuse == NGX_CERTAUTH_HANDSHAKE
+        && certauth_verdict_decision(verdict) != CERTAUTH_UNDECIDED
         && certauth_reason_x509(reason) != X509_V_ERR_APPLICATION_VERIFICATION)
     {
         profile = *(ngx_certauth_profile_t **) scf->profiles.elts;
-        ngx_certauth_log(c, c->log, profile, verdict, NGX_LOG_INFO);
+        ngx_certauth_log(c, c->log, profile, verdict, NGX_LOG_INFO, 0);
 
         /* nginx takes a failed handshake for its own fault: [crit] */
         c->ssl->handshake_rejected = 1;

@@ -22,15 +22,9 @@ static ngx_int_t ngx_http_certauth_let_in_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_certauth_header_filter(ngx_http_request_t *r);
 
 static ngx_int_t ngx_http_certauth_gate(ngx_http_request_t *r,
-    ngx_http_certauth_ctx_t *ctx, ngx_uint_t may_wait);
+    ngx_http_certauth_ctx_t *ctx, ngx_uint_t phase);
 static ngx_int_t ngx_http_certauth_refuse(ngx_http_request_t *r,
     ngx_http_certauth_ctx_t *ctx, struct certauth_verdict *verdict);
-static struct certauth_verdict *ngx_http_certauth_judge(ngx_http_request_t *r,
-    ngx_http_certauth_loc_conf_t *lcf);
-static enum certauth_reason ngx_http_certauth_transport(ngx_http_request_t *r);
-static void ngx_http_certauth_keep(ngx_http_request_t *r,
-    ngx_http_certauth_ctx_t *ctx, struct certauth_verdict *verdict);
-static void ngx_http_certauth_cleanup(void *data);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
@@ -149,7 +143,7 @@ ngx_http_certauth_location_handler(ngx_http_request_t *r)
         /* the main request's verdict stays what it is */
 
         return lcf->mode == NGX_CERTAUTH_OFF ? NGX_DECLINED
-                                             : ngx_http_certauth_gate(r, ctx, 0);
+                                             : ngx_http_certauth_gate(r, ctx, 1);
     }
 
     if (ctx->alternative && !ctx->let_in
@@ -326,13 +320,14 @@ ngx_http_certauth_header_filter(ngx_http_request_t *r)
 
 
 /*
- * NGX_DECLINED: go on. With `may_wait` a refusal that a password may replace
- * waits for the ACCESS phase.
+ * NGX_DECLINED: go on. With `phase` an undecided verdict puts the request aside
+ * (NGX_DONE), and a refusal that a password may replace is left to the ACCESS
+ * phase.
  */
 
 static ngx_int_t
 ngx_http_certauth_gate(ngx_http_request_t *r, ngx_http_certauth_ctx_t *ctx,
-    ngx_uint_t may_wait)
+    ngx_uint_t phase)
 {
     ngx_int_t                      rc;
     enum certauth_reason           reason;
@@ -341,7 +336,12 @@ ngx_http_certauth_gate(ngx_http_request_t *r, ngx_http_certauth_ctx_t *ctx,
     ngx_http_certauth_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_certauth_module);
-    verdict = ngx_http_certauth_judge(r, lcf);
+    rc = ngx_http_certauth_judge(r, lcf, phase, &verdict);
+
+    if (rc != NGX_OK) {
+        /* a rewrite phase that has answered */
+        return rc == NGX_AGAIN ? NGX_DONE : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     if (r != r->main) {
 
@@ -370,7 +370,7 @@ ngx_http_certauth_gate(ngx_http_request_t *r, ngx_http_certauth_ctx_t *ctx,
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     reason = certauth_verdict_reason(verdict);
 
-    if (may_wait
+    if (phase
         && clcf->satisfy == NGX_HTTP_SATISFY_ANY
         && ngx_http_certauth_transport(r) == CERTAUTH_OK
         && reason != CERTAUTH_INTERNAL
@@ -408,185 +408,4 @@ ngx_http_certauth_refuse(ngx_http_request_t *r, ngx_http_certauth_ctx_t *ctx,
 
     return status >= NGX_HTTP_BAD_REQUEST ? status
                                           : NGX_HTTP_INTERNAL_SERVER_ERROR;
-}
-
-
-/* The caller frees; NULL refuses. */
-
-static struct certauth_verdict *
-ngx_http_certauth_judge(ngx_http_request_t *r,
-    ngx_http_certauth_loc_conf_t *lcf)
-{
-    SSL                           *ssl;
-    ngx_connection_t              *c;
-    enum certauth_reason           reason;
-    struct certauth_verdict       *verdict;
-    ngx_http_certauth_srv_conf_t  *scf;
-
-    c = r->connection;
-    reason = ngx_http_certauth_transport(r);
-
-    if (reason != CERTAUTH_OK) {
-        verdict = certauth_refuse(lcf->profile->profile, reason, NULL);
-
-    } else {
-        scf = ngx_http_get_module_srv_conf(r, ngx_http_certauth_module);
-        verdict = ngx_certauth_current(c, scf, lcf->profile);
-
-        if (verdict != NULL) {
-            verdict = certauth_verdict_ref(verdict);
-        }
-    }
-
-    ngx_certauth_log(c, c->log, lcf->profile, verdict,
-                     ngx_certauth_log_level(verdict,
-                                        lcf->mode == NGX_CERTAUTH_OPTIONAL));
-
-    if (c->ssl) {
-
-        /*
-         * A resumed session brings the result of its first handshake along:
-         * $ssl_client_verify shall not say SUCCESS of what is refused now.
-         */
-
-        ssl = c->ssl->connection;
-
-        if (SSL_get0_peer_certificate(ssl) != NULL) {
-            SSL_set_verify_result(ssl,
-                     certauth_verdict_decision(verdict) == CERTAUTH_ACCEPT
-                     ? X509_V_OK : X509_V_ERR_CERT_UNTRUSTED);
-        }
-    }
-
-    return verdict;
-}
-
-
-/* What only the server can see; no certificate, no password makes up for it. */
-
-static enum certauth_reason
-ngx_http_certauth_transport(ngx_http_request_t *r)
-{
-    ngx_http_certauth_srv_conf_t  *scf, *asked;
-
-    if (r->connection->ssl == NULL) {
-        return CERTAUTH_NO_TLS;
-    }
-
-    /* RFC 8446 8: early data can be replayed; RFC 8470 5.2: 425 */
-
-    if (!SSL_is_init_finished(r->connection->ssl->connection)) {
-        return CERTAUTH_EARLY_DATA;
-    }
-
-    /* RFC 9110 15.5.20: another server asked for the certificate */
-
-    scf = ngx_http_get_module_srv_conf(r, ngx_http_certauth_module);
-    /* a subrequest has no http_connection */
-
-    asked = r->main->http_connection->conf_ctx->srv_conf
-                                        [ngx_http_certauth_module.ctx_index];
-
-    if (asked != scf
-        && ngx_memcmp(asked->digest, scf->digest, NGX_CERTAUTH_DIGEST_LEN) != 0)
-    {
-        return CERTAUTH_MISDIRECTED;
-    }
-
-    return CERTAUTH_OK;
-}
-
-
-ngx_http_certauth_ctx_t *
-ngx_http_certauth_judged(ngx_http_request_t *r)
-{
-    ngx_http_certauth_ctx_t       *ctx;
-    ngx_http_certauth_loc_conf_t  *lcf;
-
-    ctx = ngx_http_certauth_get_ctx(r->main, 0);
-
-    if (ctx && ctx->judged) {
-        return ctx;
-    }
-
-    lcf = ngx_http_get_module_loc_conf(r->main, ngx_http_certauth_module);
-
-    if (lcf->mode == NGX_CERTAUTH_OFF) {
-        return NULL;
-    }
-
-    /* a variable of the server, before its location is known */
-
-    ctx = ngx_http_certauth_get_ctx(r->main, 1);
-
-    if (ctx) {
-        ngx_http_certauth_keep(r->main, ctx,
-                               ngx_http_certauth_judge(r->main, lcf));
-    }
-
-    return ctx;
-}
-
-
-static void
-ngx_http_certauth_keep(ngx_http_request_t *r, ngx_http_certauth_ctx_t *ctx,
-    struct certauth_verdict *verdict)
-{
-    certauth_verdict_free(ctx->verdict);
-
-    ctx->verdict = verdict;
-    ctx->judged = 1;
-
-    ngx_http_certauth_forget(r);
-}
-
-
-ngx_http_certauth_ctx_t *
-ngx_http_certauth_get_ctx(ngx_http_request_t *r, ngx_uint_t create)
-{
-    ngx_pool_cleanup_t       *cln;
-    ngx_http_certauth_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_certauth_module);
-
-    if (ctx != NULL) {
-        return ctx;
-    }
-
-    /* an internal redirect clears the modules' contexts: find ours again */
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_certauth_cleanup) {
-            ngx_http_set_ctx(r, cln->data, ngx_http_certauth_module);
-            return cln->data;
-        }
-    }
-
-    if (!create) {
-        return NULL;
-    }
-
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_certauth_ctx_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    ctx = cln->data;
-    ngx_memzero(ctx, sizeof(ngx_http_certauth_ctx_t));
-
-    cln->handler = ngx_http_certauth_cleanup;
-
-    ngx_http_set_ctx(r, ctx, ngx_http_certauth_module);
-
-    return ctx;
-}
-
-
-static void
-ngx_http_certauth_cleanup(void *data)
-{
-    ngx_http_certauth_ctx_t  *ctx = data;
-
-    certauth_verdict_free(ctx->verdict);
-    ctx->verdict = NULL;
 }

@@ -10,6 +10,7 @@
 
 static ngx_int_t ngx_http_certauth_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_certauth_init_process(ngx_cycle_t *cycle);
+static void ngx_http_certauth_exit_process(ngx_cycle_t *cycle);
 
 static void *ngx_http_certauth_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_certauth_init_main_conf(ngx_conf_t *cf, void *conf);
@@ -90,7 +91,7 @@ ngx_module_t  ngx_http_certauth_module = {
     ngx_http_certauth_init_process,        /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_http_certauth_exit_process,        /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -171,6 +172,23 @@ ngx_http_certauth_init_process(ngx_cycle_t *cycle)
     }
 
     return ngx_certauth_start_poll(cycle, mcf);
+}
+
+
+static void
+ngx_http_certauth_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_certauth_main_conf_t  *mcf;
+
+    if (ngx_get_conf(cycle->conf_ctx, ngx_http_module) == NULL) {
+        return;
+    }
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_certauth_module);
+
+    if (mcf != NULL) {
+        ngx_certauth_ask_exit(mcf);
+    }
 }
 
 

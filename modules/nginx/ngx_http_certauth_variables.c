@@ -14,15 +14,20 @@ static ngx_int_t ngx_http_certauth_remote_user(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
 
-/* $certauth_NAME is the verdict's attribute NAME; $remote_user comes last */
+/* $certauth_NAME is the verdict's attribute NAME; the last one is the request's,
+ * and after it comes $remote_user */
 
 static const char  *ngx_http_certauth_names[] = {
     "verdict", "reason", "message", "user", "groups", "email", "serial",
-    "issuer", "subject", "fingerprint", "policies", "days_left", "profile", "id"
+    "issuer", "subject", "fingerprint", "policies", "days_left", "profile", "id",
+    "waited"
 };
 
 #define NGX_CERTAUTH_NVARIABLES                                               \
     (sizeof(ngx_http_certauth_names) / sizeof(ngx_http_certauth_names[0]))
+
+/* milliseconds in which the refresher was waited for */
+#define NGX_CERTAUTH_WAITED  (NGX_CERTAUTH_NVARIABLES - 1)
 
 
 static ngx_int_t  ngx_http_certauth_indexes[NGX_CERTAUTH_NVARIABLES + 1];
@@ -171,9 +176,15 @@ static ngx_int_t
 ngx_http_certauth_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
+    u_char                    buf[NGX_INT64_LEN + 1];
     ngx_http_certauth_ctx_t  *ctx;
 
     ctx = ngx_http_certauth_judged(r);
+
+    if (ctx != NULL && data == NGX_CERTAUTH_WAITED) {
+        ngx_sprintf(buf, "%M%Z", ctx->waited);
+        return ngx_http_certauth_set(r, v, (char *) buf);
+    }
 
     if (ctx == NULL) {
         /* no profile here: nobody was judged */

@@ -90,6 +90,7 @@ class Nginx:
         self.http, self.main, self.conf = http, main, conf
         self.module = default_module() if module is None else module
         self.nworkers, self.level = workers, level
+        self.connections = 512
         self.env = dict(env or {})
         self.port = dict(zip(ports, free_ports(len(ports))))
         self.process = None
@@ -234,7 +235,7 @@ class Nginx:
             "lock_file @FOLDER@/nginx.lock;\n"
             "error_log @FOLDER@/error.log " + self.level + ";\n"
             "worker_processes %d;\n" % self.nworkers +
-            "events { worker_connections 512; }\n" + self.main +
+            "events { worker_connections %d; }\n" % self.connections + self.main +
             "http {\n" + temp +
             ("" if "access_log" in self.http else "    access_log @FOLDER@/access.log;\n") +
             self.http + "\n}\n")
