@@ -42,7 +42,9 @@ look_at(CURLU *u, const char *url, bool own, bool private_ok)
 		why = strncasecmp(scheme, "ldap", 4) == 0 ?
 		    "is ldap:, which is not fetched; name an http: URL in "
 		    "crl_urls" : "is neither http: nor https:";
-	else if (curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+	/* libcurl takes http:///name for http://name/; nobody else does. */
+	else if (strstr(url, ":///") != NULL ||
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK)
 		why = "has no host";
 	else if (curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK && !own)
 		why = "has a user name";

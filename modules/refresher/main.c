@@ -326,7 +326,8 @@ run(struct refresher *r, const struct options *o)
 		return EXIT_USAGE;
 	refresh_list(r);
 	/* A refresher that was killed between keeping and publishing. */
-	publish_force(r->publisher);
+	if (store_has_objects(&r->store))
+		publish_force(r->publisher);
 	status = o->once ? run_once(&l, o->authority) : run_daemon(&l);
 	(void)close(l.signals);
 	return status;

@@ -20,9 +20,9 @@
 
 #include "log.h"
 #include "store.h"
+#include "store_memory.h"
 
 #define LOCK_NAME	"refresher.lock"
-#define MAX_MEMORY	8192	/* bytes of a memory file */
 #define MAX_NAMES	100000	/* looked at in a folder */
 
 /* ------------------------------------------------------------------- files */
@@ -44,8 +44,8 @@ write_all(int fd, const char *data, size_t len)
 	return true;
 }
 
-static bool
-replace(int dirfd, const char *name, const char *data, size_t len)
+bool
+store_write(int dirfd, const char *name, const char *data, size_t len)
 {
 	char	part[NAME_MAX + 1];
 	int	fd;
@@ -71,7 +71,7 @@ bool
 store_replace(const struct store *s, const char *name, const char *data,
     size_t data_len)
 {
-	if (replace(s->state_fd, name, data, data_len))
+	if (store_write(s->state_fd, name, data, data_len))
 		return true;
 	say(LEVEL_ERROR, "%s/%s cannot be written: %s", s->path, name,
 	    strerror(errno));
@@ -229,156 +229,6 @@ store_close(struct store *s)
 	s->state_fd = s->crl_fd = s->url_fd = s->lock_fd = -1;
 }
 
-/* ------------------------------------------------------------------ memory */
-
-enum kind { WORD, TIME, NUMBER, SIZE };
-static const struct field {
-	const char	*name;
-	enum kind	 kind;
-	size_t		 offset, size;
-} fields[] = {
-#define FIELD(name, kind, member) { name, kind, offsetof(struct source, member), \
-	sizeof(((struct source *)0)->member) }
-	FIELD("etag", WORD, etag), FIELD("modified", WORD, modified),
-	FIELD("seen", TIME, seen), FIELD("tried", TIME, tried),
-	FIELD("succeeded", TIME, succeeded), FIELD("next", TIME, next),
-	FIELD("failures", NUMBER, failures), FIELD("error", WORD, error),
-	FIELD("issuer", WORD, issuer), FIELD("number", WORD, crl_number),
-	FIELD("this-update", TIME, this_update),
-	FIELD("next-update", TIME, next_update), FIELD("entries", SIZE, entries),
-	FIELD("alerts", NUMBER, alerts),
-#undef FIELD
-};
-#define NUM_FIELDS	(sizeof(fields) / sizeof(fields[0]))
-
-static void
-set_field(struct source *source, const char *name, const char *value)
-{
-	const struct field	*f;
-	char			*at;
-	size_t			 i;
-
-	for (i = 0; i < NUM_FIELDS; i++) {
-		f = &fields[i];
-		if (strcmp(f->name, name) != 0)
-			continue;
-		at = (char *)source + f->offset;
-		switch (f->kind) {
-		case WORD:
-			(void)snprintf(at, f->size, "%s", value);
-			break;
-		case TIME:
-			*(int64_t *)(void *)at = strtoll(value, NULL, 10);
-			break;
-		case NUMBER:
-			*(unsigned *)(void *)at =
-			    (unsigned)strtoul(value, NULL, 10);
-			break;
-		case SIZE:
-			*(size_t *)(void *)at = strtoul(value, NULL, 10);
-			break;
-		}
-	}
-}
-
-static bool
-read_memory(const struct store *s, const char *file, char *buf, size_t size)
-{
-	int	fd = openat(s->url_fd, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
-		    O_CLOEXEC);
-	ssize_t	n = fd >= 0 ? read(fd, buf, size - 1) : -1;
-
-	if (fd >= 0)
-		(void)close(fd);
-	if (n < 0)
-		return false;
-	buf[n] = '\0';
-	return true;
-}
-
-/* Lines "word value"; fn for each. The text is cut up. */
-static void
-each_line(char *text, void (*fn)(void *, const char *, const char *),
-    void *context)
-{
-	char	*line, *value;
-
-	while ((line = strsep(&text, "\n")) != NULL) {
-		value = strchr(line, ' ');
-		if (value == NULL)
-			continue;
-		*value++ = '\0';
-		fn(context, line, value);
-	}
-}
-
-static void
-take_line(void *context, const char *name, const char *value)
-{
-	set_field(context, name, value);
-}
-
-static void
-load_memory(const struct store *s, struct source *source)
-{
-	char	file[STORE_NAME_BYTES + 8], text[MAX_MEMORY];
-	int	fd;
-
-	(void)snprintf(file, sizeof(file), "%s.txt", source->name);
-	if (read_memory(s, file, text, sizeof(text)))
-		each_line(text, take_line, source);
-	fd = store_read(s, source->name, false);
-	source->has_object = fd >= 0;
-	if (fd >= 0)
-		(void)close(fd);
-	else	/* "not modified" would leave us with nothing */
-		source->etag[0] = source->modified[0] = '\0';
-}
-
-bool
-store_save(struct store *s, const struct source *source)
-{
-	const struct field	*f;
-	const char		*at;
-	char			 file[STORE_NAME_BYTES + 8], text[MAX_MEMORY];
-	int			 n;
-	size_t			 len, i;
-
-	n = snprintf(text, sizeof(text), "url %s\nauthority %s\norigin %d\n",
-	    source->url, source->authority, (int)source->origin);
-	len = n > 0 ? (size_t)n : sizeof(text);
-	for (i = 0; i < NUM_FIELDS && len < sizeof(text); i++) {
-		f = &fields[i];
-		at = (const char *)source + f->offset;
-		switch (f->kind) {
-		case WORD:
-			n = snprintf(text + len, sizeof(text) - len, "%s %s\n",
-			    f->name, at);
-			break;
-		case TIME:
-			n = snprintf(text + len, sizeof(text) - len, "%s %lld\n",
-			    f->name, (long long)*(const int64_t *)
-			    (const void *)at);
-			break;
-		case NUMBER:
-			n = snprintf(text + len, sizeof(text) - len, "%s %u\n",
-			    f->name, *(const unsigned *)(const void *)at);
-			break;
-		case SIZE:
-			n = snprintf(text + len, sizeof(text) - len, "%s %zu\n",
-			    f->name, *(const size_t *)(const void *)at);
-			break;
-		}
-		len += n > 0 ? (size_t)n : sizeof(text);
-	}
-	(void)snprintf(file, sizeof(file), "%s.txt", source->name);
-	if (len < sizeof(text) && replace(s->url_fd, file, text, len))
-		return true;
-	say(LEVEL_ERROR, "%s/spool/url/%s cannot be written: %s", s->path, file,
-	    strerror(errno));
-	return false;
-}
-
 /* ----------------------------------------------------------------- sources */
 
 static bool
@@ -430,7 +280,7 @@ add_source(struct store *s, const char *authority, size_t number,
 		return NULL;
 	}
 	s->sources[s->num_sources++] = source;
-	load_memory(s, source);
+	store_memory_load(s, source);
 	return source;
 }
 
@@ -466,7 +316,7 @@ store_source(struct store *s, const char *authority, size_t number,
 struct seen {
 	bool	(*find)(void *, const char *, size_t *);
 	void	*context;
-	char	url[MAX_MEMORY], authority[512];
+	char	url[STORE_MAX_MEMORY], authority[512];
 	int	origin;
 };
 
@@ -488,16 +338,16 @@ static void
 read_seen(struct store *s, int dirfd, const char *name, void *context)
 {
 	struct seen	*seen = context;
-	char		 text[MAX_MEMORY];
+	char		 text[STORE_MAX_MEMORY];
 	size_t		 number;
 
 	(void)dirfd;
 	if (!ends_in(name, ".txt") ||
-	    !read_memory(s, name, text, sizeof(text)))
+	    !store_memory_read(s, name, text, sizeof(text)))
 		return;
 	seen->url[0] = seen->authority[0] = '\0';
 	seen->origin = -1;
-	each_line(text, take_seen, seen);
+	store_memory_lines(text, take_seen, seen);
 	if (seen->origin == (int)ORIGIN_SEEN && seen->url[0] != '\0' &&
 	    seen->find(seen->context, seen->authority, &number))
 		(void)store_source(s, seen->authority, number, seen->url,
@@ -568,6 +418,23 @@ store_part_remove(const struct store *s, const char *name)
 
 	(void)snprintf(file, sizeof(file), "%s.part", name);
 	(void)unlinkat(s->crl_fd, file, 0);
+}
+
+static void
+count_object(struct store *s, int dirfd, const char *name, void *context)
+{
+	(void)s;
+	(void)dirfd;
+	*(bool *)context |= ends_in(name, ".crl");
+}
+
+bool
+store_has_objects(struct store *s)
+{
+	bool	found = false;
+
+	each_name(s->crl_fd, count_object, s, &found);
+	return found;
 }
 
 int

@@ -81,6 +81,8 @@ int	store_part(struct store *, const struct source *);
 void	store_part_remove(const struct store *, const char *name);
 /* The part becomes the object: fsync, rename, fsync. Any thread. */
 bool	store_keep(const struct store *, const char *name);
+/* Is there any object, fetched or pushed? */
+bool	store_has_objects(struct store *);
 /* Descriptor for reading of NAME.part or NAME.crl; -1: none. Any thread. */
 int	store_read(const struct store *, const char *name, bool part);
 /* A small file of the state folder, by rename, mode 0644. */
