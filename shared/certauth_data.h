@@ -75,6 +75,50 @@ bool	certauth_compile_conf(const char *conf, struct certauth_compile *report_r,
 	    struct certauth_error *error_r);
 void	certauth_compile_free(struct certauth_compile *);
 
+/* -------------------------------------------------------------------- OCSP */
+
+/* DER of a request about `cert`, malloc'ed. NULL: out of memory. */
+unsigned char *certauth_ocsp_request(X509 *cert, X509 *issuer, size_t *len_r);
+
+enum certauth_ocsp {
+	CERTAUTH_OCSP_NOTHING,	/* no answer: error text says why */
+	CERTAUTH_OCSP_UNKNOWN, CERTAUTH_OCSP_GOOD, CERTAUTH_OCSP_REVOKED
+};
+struct certauth_ocsp_report {
+	enum certauth_ocsp status;
+	int64_t	 this_update, next_update;
+	int64_t	 until;		/* a new one should be there by then */
+	char	 error[256];
+};
+/*
+ * A response from outside: signed by whoever may speak for the issuer, about the
+ * certificate, in force at `now` (0: the clock)? `proof` is what certauth_prove()
+ * gave: the certificate, its issuer ... the anchor. Stale and future ones are
+ * NOTHING.
+ */
+enum certauth_ocsp certauth_ocsp_check(struct certauth *, size_t authority,
+    STACK_OF(X509) *proof, const struct certauth_bytes *response, int64_t now,
+    struct certauth_ocsp_report *report_r);
+
+/* One response for the answers index, as certauth_ocsp_check() takes it. */
+struct certauth_answer {
+	size_t		 authority;
+	STACK_OF(X509)	*proof;
+	struct certauth_bytes response;
+};
+/*
+ * Puts the answers index of `state` in force with these on top of what is there
+ * and still counts; each is checked again. "Unknown" is not stored, it removes what
+ * was. Running servers take it up at their next poll. *num_r: how many were
+ * taken. False: nothing was published (error_r).
+ */
+bool	certauth_answers_publish(struct certauth *, const struct certauth_answer *,
+	    size_t num_answers, int64_t now, size_t *num_r,
+	    struct certauth_error *error_r);
+/* The answers index an engine has: how many, how many of them say revoked. */
+void	certauth_answers_count(struct certauth *, size_t *num_r,
+	    size_t *num_revoked_r);
+
 enum certauth_listed { CERTAUTH_NOT_COVERED, CERTAUTH_NOT_LISTED, CERTAUTH_LISTED };
 struct certauth_show {
 	enum certauth_listed status;

@@ -64,6 +64,7 @@ revocation_free(struct revocation_data *data)
 		load_memory_free(data->units[i].memory);
 	}
 	load_mapped_free(data->mapped);
+	load_mapped_free(data->answers);
 	free(data->units);
 	free(data->broken);
 	free(data->rows);

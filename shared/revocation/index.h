@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "revocation/answers.h"
 #include "revocation/crl.h"
 #include "revocation/index_format.h"
 
@@ -154,9 +155,19 @@ struct publish_entry {
 bool	publish_manifest_parse(const unsigned char *data, size_t data_len,
 	    struct publish_entry *entry_r, struct certauth_error *error_r);
 
-/* A published index, mapped. */
+/* Each kind has its own numbers and its own line. */
+enum publish_kind { PUBLISH_CRL, PUBLISH_ANSWERS };
+/* The line of that kind; an empty name when there is none. False: no manifest. */
+bool	publish_manifest_find(enum publish_kind, const unsigned char *data,
+	    size_t data_len, struct publish_entry *entry_r,
+	    struct certauth_error *error_r);
+
+/* A published file, mapped. */
 struct publish_map {
-	struct index		 index;
+	const unsigned char	*data;
+	size_t			 data_len;
+	struct index		 index;		/* PUBLISH_CRL */
+	struct answers		 answers;	/* PUBLISH_ANSWERS */
 	struct publish_entry	 entry;
 	struct file_stamp	 stamp;		/* of the manifest */
 };
@@ -170,6 +181,11 @@ enum publish_news publish_open(const struct file_ref *state,
 	    const struct file_owners *, const struct file_stamp *seen,
 	    struct file_stamp *stamp_r, struct publish_map *map_r,
 	    struct certauth_error *error_r);
+/* The same for one kind of file. NONE: there is no line of that kind. */
+enum publish_news publish_open_kind(enum publish_kind,
+	    const struct file_ref *state, const struct file_owners *,
+	    const struct file_stamp *seen, struct file_stamp *stamp_r,
+	    struct publish_map *map_r, struct certauth_error *error_r);
 void	publish_unmap(struct publish_map *);
 
 /* The folder, opened and locked for writing. Made (0755) when missing. */
@@ -180,6 +196,9 @@ bool	publish_begin(struct publish_folder *folder_r, const char *path,
  * named for a minute. */
 bool	publish_commit(struct publish_folder *, const struct index_writer *,
 	    struct certauth_error *error_r);
+/* The same for answers: the bytes of answers_make(). */
+bool	publish_commit_answers(struct publish_folder *, const unsigned char *data,
+	    size_t data_len, struct certauth_error *error_r);
 void	publish_end(struct publish_folder *);
 
 /* size and sha256 of the published file as the manifest says, and index_check(). */

@@ -449,6 +449,13 @@ load_published(struct loader *loader)
 	    seen, &data->manifest, &map, &error);
 	if (news == PUBLISH_SAME)
 		return;
+	/* Another line of the manifest changed, not this one. */
+	if (news == PUBLISH_TAKEN && data->mapped != NULL &&
+	    memcmp(&data->mapped->map.entry, &map.entry,
+	    sizeof(map.entry)) == 0) {
+		publish_unmap(&map);
+		return;
+	}
 	if (!file_stamp_equal(seen, &data->manifest))
 		loader->changed = true;
 	else if (news == PUBLISH_NONE ||
@@ -501,6 +508,8 @@ revocation_load(const struct revocation_sources *sources,
 	if (loader.data == NULL)
 		return NULL;
 	load_published(&loader);
+	loader.changed |= load_answers(sources, last, loader.data, remark,
+	    context);
 	load_sources(&loader);
 	sort_units(loader.data);
 	keep_gone(&loader);

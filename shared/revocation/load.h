@@ -54,6 +54,8 @@ struct revocation_data {
 	size_t			 num_broken;
 	struct load_mapped	*mapped;	/* NULL: none */
 	struct file_stamp	 manifest;	/* as last seen */
+	struct load_mapped	*answers;	/* NULL: none */
+	struct file_stamp	 answers_manifest;
 	struct load_row		*rows;		/* sorted by issuer */
 	size_t			 num_rows;
 };
@@ -69,6 +71,14 @@ bool	load_put_in_force(struct revocation_data *);
  * every list in `memory`? */
 bool	load_superseded(const struct revocation_data *, size_t num_units,
 	    const struct load_memory *memory);
+
+/*
+ * load_answers.c: the answers index of the manifest into `data`, or what `last`
+ * (NULL: first load) had. True: it is another one. A bad one is remarked.
+ */
+bool	load_answers(const struct revocation_sources *,
+	    const struct revocation_data *last, struct revocation_data *data,
+	    revocation_remark_fn *, void *context);
 
 /*
  * load_crls.c: reads the CRLs of one file into the writer: parsed, signed by a

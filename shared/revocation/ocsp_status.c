@@ -91,9 +91,8 @@ delegate_status(void *context, const struct cert *delegate,
 	return OCSP_DELEGATE_UNKNOWN;
 }
 
-/* False: this response says nothing about the certificate; error_r why. */
-static bool
-read_response(const struct revocation_query *q,
+bool
+ocsp_status_read(const struct revocation_query *q,
     const struct certauth_bytes *bytes, const struct cert *cert,
     const struct cert *issuer, struct ocsp_answer *said,
     struct certauth_error *error_r)
@@ -128,10 +127,18 @@ is_better(const struct revocation_query *q, const struct ocsp_answer *said,
 	return said->status > best->status;
 }
 
+static bool
+has_kept(const struct revocation_query *q)
+{
+	return q->data != NULL && q->data->answers != NULL &&
+	    q->data->answers->map.answers.num_records > 0;
+}
+
 bool
 ocsp_status_any(const struct revocation_query *q)
 {
-	return q->evidence != NULL && q->evidence->num_responses > 0;
+	return has_kept(q) ||
+	    (q->evidence != NULL && q->evidence->num_responses > 0);
 }
 
 void
@@ -141,13 +148,17 @@ ocsp_status(const struct revocation_query *q, const struct cert *cert,
 	const struct revocation_evidence	*evidence = q->evidence;
 	struct certauth_error			 error;
 	struct ocsp_answer			 said;
+	unsigned char				 key[32];
 	size_t					 i;
 
 	memset(word, 0, sizeof(*word));
+	if (has_kept(q) && answers_key(cert, issuer, key) &&
+	    answers_find(&q->data->answers->map.answers, key, &said))
+		word->said = said;
 	for (i = 0; evidence != NULL && i < evidence->num_responses &&
 	    i < REVOCATION_MAX_RESPONSES; i++) {
 		memset(&error, 0, sizeof(error));
-		if (!read_response(q, &evidence->responses[i], cert, issuer,
+		if (!ocsp_status_read(q, &evidence->responses[i], cert, issuer,
 		    &said, &error))
 			(void)snprintf(word->why, sizeof(word->why),
 			    "an OCSP answer %.150s", error.text);

@@ -21,6 +21,12 @@ struct ocsp_word {
  * this certificate, and no other; `word_r` is UNKNOWN when nothing is. */
 void	ocsp_status(const struct revocation_query *, const struct cert *cert,
 	    const struct cert *issuer, struct ocsp_word *word_r);
+/* What one response says of the certificate, signer and all; false: nothing,
+ * error_r why. */
+bool	ocsp_status_read(const struct revocation_query *,
+	    const struct certauth_bytes *response, const struct cert *cert,
+	    const struct cert *issuer, struct ocsp_answer *said_r,
+	    struct certauth_error *error_r);
 /* Is there anything that ocsp_status() could look at? */
 bool	ocsp_status_any(const struct revocation_query *);
 

@@ -21,123 +21,19 @@
 #include <openssl/evp.h>
 
 #include "base/text.h"
-#include "revocation/index.h"
+#include "revocation/answers.h"
+#include "revocation/publish.h"
 
 /* A reader that saw the old manifest has opened its file long before. */
 #define KEEP_SECONDS	60
 /* Left-overs looked at in one folder. */
 #define MAX_NAMES	10000u
-/* Lines of a manifest: CRLs, answers, pool and what may come. */
-#define MAX_LINES	64u
 
 static bool
 refuse_errno(struct certauth_error *error_r, const char *path, const char *what)
 {
 	error_set(error_r, path, 0, "%s: %s", what, strerror(errno));
 	return false;
-}
-
-/* ---------------------------------------------------------------- manifest */
-
-/* "crl.<number>.idx", no leading zeros. */
-static bool
-index_name(const char *name, size_t len, uint64_t *number_r)
-{
-	uint64_t	number = 0;
-	size_t		i;
-
-	if (len < 9 || len > 28 || memcmp(name, "crl.", 4) != 0 ||
-	    memcmp(name + len - 4, ".idx", 4) != 0 || name[4] == '0')
-		return false;
-	for (i = 4; i < len - 4; i++) {
-		if (name[i] < '0' || name[i] > '9' || number > UINT64_MAX / 100)
-			return false;
-		number = number * 10 + (uint64_t)(name[i] - '0');
-	}
-	*number_r = number;
-	return true;
-}
-
-/* The next word of the line, ended by one space or the line's end. */
-static bool
-take_word(const char **p, const char *end, char *word, size_t size)
-{
-	const char	*start = *p;
-	size_t		 len;
-
-	while (*p < end && **p > ' ' && **p < 0x7f)
-		(*p)++;
-	len = (size_t)(*p - start);
-	if (len == 0 || len >= size)
-		return false;
-	memcpy(word, start, len);
-	word[len] = '\0';
-	/* A space is between words, never behind the last. */
-	return *p == end || (*(*p)++ == ' ' && *p < end);
-}
-
-static bool
-read_number(const char *word, uint64_t *number_r)
-{
-	char	*end;
-
-	if (word[0] < '0' || word[0] > '9')
-		return false;
-	errno = 0;
-	*number_r = strtoull(word, &end, 10);
-	return errno == 0 && *end == '\0';
-}
-
-static bool
-read_line(const char *line, const char *end, struct publish_entry *entry)
-{
-	char	size[32], digest[72], generation[32];
-	size_t	len;
-
-	return take_word(&line, end, entry->name, sizeof(entry->name)) &&
-	    take_word(&line, end, size, sizeof(size)) &&
-	    take_word(&line, end, digest, sizeof(digest)) &&
-	    take_word(&line, end, generation, sizeof(generation)) &&
-	    line == end && strlen(digest) == 64 &&
-	    text_hex_parse(digest, entry->sha256, sizeof(entry->sha256), &len) &&
-	    len == 32 && read_number(size, &entry->size) &&
-	    read_number(generation, &entry->generation);
-}
-
-bool
-publish_manifest_parse(const unsigned char *data, size_t data_len,
-    struct publish_entry *entry_r, struct certauth_error *error_r)
-{
-	static const char	 bad[] = "is no manifest of certauth: expected "
-	    "lines \"name size sha256 generation\"";
-	struct publish_entry	 entry;
-	const char		*p = (const char *)data, *end = p + data_len, *eol;
-	uint64_t		 number;
-	unsigned		 lines;
-	bool			 found = false;
-
-	memset(entry_r, 0, sizeof(*entry_r));
-	for (lines = 0; p < end; lines++, p = eol + 1) {
-		eol = memchr(p, '\n', (size_t)(end - p));
-		memset(&entry, 0, sizeof(entry));
-		if (eol == NULL || lines == MAX_LINES ||
-		    !read_line(p, eol, &entry)) {
-			error_set(error_r, NULL, lines + 1, "%s", bad);
-			return false;
-		}
-		if (!index_name(entry.name, strlen(entry.name), &number))
-			continue;
-		if (found) {
-			error_set(error_r, NULL, lines + 1,
-			    "names two CRL indexes");
-			return false;
-		}
-		*entry_r = entry;
-		found = true;
-	}
-	if (!found)
-		error_set(error_r, NULL, 0, "%s", bad);
-	return found;
 }
 
 /* ----------------------------------------------------------------- reading */
@@ -155,13 +51,28 @@ owner_accepted(const struct file_owners *owners, const struct stat *st)
 	return false;
 }
 
+static bool
+open_kind(enum publish_kind kind, struct publish_map *map,
+    struct certauth_error *error_r)
+{
+	switch (kind) {
+	case PUBLISH_CRL:
+		return index_open(&map->index, map->data, map->data_len,
+		    error_r);
+	case PUBLISH_ANSWERS:
+		return answers_open(&map->answers, map->data, map->data_len,
+		    error_r);
+	}
+	return false;
+}
+
 /* The one thing that is mapped: immutable, and only accepted owners can write
  * it (INTERFACE 1). */
 static bool
-map_file(int dirfd, const struct publish_entry *entry,
-    const struct file_owners *owners, struct index *index_r,
-    struct certauth_error *error_r)
+map_file(enum publish_kind kind, int dirfd, const struct file_owners *owners,
+    struct publish_map *map, struct certauth_error *error_r)
 {
+	const struct publish_entry *entry = &map->entry;
 	struct stat	 st;
 	void		*data = MAP_FAILED;
 	int		 fd;
@@ -188,9 +99,14 @@ map_file(int dirfd, const struct publish_entry *entry,
 		refuse_errno(error_r, entry->name, "cannot be mapped");
 		goto out;
 	}
-	ok = index_open(index_r, data, (size_t)entry->size, error_r);
-	if (!ok)
-		munmap(data, (size_t)entry->size);
+	map->data = data;
+	map->data_len = (size_t)entry->size;
+	ok = open_kind(kind, map, error_r);
+	if (!ok) {
+		/* the entry stays: it says what was looked at */
+		munmap(data, map->data_len);
+		map->data = NULL;
+	}
 out:
 	close(fd);
 	return ok;
@@ -226,7 +142,8 @@ open_state(const struct file_ref *state, const struct file_owners *owners,
 }
 
 static enum publish_news
-read_manifest(const struct file_ref *ref, const struct file_owners *owners,
+read_manifest(enum publish_kind kind, const struct file_ref *ref,
+    const struct file_owners *owners,
     const struct file_stamp *seen, struct file_stamp *stamp_r,
     struct publish_map *map_r, struct certauth_error *error_r)
 {
@@ -242,17 +159,20 @@ read_manifest(const struct file_ref *ref, const struct file_owners *owners,
 	if (!file_read(ref, owners, PUBLISH_MAX_MANIFEST, &bytes, error_r))
 		return errno == ENOENT ? PUBLISH_NONE : PUBLISH_FAILED;
 	*stamp_r = map_r->stamp = bytes.stamp;
-	ok = publish_manifest_parse(bytes.data, bytes.data_len, &map_r->entry,
-	    error_r);
+	ok = publish_manifest_find(kind, bytes.data, bytes.data_len,
+	    &map_r->entry, error_r);
 	file_bytes_free(&bytes);
-	return ok && map_file(ref->folder_fd, &map_r->entry, owners,
-	    &map_r->index, error_r) ? PUBLISH_TAKEN : PUBLISH_FAILED;
+	if (ok && map_r->entry.name[0] == '\0')
+		return PUBLISH_NONE;
+	return ok && map_file(kind, ref->folder_fd, owners, map_r, error_r) ?
+	    PUBLISH_TAKEN : PUBLISH_FAILED;
 }
 
 enum publish_news
-publish_open(const struct file_ref *state, const struct file_owners *owners,
-    const struct file_stamp *seen, struct file_stamp *stamp_r,
-    struct publish_map *map_r, struct certauth_error *error_r)
+publish_open_kind(enum publish_kind kind, const struct file_ref *state,
+    const struct file_owners *owners, const struct file_stamp *seen,
+    struct file_stamp *stamp_r, struct publish_map *map_r,
+    struct certauth_error *error_r)
 {
 	static char	  name[] = PUBLISH_MANIFEST;
 	struct file_ref	  ref = { 0 };
@@ -275,18 +195,27 @@ publish_open(const struct file_ref *state, const struct file_owners *owners,
 	snprintf(ref.path, size, "%s/%s", state->path, PUBLISH_MANIFEST);
 	ref.name = name;
 	ref.folder_fd = dirfd;
-	news = read_manifest(&ref, owners, seen, stamp_r, map_r, error_r);
+	news = read_manifest(kind, &ref, owners, seen, stamp_r, map_r, error_r);
 out:
 	free(ref.path);
 	close(dirfd);
 	return news;
 }
 
+enum publish_news
+publish_open(const struct file_ref *state, const struct file_owners *owners,
+    const struct file_stamp *seen, struct file_stamp *stamp_r,
+    struct publish_map *map_r, struct certauth_error *error_r)
+{
+	return publish_open_kind(PUBLISH_CRL, state, owners, seen, stamp_r,
+	    map_r, error_r);
+}
+
 void
 publish_unmap(struct publish_map *map)
 {
-	if (map != NULL && map->index.data != NULL)
-		munmap((void *)(uintptr_t)map->index.data, map->index.data_len);
+	if (map != NULL && map->data != NULL)
+		munmap((void *)(uintptr_t)map->data, map->data_len);
 	if (map != NULL)
 		memset(map, 0, sizeof(*map));
 }
@@ -296,7 +225,7 @@ publish_verify(const struct publish_map *map, struct certauth_error *error_r)
 {
 	unsigned char	digest[32];
 
-	if (EVP_Digest(map->index.data, map->index.data_len, digest, NULL,
+	if (EVP_Digest(map->data, map->data_len, digest, NULL,
 	    EVP_sha256(), NULL) != 1 ||
 	    memcmp(digest, map->entry.sha256, sizeof(digest)) != 0) {
 		error_set(error_r, map->entry.name, 0, "is damaged: its SHA-256 "
@@ -378,9 +307,9 @@ publish_end(struct publish_folder *folder)
 	folder->fd = folder->lock_fd = -1;
 }
 
-/* fn for each "crl.<n>.idx" of the folder. */
+/* fn for each numbered file of that kind. */
 static bool
-each_index(int dirfd, void (*fn)(int, const char *, uint64_t, void *),
+each_index(enum publish_kind kind, int dirfd, void (*fn)(int, const char *, uint64_t, void *),
     void *context)
 {
 	struct dirent	*entry;
@@ -400,7 +329,8 @@ each_index(int dirfd, void (*fn)(int, const char *, uint64_t, void *),
 		entry = readdir(dir);
 		if (entry == NULL)
 			break;
-		if (index_name(entry->d_name, strlen(entry->d_name), &number))
+		if (publish_name_is(kind, entry->d_name, strlen(entry->d_name),
+		    &number))
 			fn(dirfd, entry->d_name, number, context);
 	}
 	closedir(dir);
@@ -434,52 +364,15 @@ remove_old(int dirfd, const char *name, uint64_t number, void *context)
 		unlinkat(dirfd, name, 0);
 }
 
-/* Other kinds of lines (answers, pool) are another writer's and stay. */
 static bool
-manifest_text(int dirfd, const struct publish_entry *entry, struct text *text,
-    struct publish_entry *old_r)
-{
-	char		 buf[PUBLISH_MAX_MANIFEST], digest[65];
-	const char	*p = buf, *eol, *end;
-	ssize_t		 n = 0;
-	size_t		 i;
-	uint64_t	 number;
-	int		 fd = openat(dirfd, PUBLISH_MANIFEST,
-			    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd >= 0) {
-		n = read(fd, buf, sizeof(buf));
-		close(fd);
-	}
-	/* A manifest that is none is replaced. */
-	if (n <= 0 || !publish_manifest_parse((unsigned char *)buf, (size_t)n,
-	    old_r, NULL))
-		n = 0;
-	for (end = buf + n; p < end; p = eol + 1) {
-		const char *space = memchr(p, ' ', (size_t)(end - p));
-
-		eol = memchr(p, '\n', (size_t)(end - p));
-		if (eol == NULL || space == NULL)
-			break;
-		if (!index_name(p, (size_t)(space - p), &number))
-			text_add_n(text, p, (size_t)(eol + 1 - p));
-	}
-	for (i = 0; i < 32; i++)
-		snprintf(digest + 2 * i, 3, "%02x", entry->sha256[i]);
-	text_printf(text, "%s %" PRIu64 " %s %" PRIu64 "\n", entry->name,
-	    entry->size, digest, entry->generation);
-	return !text->failed;
-}
-
-static bool
-commit_manifest(struct publish_folder *folder, struct publish_entry *entry,
-    struct certauth_error *error_r)
+commit_manifest(enum publish_kind kind, struct publish_folder *folder,
+    struct publish_entry *entry, struct certauth_error *error_r)
 {
 	struct publish_entry	old = { 0 };
 	struct text		text = { 0 };
 	bool			ok;
 
-	ok = manifest_text(folder->fd, entry, &text, &old);
+	ok = publish_manifest_text(kind, folder->fd, entry, &text, &old);
 	if (!ok)
 		error_set(error_r, folder->path, 0, "out of memory");
 	/* From now on nobody names the old one: its minute begins. Before the
@@ -494,25 +387,54 @@ commit_manifest(struct publish_folder *folder, struct publish_entry *entry,
 
 /* What readers will map is what we look at: the file, not our memory. */
 static bool
-self_check(int fd, struct publish_entry *entry, struct certauth_error *error_r)
+self_check(enum publish_kind kind, int fd, const struct publish_entry *entry,
+    struct certauth_error *error_r)
 {
-	struct index	 index;
-	void		*data;
-	bool		 ok;
+	struct publish_map	 map = { .data_len = (size_t)entry->size };
+	void			*data;
+	bool			 ok;
 
-	data = mmap(NULL, (size_t)entry->size, PROT_READ, MAP_SHARED, fd, 0);
+	data = mmap(NULL, map.data_len, PROT_READ, MAP_SHARED, fd, 0);
 	if (data == MAP_FAILED)
 		return refuse_errno(error_r, entry->name, "cannot be mapped");
-	ok = index_open(&index, data, (size_t)entry->size, error_r) &&
-	    index_check(&index, error_r);
-	munmap(data, (size_t)entry->size);
+	map.data = data;
+	ok = open_kind(kind, &map, error_r) &&
+	    (kind != PUBLISH_CRL || index_check(&map.index, error_r));
+	munmap(data, map.data_len);
 	return ok;
 }
 
-bool
-publish_commit(struct publish_folder *folder, const struct index_writer *writer,
+/* What is to be written: a sealed index, or bytes. */
+struct product {
+	enum publish_kind		 kind;
+	const struct index_writer	*writer;
+	const unsigned char		*data;
+	size_t				 data_len;
+};
+
+static bool
+write_product(const struct product *product, int fd, unsigned char sha256_r[32])
+{
+	size_t	done = 0;
+	ssize_t	n;
+
+	if (product->writer != NULL)
+		return index_writer_write(product->writer, fd, sha256_r);
+	while (done < product->data_len) {
+		n = write(fd, product->data + done, product->data_len - done);
+		if (n <= 0 && !(n < 0 && errno == EINTR))
+			return false;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return EVP_Digest(product->data, product->data_len, sha256_r, NULL,
+	    EVP_sha256(), NULL) == 1;
+}
+
+static bool
+commit(struct publish_folder *folder, const struct product *product,
     struct certauth_error *error_r)
 {
+	enum publish_kind	kind = product->kind;
 	struct publish_entry	entry = { 0 };
 	struct cleaning		cleaning;
 	struct stat		st;
@@ -520,15 +442,15 @@ publish_commit(struct publish_folder *folder, const struct index_writer *writer,
 	int			fd = -1;
 	bool			ok = false, named = false;
 
-	each_index(folder->fd, highest, &number);
+	each_index(kind, folder->fd, highest, &number);
 	entry.generation = number + 1;
-	snprintf(entry.name, sizeof(entry.name), "crl.%" PRIu64 ".idx",
-	    entry.generation);
-	entry.size = index_writer_size(writer);
+	publish_name(kind, entry.generation, entry.name, sizeof(entry.name));
+	entry.size = product->writer != NULL ?
+	    index_writer_size(product->writer) : product->data_len;
 	fd = openat(folder->fd, entry.name, O_RDWR | O_CREAT | O_EXCL |
 	    O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0 || fchmod(fd, 0644) != 0 || !give_to_owner(folder->fd, fd) ||
-	    !index_writer_write(writer, fd, entry.sha256) || fsync(fd) != 0 ||
+	    !write_product(product, fd, entry.sha256) || fsync(fd) != 0 ||
 	    fstat(fd, &st) != 0) {
 		refuse_errno(error_r, folder->path, "cannot be written");
 		goto out;
@@ -539,17 +461,17 @@ publish_commit(struct publish_folder *folder, const struct index_writer *writer,
 		    entry.size);
 		goto out;
 	}
-	if (!self_check(fd, &entry, error_r))
+	if (!self_check(kind, fd, &entry, error_r))
 		goto out;
 	/* Even a failed commit may have renamed: from here on it stays. */
 	named = true;
-	if (!commit_manifest(folder, &entry, error_r))
+	if (!commit_manifest(kind, folder, &entry, error_r))
 		goto out;
 	ok = true;
 	/* The new file's time is now, by the clock that stamps the others. */
 	cleaning.named = entry.name;
 	cleaning.now = st.st_mtime;
-	each_index(folder->fd, remove_old, &cleaning);
+	each_index(kind, folder->fd, remove_old, &cleaning);
 out:
 	if (fd >= 0) {
 		if (!named)
@@ -557,4 +479,24 @@ out:
 		close(fd);
 	}
 	return ok;
+}
+
+bool
+publish_commit(struct publish_folder *folder, const struct index_writer *writer,
+    struct certauth_error *error_r)
+{
+	const struct product	product = { .kind = PUBLISH_CRL,
+	    .writer = writer };
+
+	return commit(folder, &product, error_r);
+}
+
+bool
+publish_commit_answers(struct publish_folder *folder, const unsigned char *data,
+    size_t data_len, struct certauth_error *error_r)
+{
+	const struct product	product = { .kind = PUBLISH_ANSWERS,
+	    .data = data, .data_len = data_len };
+
+	return commit(folder, &product, error_r);
 }

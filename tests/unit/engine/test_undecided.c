@@ -12,6 +12,7 @@
 
 #include "ask/ask.h"
 #include "certauth.h"
+#include "certauth_data.h"
 #include "revocation/ocsp.h"
 #include "trust/mesh.h"
 
@@ -106,6 +107,7 @@ tear_down(void **state)
 {
 	static const char *const	names[] = { "root.pem", "sub.pem", "conf",
 	    "sock" };
+	char				command[160];
 	size_t				i;
 
 	(void)state;
@@ -121,6 +123,9 @@ tear_down(void **state)
 	close(sock);
 	for (i = 0; i < 4; i++)
 		(void)unlink(in_folder(names[i]));
+	snprintf(command, sizeof(command), "rm -rf '%s/state'", folder);
+	if (system(command) != 0)
+		return -1;
 	return rmdir(folder);
 }
 
@@ -361,6 +366,127 @@ test_soft(void **state)
 	    NOW + 3600, CERTAUTH_ACCEPT, CERTAUTH_OK);
 }
 
+/* ------------------------------------------------------------ answers kept */
+
+static STACK_OF(X509) *
+proof(void)
+{
+	STACK_OF(X509)	*stack = sk_X509_new_null();
+
+	sk_X509_push(stack, leaf);
+	sk_X509_push(stack, sub);
+	sk_X509_push(stack, root);
+	return stack;
+}
+
+/* What was published, and the engine's next poll. */
+static size_t
+publish(int status, EVP_PKEY *key, int64_t from, int64_t to)
+{
+	struct certauth_answer		answer = { .authority = 0 };
+	struct certauth_ocsp_report	report;
+	struct certauth_error		error;
+	enum certauth_ocsp		said;
+	size_t				num;
+
+	answer.proof = proof();
+	answer.response = response(leaf, key == sub_key ? sub : root, key,
+	    status, from, to);
+	said = certauth_ocsp_check(engine, 0, answer.proof, &answer.response,
+	    NOW, &report);
+	if (!certauth_answers_publish(engine, &answer, 1, NOW, &num, &error))
+		fail_msg("%s: %s", error.file, error.text);
+	assert_int_equal(num, said == CERTAUTH_OCSP_NOTHING ? 0 : 1);
+	assert_true((report.error[0] == '\0') == (num == 1));
+	certauth_poll(engine, &error);
+	OPENSSL_free((void *)(uintptr_t)answer.response.data);
+	sk_X509_free(answer.proof);
+	assert_int_equal(ERR_peek_error(), 0);
+	return num;
+}
+
+static void
+test_kept(void **state)
+{
+	struct certauth_error	error;
+	size_t			num, revoked;
+	uint64_t		generation;
+
+	(void)state;
+	open_engine("grace = \"1h\";");
+	assert_int_equal(publish(V_OCSP_CERTSTATUS_GOOD, sub_key, NOW - 60,
+	    NOW + 60), 1);
+	/* Nobody waits, and nobody asks again. */
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_ACCEPT, CERTAUTH_OK);
+	certauth_answers_count(engine, &num, &revoked);
+	assert_int_equal(num, 1);
+	assert_int_equal(revoked, 0);
+	generation = certauth_generation(engine);
+	assert_int_equal(certauth_poll(engine, &error), CERTAUTH_NEWS_NONE);
+	assert_int_equal(certauth_generation(engine), generation);
+	/* A new process sees it as well; one that asks for no OCSP does not. */
+	open_engine("grace = \"1h\";");
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_ACCEPT, CERTAUTH_OK);
+	open_engine("sources = [ \"crl\" ];");
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_REJECT,
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	open_engine("grace = \"1h\";");
+	/* Lies and stale answers change nothing. */
+	assert_int_equal(publish(V_OCSP_CERTSTATUS_REVOKED, root_key, NOW - 30,
+	    NOW + 60), 0);
+	assert_int_equal(publish(V_OCSP_CERTSTATUS_GOOD, sub_key, NOW - 7200,
+	    NOW - 3600), 0);
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_ACCEPT, CERTAUTH_OK);
+	/* "unknown" takes the good word away */
+	assert_int_equal(publish(V_OCSP_CERTSTATUS_UNKNOWN, sub_key, NOW - 50,
+	    NOW + 60), 1);
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_UNDECIDED,
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	assert_int_equal(publish(V_OCSP_CERTSTATUS_GOOD, sub_key, NOW - 40,
+	    NOW + 60), 1);
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_ACCEPT, CERTAUTH_OK);
+	assert_int_equal(publish(V_OCSP_CERTSTATUS_REVOKED, sub_key, NOW - 20,
+	    NOW + 60), 1);
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_REJECT, CERTAUTH_REVOKED);
+	certauth_answers_count(engine, &num, &revoked);
+	assert_int_equal(num, 1);
+	assert_int_equal(revoked, 1);
+	/* an older good word does not lift it */
+	assert_int_equal(publish(V_OCSP_CERTSTATUS_GOOD, sub_key, NOW - 30,
+	    NOW + 60), 1);
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_REJECT, CERTAUTH_REVOKED);
+}
+
+/* A damaged file leaves the last good one in force, and is told. */
+static void
+test_kept_damaged(void **state)
+{
+	struct certauth_error	error;
+	struct certauth_note	note;
+	bool			told = false;
+	FILE			*f;
+
+	(void)state;
+	open_engine("");
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_REJECT, CERTAUTH_REVOKED);
+	f = fopen(in_folder("state/current"), "w");
+	assert_non_null(f);
+	fprintf(f, "answers.77.idx 9 %064d 77\n", 0);
+	fclose(f);
+	f = fopen(in_folder("state/answers.77.idx"), "w");
+	fputs("123456789", f);
+	fclose(f);
+	certauth_poll(engine, &error);
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_REJECT, CERTAUTH_REVOKED);
+	while (certauth_take_note(engine, &note))
+		told |= strstr(note.text, "answers index refused") != NULL;
+	assert_true(told);
+	/* The next one mends it. */
+	assert_int_equal(publish(V_OCSP_CERTSTATUS_GOOD, sub_key, NOW - 10,
+	    NOW + 60), 1);
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_ACCEPT, CERTAUTH_OK);
+}
+
 static void
 test_issuer(void **state)
 {
@@ -391,7 +517,8 @@ main(void)
 		cmocka_unit_test(test_question),
 		cmocka_unit_test(test_who_is_not_asked),
 		cmocka_unit_test(test_replies), cmocka_unit_test(test_soft),
-		cmocka_unit_test(test_issuer),
+		cmocka_unit_test(test_issuer), cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_kept_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
