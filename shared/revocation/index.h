@@ -31,7 +31,7 @@ struct index {
  */
 bool	index_open(struct index *index_r, const unsigned char *data,
 	    size_t data_len, struct certauth_error *error_r);
-/* The whole of it: order, buckets, counts. For `certauth check` and writers. */
+/* The whole of it: order, lines, counts. For `certauth check` and writers. */
 bool	index_check(const struct index *, struct certauth_error *error_r);
 
 size_t	index_num_rows(const struct index *);
@@ -99,6 +99,13 @@ struct index_source {
 bool	index_writer_add(struct index_writer *, const struct crl *,
 	    const unsigned char key_sha256[32], const struct index_source *,
 	    bool *kept_r, struct certauth_error *error_r);
+/* The same with the list's entries staged already (index_stage.h); they are used
+ * up, whatever comes of it. */
+struct stage;
+bool	index_writer_add_stage(struct index_writer *, const struct crl *,
+	    struct stage *, const unsigned char key_sha256[32],
+	    const struct index_source *, bool *kept_r,
+	    struct certauth_error *error_r);
 /* The same for a row of another index: its tables are copied as they are. That
  * index must live as long as the writer. */
 bool	index_writer_copy(struct index_writer *, const struct index *,
@@ -117,27 +124,6 @@ unsigned char *index_writer_bytes(const struct index_writer *);
 /* Into a descriptor, with the sha256 of what was written. False: errno. */
 bool	index_writer_write(const struct index_writer *, int fd,
 	    unsigned char sha256_r[32]);
-
-/* Shared by reader and writer: serial[width] -> h (see index_format.h). */
-uint32_t index_hash(const unsigned char *serial, size_t width, uint64_t seed);
-
-/* memcmp() of two keys of `len` bytes, most of them decided by the first eight
- * without a call: buckets are sorted and searched by the million. */
-static inline int
-index_compare_keys(const unsigned char *a, const unsigned char *b, size_t len)
-{
-	uint64_t	x, y;
-
-	if (len >= sizeof(x)) {
-		memcpy(&x, a, sizeof(x));
-		memcpy(&y, b, sizeof(y));
-		x = __builtin_bswap64(x);
-		y = __builtin_bswap64(y);
-		if (x != y)
-			return x < y ? -1 : 1;
-	}
-	return memcmp(a, b, len);
-}
 
 /* --------------------------------------------------------------- publishing */
 

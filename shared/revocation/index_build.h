@@ -1,22 +1,26 @@
 /*
- * index_build.h - one row of an index while it is being made: between
- * index_build.c, index_indirect.c and index_write.c only.
+ * index_build.h - one row of an index while it is being made: between the files
+ * index_*.c that write.
  */
 #ifndef CERTAUTH_REVOCATION_INDEX_BUILD_H
 #define CERTAUTH_REVOCATION_INDEX_BUILD_H
 
 #include "revocation/index.h"
+#include "revocation/index_stage.h"
 
 struct built_table {
 	struct index_table	 table;
-	const uint32_t		*buckets;
-	const unsigned char	*records;
-	uint32_t		*own_buckets;	/* NULL: borrowed */
-	unsigned char		*own_records;
+	const struct index_line	*lines;
+	const unsigned char	*spill;
+	const unsigned char	*records;	/* NULL: in the chain */
+	struct stage_chain	 chain;		/* blocks of the row */
+	struct index_line	*own_lines;	/* NULL: borrowed */
+	unsigned char		*own_spill, *own_records;
 };
 struct built_row {
 	struct index_row	 row;
 	struct built_table	 tables[INDEX_MAX_ROW_TABLES];
+	struct stage_blocks	 blocks;	/* of its tables */
 	unsigned char		*dps;		/* num_dps x 32 */
 	char			*source, *issuer;
 	struct built_row       **members;	/* of an indirect list, or NULL */
@@ -34,9 +38,23 @@ bool	built_row_fill(struct built_row *, const struct crl *,
 /* The tables alone: of all entries of `crl`, whoever issued them. */
 bool	built_row_tables(struct built_row *, const struct crl *,
 	    struct certauth_error *error_r);
+/* Its tables, of what was staged; the stage's blocks are the row's then. */
+bool	built_row_pack(struct built_row *, struct stage *,
+	    struct certauth_error *error_r);
 /* Takes the member over, whatever comes of it. */
 bool	built_row_member(struct built_row *, struct built_row *member,
 	    struct certauth_error *error_r);
 void	built_row_free(struct built_row *);		/* NULL allowed */
+
+/* index_copy.c: a row of `from`, which must live as long, without and with its
+ * members. NULL, false: error_r. */
+struct built_row *built_row_copy(const struct index *from,
+	    const struct index_row *, struct certauth_error *error_r);
+bool	built_row_copy_members(struct built_row *, const struct index *from,
+	    const struct index_row *head, struct certauth_error *error_r);
+
+/* index_pack.c: one bin's table. False: out of memory. */
+bool	pack_table(struct built_table *, struct stage *, struct stage_bin *,
+	    unsigned width, bool negative);
 
 #endif

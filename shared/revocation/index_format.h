@@ -20,12 +20,15 @@
 #endif
 
 #define INDEX_MAGIC	"CERTAUTHREV1\0\0\0"	/* and the string's own NUL: 16 */
-#define INDEX_VERSION	1u
+#define INDEX_VERSION		2u	/* that readers know */
+/* What writers write: a later program may know more and go on writing this until
+ * the servers that map it have been restarted. */
+#define INDEX_VERSION_WRITTEN	2u
 
 /* More rows than CRLs one engine takes; a file may bring several. */
 #define INDEX_MAX_ROWS		65536u
-/* Two signs, sixteen widths. */
-#define INDEX_MAX_ROW_TABLES	32u
+/* Two signs, seventeen widths, and as many of kinds to come. */
+#define INDEX_MAX_ROW_TABLES	64u
 #define INDEX_MAX_DPS		(INDEX_MAX_ROWS * 4u)
 #define INDEX_MAX_STRINGS	(64u * 1024 * 1024)
 
@@ -91,40 +94,59 @@ _Static_assert(sizeof(struct index_row) == 256, "index_row");
 #define INDEX_KIND_AUXILIARY	0x80u
 
 /*
- * Serials of one sign in one width. A serial shorter than the width is padded
- * with zeros in front; it lives in the narrowest table of its row that is wide
- * enough.
+ * Serials of one sign in one width: those of that many octets; shorter ones than
+ * four are padded with zeros in front.
  *
- * head   the first four bytes, big-endian        rest   the other width-4 bytes
+ * head   the first four octets, big-endian       rest   the other width-4
  * h      mix(head ^ XXH3(rest, seed)), a bijection of head (index_hash())
- * bucket the upper bucket_bits of h
- * record the lower 4 - bucket_bits/8 bytes of h (big-endian), rest, date (u32
- *        seconds since 1970), state (low half: reason of RFC 5280 5.3.1 or 15)
+ * line   h / span       offset  h % span, a number of bits(span - 1) bits
+ * print  the upper 8 bits of offset (all of them, if there are fewer)
+ * record tail_size bytes, little-endian: the other low_bits of offset, 4 bits
+ *        reason (RFC 5280 5.3.1 or 15), the rest date - date_base; then `rest`
  *
- * What the bucket's number says is not stored again, and yet nothing is lost:
- * bucket and record give back the whole serial. Records of a bucket are sorted
- * by their serial part; of the same serial the worst comes first.
+ * Line and print together say most of h, so it is not stored again, and yet
+ * nothing is lost: line, print and record give back the whole serial. Records lie
+ * in the order of h, then rest; no serial comes twice.
+ *
+ * A line is one cache line and answers most questions about serials that are not
+ * listed by itself: their print is not among its own.
  */
 struct index_table {
 	uint64_t	seed;
-	uint64_t	buckets;	/* offset; uint32 x (2^bucket_bits + 1) */
-	uint64_t	records;	/* offset */
-	uint32_t	num_records;
+	uint64_t	lines;		/* offset; 64-aligned */
+	uint64_t	records;	/* offset; INDEX_SLACK bytes behind the last */
+	uint64_t	spill;		/* offset; prints of lines that are too full */
+	uint64_t	span;		/* 1 to 2^32 */
+	uint32_t	num_lines, num_records;
+	uint32_t	spill_size, date_base;
 	uint8_t		width;		/* 4 to 20 */
 	uint8_t		negative;	/* 0 or 1 */
-	uint8_t		bucket_bits;	/* at most 28 */
 	uint8_t		kind;
+	uint8_t		tail_size;	/* 1 to 8 */
+	uint8_t		low_bits;	/* 0 to 24 */
+	uint8_t		reserved[3];	/* zero */
 };
-_Static_assert(sizeof(struct index_table) == 32, "index_table");
+_Static_assert(sizeof(struct index_table) == 64, "index_table");
+
+#define INDEX_LINE_PRINTS	59u
+/* In `count`: print[0..3] are where in the spill the prints are, [4..7] how many. */
+#define INDEX_LINE_SPILLED	0xffu
+struct index_line {
+	uint32_t	first;		/* record */
+	uint8_t		count;
+	uint8_t		print[INDEX_LINE_PRINTS];
+};
+_Static_assert(sizeof(struct index_line) == 64, "index_line");
 
 #define INDEX_MIN_WIDTH		4u
 #define INDEX_MAX_WIDTH		20u
-#define INDEX_MAX_BITS		28u
-#define INDEX_TAIL		5u	/* date and state */
+#define INDEX_MAX_TAIL		8u
+#define INDEX_REASON_BITS	4u
+#define INDEX_PRINT_BITS	8u
+/* Records may be read eight bytes at a time. */
+#define INDEX_SLACK		8u
+#define INDEX_ALIGN		64u
 
-/* Bytes of h that the number of the bucket makes superfluous. */
-#define INDEX_SPARED(bits)	((bits) / 8u)
-#define INDEX_STRIDE(width, bits) \
-	((width) - INDEX_SPARED(bits) + INDEX_TAIL)
+#define INDEX_STRIDE(width, tail_size)	((size_t)(width) - 4 + (tail_size))
 
 #endif

@@ -9,43 +9,15 @@
 
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "base/text.h"
 #include "revocation/index.h"
-
-#define CACHE_LINE	64
+#include "revocation/index_hash.h"
 
 static bool
 refuse(struct certauth_error *error_r, const char *text)
 {
 	error_set(error_r, NULL, 0, "index: %s", text);
 	return false;
-}
-
-/* -------------------------------------------------------------------- hash */
-
-/* The finisher of MurmurHash3: every step can be undone. */
-static inline uint32_t
-mix(uint32_t h)
-{
-	h ^= h >> 16;
-	h *= 0x85ebca6bu;
-	h ^= h >> 13;
-	h *= 0xc2b2ae35u;
-	return h ^ h >> 16;
-}
-
-uint32_t
-index_hash(const unsigned char *serial, size_t width, uint64_t seed)
-{
-	uint32_t	head = (uint32_t)serial[0] << 24 |
-			    (uint32_t)serial[1] << 16 |
-			    (uint32_t)serial[2] << 8 | serial[3];
-
-	return mix(head ^ (uint32_t)XXH3_64bits_withSeed(serial + 4, width - 4,
-	    seed));
 }
 
 /* -------------------------------------------------------------------- open */
@@ -112,16 +84,25 @@ meta_hash(const unsigned char *data, const struct index_header *header)
 static bool
 table_inside(const struct index_header *header, const struct index_table *table)
 {
+	const uint64_t	all = (uint64_t)1 << 32;
+	uint64_t	low = header->meta_size, high = header->file_size;
+
 	if (table->kind != INDEX_KIND_REVOKED)
 		return true;	/* passed over, never looked into */
 	if (table->width < INDEX_MIN_WIDTH || table->width > INDEX_MAX_WIDTH ||
-	    table->negative > 1 || table->bucket_bits > INDEX_MAX_BITS)
+	    table->negative > 1 || table->tail_size == 0 ||
+	    table->tail_size > INDEX_MAX_TAIL || table->span == 0 ||
+	    table->span > all || table->low_bits != index_low_bits(table->span) ||
+	    /* every h has its line */
+	    (all - 1) / table->span + 1 != table->num_lines ||
+	    table->low_bits + INDEX_REASON_BITS > table->tail_size * 8u)
 		return false;
-	return inside(table->buckets, ((uint64_t)1 << table->bucket_bits) + 1,
-	    sizeof(uint32_t), header->meta_size, header->file_size) &&
+	return inside(table->lines, table->num_lines, sizeof(struct index_line),
+	    low, high) && inside(table->spill, table->spill_size, 1, low, high) &&
+	    high - low >= INDEX_SLACK &&
 	    inside(table->records, table->num_records,
-	    INDEX_STRIDE(table->width, table->bucket_bits), header->meta_size,
-	    header->file_size);
+	    INDEX_STRIDE(table->width, table->tail_size), low,
+	    high - INDEX_SLACK);
 }
 
 static bool
@@ -331,72 +312,136 @@ index_compare_age(const struct index_row *a, const struct index_row *b)
 
 /* ------------------------------------------------------------------ lookup */
 
-/* One bucket's records; false: the directory is damaged there. */
+/* A serial as its table has it. */
+struct wanted {
+	const unsigned char	*rest;
+	size_t			 rest_len;
+	uint64_t		 low;	/* of the offset */
+	unsigned char		 print;
+};
+
+/* The prints of a line; false: it is damaged there. */
 static inline bool
-bucket_range(const struct index *index, const struct index_table *table,
-    uint32_t bucket, uint32_t *first_r, uint32_t *last_r)
+line_prints(const struct index *index, const struct index_table *table,
+    const struct index_line *line, const unsigned char **prints_r,
+    uint32_t *num_r)
 {
-	const uint32_t	*buckets = (const void *)(index->data + table->buckets);
+	uint32_t	at, n;
 
-	*first_r = buckets[bucket];
-	*last_r = buckets[(size_t)bucket + 1];
-	return *first_r <= *last_r && *last_r <= table->num_records;
+	if (line->count <= INDEX_LINE_PRINTS) {
+		*prints_r = line->print;
+		*num_r = line->count;
+	} else {
+		memcpy(&at, line->print, sizeof(at));
+		memcpy(&n, line->print + sizeof(at), sizeof(n));
+		if (line->count != INDEX_LINE_SPILLED ||
+		    at > table->spill_size || n > table->spill_size - at)
+			return false;
+		*prints_r = index->data + table->spill + at;
+		*num_r = n;
+	}
+	return line->first <= table->num_records &&
+	    *num_r <= table->num_records - line->first;
 }
 
-static inline uint32_t
-bucket_of(uint32_t h, unsigned bits)
+static inline bool
+same_record(const unsigned char *record, const struct index_table *table,
+    const struct wanted *wanted)
 {
-	return bits == 0 ? 0 : h >> (32 - bits);
+	uint64_t	tail;
+
+	memcpy(&tail, record, sizeof(tail));
+	return (tail & (((uint64_t)1 << table->low_bits) - 1)) == wanted->low &&
+	    memcmp(record + table->tail_size, wanted->rest,
+	    wanted->rest_len) == 0;
 }
 
-/* The bytes a record has for this serial: lower bytes of h, then the rest. */
-static inline size_t
-record_key(unsigned char *key, uint32_t h, const unsigned char *serial,
-    size_t width, unsigned bits)
+static void
+tell(const struct index_table *table, const unsigned char *record,
+    struct index_entry *entry_r)
 {
-	size_t	spared = INDEX_SPARED(bits), i, n = 0;
+	uint64_t	tail;
 
-	for (i = spared; i < 4; i++)
-		key[n++] = (unsigned char)(h >> (8 * (3 - i)));
-	memcpy(key + n, serial + 4, width - 4);
-	return n + width - 4;
+	memcpy(&tail, record, sizeof(tail));
+	if (table->tail_size < sizeof(tail))
+		tail &= ((uint64_t)1 << (table->tail_size * 8)) - 1;
+	tail >>= table->low_bits;
+	entry_r->reason = tail & ((1u << INDEX_REASON_BITS) - 1);
+	entry_r->date = (int64_t)(tail >> INDEX_REASON_BITS) + table->date_base;
+}
+
+/* Sets the top bit of each byte of `line`[8] that may be `print`: of those behind
+ * a right one a few are wrong, none is left out. */
+static inline uint64_t
+matches(const unsigned char *eight, uint64_t pattern)
+{
+	const uint64_t	ones = 0x0101010101010101u;
+	uint64_t	word;
+
+	memcpy(&word, eight, sizeof(word));
+	word ^= pattern;
+	return (word - ones) & ~word & ones << 7;
+}
+
+/* A line that did not spill, the usual one: eight prints at a time. */
+static inline const unsigned char *
+search_line(const struct index_line *line, const struct index_table *table,
+    const unsigned char *records, size_t stride, const struct wanted *wanted)
+{
+	const unsigned char	*bytes = (const void *)line, *record;
+	const unsigned		 skip = offsetof(struct index_line, print);
+	uint64_t		 pattern = wanted->print *
+				    (uint64_t)0x0101010101010101u, hits;
+	unsigned		 i, at;
+
+	for (i = 0; i < sizeof(*line); i += 8) {
+		hits = matches(bytes + i, pattern);
+		for (; __builtin_expect(hits != 0, 0); hits &= hits - 1) {
+			at = i + (unsigned)__builtin_ctzll(hits) / 8;
+			if (at < skip || at - skip >= line->count)
+				continue;
+			record = records + stride * (at - skip);
+			if (same_record(record, table, wanted))
+				return record;
+		}
+	}
+	return NULL;
 }
 
 static enum index_answer
 lookup_table(const struct index *index, const struct index_table *table,
     const unsigned char *padded, struct index_entry *entry_r)
 {
-	unsigned char		 key[INDEX_MAX_WIDTH];
-	const unsigned char	*records = index->data + table->records, *found;
-	size_t			 stride, key_len;
-	uint32_t		 h, low, high, last, middle, date;
+	const struct index_line	*line;
+	const unsigned char	*prints, *records, *found = NULL;
+	struct wanted		 wanted;
+	uint64_t		 offset;
+	size_t			 stride;
+	uint32_t		 h, n, i;
 
 	h = index_hash(padded, table->width, table->seed);
-	if (!bucket_range(index, table, bucket_of(h, table->bucket_bits), &low,
-	    &last))
+	line = (const struct index_line *)(const void *)(index->data +
+	    table->lines) + h / table->span;
+	offset = h % table->span;
+	wanted.print = (unsigned char)(offset >> table->low_bits);
+	wanted.low = offset & (((uint64_t)1 << table->low_bits) - 1);
+	wanted.rest = padded + 4;
+	wanted.rest_len = table->width - 4u;
+	if (!line_prints(index, table, line, &prints, &n))
 		return INDEX_BROKEN;
-	key_len = record_key(key, h, padded, table->width, table->bucket_bits);
-	stride = key_len + INDEX_TAIL;
-	/* A bucket is two or three cache lines: ask for them at once. */
-	__builtin_prefetch(records + stride * low);
-	__builtin_prefetch(records + stride * low + CACHE_LINE);
-	/* The first that is not smaller: of twins the worst. */
-	for (high = last; low < high; ) {
-		middle = low + (high - low) / 2;
-		if (index_compare_keys(records + stride * middle, key,
-		    key_len) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	found = records + stride * low;
-	if (low == last || index_compare_keys(found, key, key_len) != 0)
+	stride = INDEX_STRIDE(table->width, table->tail_size);
+	records = index->data + table->records + stride * line->first;
+	if (line->count != INDEX_LINE_SPILLED)
+		found = search_line(line, table, records, stride, &wanted);
+	else
+		for (i = 0; i < n && found == NULL; i++)
+			if (prints[i] == wanted.print &&
+			    same_record(records + stride * i, table, &wanted))
+				found = records + stride * i;
+	if (found == NULL)
 		return INDEX_NOT_LISTED;
-	if (entry_r != NULL) {
-		memcpy(&date, found + key_len, sizeof(date));
-		entry_r->date = date;
-		entry_r->reason = found[key_len + 4] & 0x0fu;
-	}
+	if (entry_r != NULL)
+		tell(table, found, entry_r);
 	return INDEX_LISTED;
 }
 
@@ -405,8 +450,10 @@ index_lookup(const struct index *index, const struct index_row *row,
     const unsigned char *serial, size_t serial_len, bool negative,
     struct index_entry *entry_r)
 {
-	const struct index_table *table, *best = NULL;
+	const struct index_table *table, *found = NULL;
 	unsigned char		  padded[INDEX_MAX_WIDTH] = { 0 };
+	size_t			  width = serial_len > INDEX_MIN_WIDTH ?
+				    serial_len : INDEX_MIN_WIDTH;
 	uint32_t		  i;
 
 	if (serial_len == 0 || serial_len > CERT_MAX_SERIAL)
@@ -418,83 +465,11 @@ index_lookup(const struct index *index, const struct index_row *row,
 		/* What is in a table of another kind we cannot say. */
 		if (table->kind != INDEX_KIND_REVOKED)
 			return INDEX_BROKEN;
-		if ((table->negative != 0) == negative &&
-		    table->width >= serial_len &&
-		    (best == NULL || table->width < best->width))
-			best = table;
+		if (table->width == width && (table->negative != 0) == negative)
+			found = table;
 	}
-	if (best == NULL)
+	if (found == NULL)
 		return INDEX_NOT_LISTED;
-	memcpy(padded + best->width - serial_len, serial, serial_len);
-	return lookup_table(index, best, padded, entry_r);
-}
-
-/* ------------------------------------------------------------------- check */
-
-static bool
-check_bucket(const struct index_table *table, const unsigned char *records,
-    uint32_t bucket, uint32_t first, uint32_t last)
-{
-	unsigned	bits = table->bucket_bits, left = bits % 8;
-	size_t		stride = INDEX_STRIDE(table->width, bits);
-	uint32_t	i;
-
-	for (i = first; i < last; i++) {
-		const unsigned char *record = records + stride * i;
-
-		/* The bits of the bucket's number that are stored again. */
-		if (left != 0 && (unsigned)(record[0] >> (8 - left)) !=
-		    (bucket & ((1u << left) - 1)))
-			return false;
-		if (i > first && index_compare_keys(record - stride, record,
-		    stride - INDEX_TAIL) > 0)
-			return false;
-	}
-	return true;
-}
-
-static bool
-check_table(const struct index *index, const struct index_table *table)
-{
-	const unsigned char	*records = index->data + table->records;
-	uint32_t		 bucket, first, last, expected = 0;
-
-	for (bucket = 0; bucket < (uint32_t)1 << table->bucket_bits; bucket++) {
-		if (!bucket_range(index, table, bucket, &first, &last) ||
-		    first != expected ||
-		    !check_bucket(table, records, bucket, first, last))
-			return false;
-		expected = last;
-	}
-	return expected == table->num_records;
-}
-
-bool
-index_check(const struct index *index, struct certauth_error *error_r)
-{
-	const struct index_row	*row;
-	uint64_t		 all = 0, entries;
-	uint32_t		 i, j;
-
-	for (i = 0; i < index_num_rows(index); i++) {
-		row = &index->rows[i];
-		for (entries = 0, j = 0; j < row->num_tables; j++) {
-			const struct index_table *table =
-			    &index->tables[row->first_table + j];
-
-			if (table->kind != INDEX_KIND_REVOKED)
-				continue;
-			if (!check_table(index, table))
-				return refuse(error_r, "has a table that is not "
-				    "in order");
-			entries += table->num_records;
-		}
-		if (entries != row->entries)
-			return refuse(error_r, "has a row whose entries do not "
-			    "add up");
-		all += entries;
-	}
-	if (all != index->header->entries)
-		return refuse(error_r, "has entries that do not add up");
-	return true;
+	memcpy(padded + width - serial_len, serial, serial_len);
+	return lookup_table(index, found, padded, entry_r);
 }

@@ -123,10 +123,12 @@ put_row(struct index_writer *writer, size_t at, struct built_row *row,
 
 /* -------------------------------------------------------------------- rows */
 
-bool
-index_writer_add(struct index_writer *writer, const struct crl *crl,
-    const unsigned char key_sha256[32], const struct index_source *source,
-    bool *kept_r, struct certauth_error *error_r)
+/* `stage` NULL: from the list itself. */
+static bool
+add_list(struct index_writer *writer, const struct crl *crl,
+    struct stage *stage, const unsigned char key_sha256[32],
+    const struct index_source *source, bool *kept_r,
+    struct certauth_error *error_r)
 {
 	struct built_row	*row;
 	size_t			 at;
@@ -141,7 +143,8 @@ index_writer_add(struct index_writer *writer, const struct crl *crl,
 		built_row_free(row);
 		return true;
 	}
-	if (!built_row_fill(row, crl, error_r)) {
+	if (!(stage != NULL ? built_row_pack(row, stage, error_r) :
+	    built_row_fill(row, crl, error_r))) {
 		built_row_free(row);
 		return false;
 	}
@@ -149,78 +152,21 @@ index_writer_add(struct index_writer *writer, const struct crl *crl,
 	return put_row(writer, at, row, error_r);
 }
 
-static bool
-copy_tables(struct built_row *row, const struct index *from,
-    const struct index_row *from_row, struct certauth_error *error_r)
+bool
+index_writer_add(struct index_writer *writer, const struct crl *crl,
+    const unsigned char key_sha256[32], const struct index_source *source,
+    bool *kept_r, struct certauth_error *error_r)
 {
-	struct built_table	*built;
-	uint32_t		 i;
-
-	row->row.num_tables = 0;
-	for (i = 0; i < from_row->num_tables; i++) {
-		const struct index_table *table =
-		    &from->tables[from_row->first_table + i];
-
-		/* What only helps can be left out; what we do not understand
-		 * we cannot carry over. */
-		if (table->kind >= INDEX_KIND_AUXILIARY)
-			continue;
-		if (table->kind != INDEX_KIND_REVOKED) {
-			error_set(error_r, NULL, 0, "the index has a table of "
-			    "a newer kind");
-			return false;
-		}
-		built = &row->tables[row->row.num_tables++];
-		built->table = *table;
-		built->buckets = (const void *)(from->data + table->buckets);
-		built->records = from->data + table->records;
-	}
-	return true;
+	return add_list(writer, crl, NULL, key_sha256, source, kept_r, error_r);
 }
 
-static struct built_row *
-copy_row(const struct index *from, const struct index_row *from_row,
+bool
+index_writer_add_stage(struct index_writer *writer, const struct crl *crl,
+    struct stage *stage, const unsigned char key_sha256[32],
+    const struct index_source *source, bool *kept_r,
     struct certauth_error *error_r)
 {
-	struct built_row	*row = calloc(1, sizeof(*row));
-
-	if (row == NULL) {
-		no_memory(error_r);
-		return NULL;
-	}
-	row->row = *from_row;
-	row->source = strdup(index_string(from, from_row->source));
-	row->issuer = strdup(index_string(from, from_row->issuer));
-	row->dps = malloc((size_t)from_row->num_dps * 32 + 1);
-	if (row->source == NULL || row->issuer == NULL || row->dps == NULL) {
-		built_row_free(row);
-		no_memory(error_r);
-		return NULL;
-	}
-	memcpy(row->dps, index_dps(from, from_row),
-	    (size_t)from_row->num_dps * 32);
-	if (!copy_tables(row, from, from_row, error_r)) {
-		built_row_free(row);
-		return NULL;
-	}
-	return row;
-}
-
-static bool
-copy_members(struct built_row *row, const struct index *from,
-    const struct index_row *head, struct certauth_error *error_r)
-{
-	struct built_row	*member;
-	size_t			 i;
-
-	for (i = 0; i < index_num_rows(from); i++) {
-		if (!index_is_member(&from->rows[i], head))
-			continue;
-		member = copy_row(from, &from->rows[i], error_r);
-		if (member == NULL || !built_row_member(row, member, error_r))
-			return false;
-	}
-	return true;
+	return add_list(writer, crl, stage, key_sha256, source, kept_r, error_r);
 }
 
 bool
@@ -228,7 +174,7 @@ index_writer_copy(struct index_writer *writer, const struct index *from,
     const struct index_row *from_row, bool *kept_r,
     struct certauth_error *error_r)
 {
-	struct built_row	*row = copy_row(from, from_row, error_r);
+	struct built_row	*row = built_row_copy(from, from_row, error_r);
 	size_t			 at;
 
 	*kept_r = false;
@@ -240,7 +186,7 @@ index_writer_copy(struct index_writer *writer, const struct index *from,
 		built_row_free(row);
 		return true;
 	}
-	if (!copy_members(row, from, from_row, error_r)) {
+	if (!built_row_copy_members(row, from, from_row, error_r)) {
 		built_row_free(row);
 		return false;
 	}
@@ -312,23 +258,30 @@ flatten(struct index_writer *writer, struct certauth_error *error_r)
 }
 
 static size_t
-round8(size_t n)
+round_up(size_t n, size_t to)
 {
-	return (n + 7) & ~(size_t)7;
+	return (n + to - 1) / to * to;
+}
+
+/* Lines lie on cache lines; so does all else, for the sake of simplicity. */
+static size_t
+lines_size(const struct index_table *table)
+{
+	return (size_t)table->num_lines * sizeof(struct index_line);
 }
 
 static size_t
-buckets_size(const struct index_table *table)
+spill_size(const struct index_table *table)
 {
-	return round8((((size_t)1 << table->bucket_bits) + 1) *
-	    sizeof(uint32_t));
+	return round_up(table->spill_size, INDEX_ALIGN);
 }
 
 static size_t
 records_size(const struct index_table *table)
 {
-	return round8((size_t)table->num_records *
-	    INDEX_STRIDE(table->width, table->bucket_bits));
+	return round_up((size_t)table->num_records *
+	    INDEX_STRIDE(table->width, table->tail_size) + INDEX_SLACK,
+	    INDEX_ALIGN);
 }
 
 /* Counts and offsets of the small parts. */
@@ -339,7 +292,7 @@ lay_out(const struct index_writer *writer, struct index_header *header)
 
 	memset(header, 0, sizeof(*header));
 	memcpy(header->magic, INDEX_MAGIC, sizeof(header->magic));
-	header->version = INDEX_VERSION;
+	header->version = INDEX_VERSION_WRITTEN;
 	header->header_size = sizeof(*header);
 	header->row_size = sizeof(struct index_row);
 	header->table_size = sizeof(struct index_table);
@@ -359,7 +312,7 @@ lay_out(const struct index_writer *writer, struct index_header *header)
 	header->dps = header->tables +
 	    (uint64_t)header->num_tables * sizeof(struct index_table);
 	header->strings = header->dps + (uint64_t)header->num_dps * 32;
-	header->meta_size = round8(header->strings + strings);
+	header->meta_size = round_up(header->strings + strings, INDEX_ALIGN);
 }
 
 static uint32_t
@@ -400,8 +353,10 @@ fill_meta(struct index_writer *writer, struct index_header *header)
 			struct index_table *table = &tables[num_tables++];
 
 			*table = built->tables[j].table;
-			table->buckets = offset;
-			offset += buckets_size(table);
+			table->lines = offset;
+			offset += lines_size(table);
+			table->spill = offset;
+			offset += spill_size(table);
 			table->records = offset;
 			offset += records_size(table);
 		}
@@ -466,6 +421,8 @@ put(struct sink *sink, const void *data, size_t data_len)
 	unsigned		 interrupts = 0;
 	ssize_t			 n;
 
+	if (data_len == 0)
+		return true;
 	if (sink->p != NULL) {
 		memcpy(sink->p, data, data_len);
 		sink->p += data_len;
@@ -489,13 +446,30 @@ put(struct sink *sink, const void *data, size_t data_len)
 	return true;
 }
 
-/* `len` bytes, then zeros up to `padded`. */
+/* Zeros up to `padded` after `len` bytes. */
 static bool
-put_padded(struct sink *sink, const void *data, size_t len, size_t padded)
+put_zeros(struct sink *sink, size_t len, size_t padded)
 {
-	static const unsigned char zeros[8];
+	static const unsigned char zeros[INDEX_ALIGN + INDEX_SLACK];
 
-	return put(sink, data, len) && put(sink, zeros, padded - len);
+	return put(sink, zeros, padded - len);
+}
+
+static bool
+put_records(struct sink *sink, const struct built_table *built)
+{
+	const struct index_table	*table = &built->table;
+	const struct stage_block	*block;
+	size_t				 len = (size_t)table->num_records *
+					    INDEX_STRIDE(table->width,
+					    table->tail_size);
+
+	if (built->records != NULL && !put(sink, built->records, len))
+		return false;
+	for (block = built->chain.first; block != NULL; block = block->next)
+		if (!put(sink, block->data, block->used))
+			return false;
+	return put_zeros(sink, len, records_size(table));
 }
 
 static bool
@@ -512,13 +486,10 @@ put_all(const struct index_writer *writer, struct sink *sink)
 			    &writer->all[i]->tables[j];
 			const struct index_table *table = &built->table;
 
-			if (!put_padded(sink, built->buckets,
-			    (((size_t)1 << table->bucket_bits) + 1) *
-			    sizeof(uint32_t), buckets_size(table)) ||
-			    !put_padded(sink, built->records,
-			    (size_t)table->num_records *
-			    INDEX_STRIDE(table->width, table->bucket_bits),
-			    records_size(table)))
+			if (!put(sink, built->lines, lines_size(table)) ||
+			    !put(sink, built->spill, table->spill_size) ||
+			    !put_zeros(sink, table->spill_size,
+			    spill_size(table)) || !put_records(sink, built))
 				return false;
 		}
 	return true;
@@ -528,7 +499,7 @@ unsigned char *
 index_writer_bytes(const struct index_writer *writer)
 {
 	struct sink	 sink = { NULL, -1, NULL };
-	unsigned char	*bytes = malloc(writer->size);
+	unsigned char	*bytes = aligned_alloc(INDEX_ALIGN, writer->size);
 
 	if (bytes == NULL)
 		return NULL;

@@ -457,7 +457,7 @@ test_damaged_tables(void **state)
 	assert_true(seen > 0);
 	/* a directory that points behind the records */
 	memcpy(copy, bytes, size);
-	memset(copy + index.tables[0].buckets, 0xff, 8);
+	memset(copy + index.tables[0].lines, 0xff, 8);
 	assert_true(index_open(&other, copy, size, &error));
 	for (serial = 0; serial < 64; serial++) {
 		unsigned char key[3] = { 1, 2, (unsigned char)serial };

@@ -382,7 +382,7 @@ test_damaged_index(void **state)
 	assert_true(leaf_says_at(data, T_THIS, CERTAUTH_OK, 0));
 	memory = data->units[0].memory;
 	assert_true(index_row(&memory->index, 0)->num_tables > 0);
-	memset(memory->bytes + memory->index.tables[0].buckets, 0xff, 8);
+	memset(memory->bytes + memory->index.tables[0].lines, 0xff, 8);
 	assert_true(leaf_says_at(data, T_THIS, CERTAUTH_DATA_REFUSED,
 	    CERTAUTH_FATAL));
 	revocation_free(data);
