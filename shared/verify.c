@@ -64,7 +64,8 @@ static void
 set_id(struct certauth_verdict *v, struct certauth *e)
 {
 	uint64_t	n = 0;
-	char		id[17];
+	char		id[17] = "";
+	size_t		i;
 
 	if (e != NULL)
 		n = e->id + 0x9e3779b97f4a7c15u *
@@ -72,7 +73,8 @@ set_id(struct certauth_verdict *v, struct certauth *e)
 		    atomic_fetch_add(&e->num_verdicts, 1));
 	else if (RAND_bytes((unsigned char *)&n, (int)sizeof(n)) != 1)
 		n = 0;
-	(void)snprintf(id, sizeof(id), "%016llx", (unsigned long long)n);
+	for (i = 16; i-- > 0; n >>= 4)
+		id[i] = "0123456789abcdef"[n & 15];
 	verdict_set(v, VERDICT_ID, id);
 }
 

@@ -227,6 +227,18 @@ text_printf(struct text *text, const char *format, ...)
 	va_end(ap);
 }
 
+/* How many bytes from the first on are ASCII that stands for itself. */
+static size_t
+plain_run(const unsigned char *data, size_t data_len)
+{
+	size_t	i;
+
+	for (i = 0; i < data_len && data[i] >= 0x20 && data[i] < 0x7f &&
+	    data[i] != '"' && data[i] != '\\'; i++)
+		;
+	return i;
+}
+
 void
 text_add_printable(struct text *text, const void *data, size_t data_len,
     size_t max)
@@ -237,7 +249,9 @@ text_add_printable(struct text *text, const void *data, size_t data_len,
 
 	if (data == NULL)
 		return;
-	for (i = 0; i < data_len; i += used) {
+	i = plain_run(bytes, data_len < max ? data_len : max);
+	text_add_n(text, (const char *)bytes, i);
+	for (; i < data_len; i += used) {
 		used = print_piece(bytes + i, data_len - i, piece, &piece_len);
 		if (used > max || i > max - used) {
 			text_add(text, "...");

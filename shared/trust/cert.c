@@ -21,6 +21,7 @@
 #include "trust/extension.h"
 #include "trust/outline.h"
 #include "trust/points.h"
+#include "trust/signature.h"
 #include "trust/strict.h"
 #include "verdict/name.h"
 
@@ -292,6 +293,7 @@ cert_free(struct cert *cert)
 	OPENSSL_free(owned->der);
 	constraints_free(cert->constraints);
 	constraints_names_free(cert->names);
+	signature_ready_free(cert->ready);
 	free(owned);
 	for (i = 0; i < cert->num_ekus; i++)
 		ASN1_OBJECT_free(cert->ekus[i]);

@@ -56,6 +56,7 @@ struct cert_san {
 
 struct constraints;
 struct constraints_names;
+struct signature_ready;
 
 /* RFC 5280 4.2.1.13: one of cRLDistributionPoints. */
 struct cert_point {
@@ -100,6 +101,8 @@ struct cert {
 	/* constraints.c's, read when first asked for; NULL: not yet */
 	_Atomic(struct constraints *)	constraints;
 	_Atomic(struct constraints_names *)	names;
+	/* signature.c's, for what this key signed; likewise */
+	_Atomic(struct signature_ready *)	ready;
 	struct cert_oid	*policies; size_t num_policies;
 	/* mappings, constraints or inhibit-any, or policies that `policies` has
 	 * not: only X509_policy_check() will do */

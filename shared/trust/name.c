@@ -38,6 +38,34 @@ is_ascii(int type, const unsigned char *data, size_t len)
 	return true;
 }
 
+/* ASCII lower case; white space folded, none at the ends. */
+static void
+add_folded(struct text *out, const unsigned char *data, size_t len)
+{
+	char	folded[256];
+	size_t	i, n = 0;
+	bool	space = false, begun = false;
+
+	for (i = 0; i < len; i++) {
+		unsigned char	c = data[i];
+
+		if (c == ' ' || (c >= '\t' && c <= '\r')) {
+			space = true;
+			continue;
+		}
+		if (n + 2 > sizeof(folded)) {
+			text_add_n(out, folded, n);
+			n = 0;
+		}
+		if (space && begun)
+			folded[n++] = ' ';
+		space = false;
+		begun = true;
+		folded[n++] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+	}
+	text_add_n(out, folded, n);
+}
+
 /* One attribute in canonical form, appended to `out`. */
 static bool
 canonical_entry(struct text *out, const X509_NAME_ENTRY *entry)
@@ -46,9 +74,9 @@ canonical_entry(struct text *out, const X509_NAME_ENTRY *entry)
 	const ASN1_STRING	*value = X509_NAME_ENTRY_get_data(entry);
 	unsigned char		*utf8 = NULL;
 	const unsigned char	*data;
-	size_t			 len, i, start;
+	size_t			 len, start;
 	int			 n, type = ASN1_STRING_type(value);
-	bool			 space = false, string;
+	bool			 string;
 
 	string = type == V_ASN1_UTF8STRING || type == V_ASN1_BMPSTRING ||
 	    type == V_ASN1_UNIVERSALSTRING || type == V_ASN1_PRINTABLESTRING ||
@@ -74,22 +102,9 @@ canonical_entry(struct text *out, const X509_NAME_ENTRY *entry)
 		text_add_n(out, (const char *)data, len);
 		return !out->failed;
 	}
-	text_add(out, "s");
+	text_add_n(out, "s", 1);
 	start = out->len;
-	for (i = 0; i < len; i++) {
-		unsigned char	c = data[i];
-		char		low;
-
-		if (c == ' ' || (c >= '\t' && c <= '\r')) {
-			space = true;
-			continue;
-		}
-		if (space && out->len > start)
-			text_add_n(out, " ", 1);
-		space = false;
-		low = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-		text_add_n(out, &low, 1);
-	}
+	add_folded(out, data, len);
 	/* The length behind the value keeps the whole uniquely readable. */
 	add_length(out, out->len - start);
 	OPENSSL_free(utf8);
@@ -152,6 +167,19 @@ free_entries(struct text *avas, int n)
 	free(avas);
 }
 
+/* One attribute in each RDN, as nearly always: nothing to sort. */
+static bool
+all_single(const X509_NAME *name, int n)
+{
+	int	i;
+
+	for (i = 1; i < n; i++)
+		if (X509_NAME_ENTRY_set(X509_NAME_get_entry(name, i)) ==
+		    X509_NAME_ENTRY_set(X509_NAME_get_entry(name, i - 1)))
+			return false;
+	return true;
+}
+
 bool
 cert_name_sha256(const X509_NAME *name, unsigned char sha256_r[32])
 {
@@ -166,15 +194,25 @@ cert_name_sha256(const X509_NAME *name, unsigned char sha256_r[32])
 
 		return X509_NAME_digest(name, EVP_sha256(), sha256_r, &len) == 1;
 	}
-	avas = canonical_entries(name, n);
-	for (first = 0; avas != NULL && first < n;)
-		first = canonical_rdn(&whole, name, avas, first, n);
-	if (avas != NULL && !whole.failed) {
+	if (all_single(name, n)) {
+		for (first = 0; first < n; first++) {
+			text_add_n(&whole, "(", 1);
+			(void)canonical_entry(&whole,
+			    X509_NAME_get_entry(name, first));
+			text_add_n(&whole, ")", 1);
+		}
+	} else {
+		avas = canonical_entries(name, n);
+		whole.failed = avas == NULL;
+		for (first = 0; avas != NULL && first < n;)
+			first = canonical_rdn(&whole, name, avas, first, n);
+		free_entries(avas, n);
+	}
+	if (!whole.failed) {
 		digest_sha256(whole.data != NULL ? whole.data : "", whole.len,
 		    sha256_r);
 		ok = true;
 	}
-	free_entries(avas, n);
 	text_free(&whole);
 	return ok;
 }

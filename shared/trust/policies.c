@@ -95,6 +95,19 @@ step(struct set *s, const struct cert *c)
 	return true;
 }
 
+static void
+print_number(struct text *out, const char *before, uint64_t n)
+{
+	char	digits[24];
+	size_t	at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	text_add(out, before);
+	text_add_n(out, &digits[at], sizeof(digits) - at);
+}
+
 /* Dotted. False: a number over 2^57. */
 static bool
 print(struct text *out, const struct cert_oid *oid)
@@ -111,11 +124,11 @@ print(struct text *out, const struct cert_oid *oid)
 			continue;
 		if (!begun) {
 			first = n < 80 ? n / 40 : 2;
-			text_printf(out, "%u.%llu", (unsigned)first,
-			    (unsigned long long)(n - first * 40));
+			print_number(out, "", first);
+			print_number(out, ".", n - first * 40);
 			begun = true;
 		} else {
-			text_printf(out, ".%llu", (unsigned long long)n);
+			print_number(out, ".", n);
 		}
 		n = 0;
 	}

@@ -18,6 +18,7 @@
 #include "trust/constraints.h"
 #include "trust/extension.h"
 #include "trust/policies.h"
+#include "trust/signature.h"
 #include "trust/validate.h"
 
 struct walk {
@@ -168,10 +169,9 @@ check_issuer(struct walk *w, size_t depth)
 static bool
 check_signature(struct walk *w, size_t depth)
 {
-	const struct cert	*issuer = w->path->certs[depth + 1];
+	struct cert		*issuer = w->path->certs[depth + 1];
 	struct path_edge	*edge = w->path->edges[depth];
 	char			 why[160];
-	EVP_PKEY		*key;
 	bool			 good;
 
 	if (edge->state == PATH_EDGE_GOOD)
@@ -198,8 +198,7 @@ check_signature(struct walk *w, size_t depth)
 		return false;
 	}
 	w->signatures->left -= key_cost(&issuer->key);
-	key = X509_get0_pubkey(issuer->x509);
-	good = key != NULL && X509_verify(w->path->certs[depth]->x509, key) == 1;
+	good = signature_good(w->path->certs[depth], issuer);
 	edge->state = good ? PATH_EDGE_GOOD : PATH_EDGE_BAD;
 	if (good && depth > 0)
 		sigcache_add(w->signatures->known, w->path->certs[depth], issuer);

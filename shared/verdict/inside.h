@@ -27,13 +27,13 @@ struct certauth_verdict {
 	bool				 no_memory, closed;
 	enum certauth_decision		 decision;
 	enum certauth_reason		 reason;
-	struct certauth_finding		*findings;
+	struct certauth_finding		*findings;	/* grows */
 	size_t				 num_findings, dropped;
-	struct verdict_path		 paths[VERDICT_MAX_PATHS];
+	struct verdict_path		*paths;		/* grows */
 	size_t				 num_paths;
 	const char			*attrs[VERDICT_NUM_ATTRS];
 	const char			*message;
-	struct verdict_mailbox		 mailboxes[VERDICT_MAX_MAILBOXES];
+	struct verdict_mailbox		*mailboxes;	/* grows */
 	size_t				 num_mailboxes;
 	struct text			 story;
 	/* questions.c: whole frames, malloc'ed; which findings they may turn */

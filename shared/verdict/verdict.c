@@ -23,6 +23,23 @@ static const struct { const char *name; enum verdict_attr attr; } attr_names[] =
 	{ "rule", VERDICT_RULE }, { "id", VERDICT_ID },
 };
 
+/*
+ * Room for one more: most verdicts have one path and no finding, a few have
+ * hundreds. The lists double, at 4, 8, 16 ...; what they were is the arena's.
+ */
+static void *
+room(struct arena *arena, void *list, size_t num, size_t size)
+{
+	void	*more;
+
+	if (num != 0 && (num < 4 || (num & (num - 1)) != 0))
+		return list;
+	more = arena_array(arena, num == 0 ? 4 : num * 2, size);
+	if (more != NULL && num > 0)
+		memcpy(more, list, num * size);
+	return more;
+}
+
 struct certauth_verdict *
 verdict_new(const struct certauth_profile *profile, const char *profile_name,
     int64_t now, unsigned flags)
@@ -33,10 +50,7 @@ verdict_new(const struct certauth_profile *profile, const char *profile_name,
 		return NULL;
 	atomic_init(&v->refs, 1);
 	v->arena = arena_new(VERDICT_MAX_BYTES);
-	if (v->arena != NULL)
-		v->findings = arena_array(v->arena, VERDICT_MAX_FINDINGS,
-		    sizeof(*v->findings));
-	if (v->findings == NULL) {
+	if (v->arena == NULL) {
 		certauth_verdict_free(v);
 		return NULL;
 	}
@@ -90,13 +104,15 @@ verdict_add(struct certauth_verdict *v, enum certauth_reason reason,
     enum certauth_severity severity, int path, int depth, const char *format,
     ...)
 {
-	struct certauth_finding	*f;
+	struct certauth_finding	*f = NULL;
 	char			 detail[MAX_DETAIL];
 	va_list			 ap;
 
 	if (v->closed)
 		return;
-	if (v->num_findings == VERDICT_MAX_FINDINGS) {
+	if (v->num_findings < VERDICT_MAX_FINDINGS)
+		f = room(v->arena, v->findings, v->num_findings, sizeof(*f));
+	if (f == NULL) {
 		/* A fault that finds no place must still refuse. */
 		if (severity == CERTAUTH_FATAL)
 			v->dropped++;
@@ -105,7 +121,8 @@ verdict_add(struct certauth_verdict *v, enum certauth_reason reason,
 	va_start(ap, format);
 	(void)vsnprintf(detail, sizeof(detail), format, ap);
 	va_end(ap);
-	f = &v->findings[v->num_findings];
+	v->findings = f;
+	f += v->num_findings;
 	f->reason = reason;
 	f->severity = severity;
 	f->path = path;
@@ -124,11 +141,14 @@ verdict_path_begin(struct certauth_verdict *v, STACK_OF(X509) *certs,
 {
 	struct verdict_path	*p;
 
-	if (v->num_paths == VERDICT_MAX_PATHS) {
+	p = v->num_paths < VERDICT_MAX_PATHS ?
+	    room(v->arena, v->paths, v->num_paths, sizeof(*p)) : NULL;
+	if (p == NULL) {
 		v->no_memory = true;
 		return -1;
 	}
-	p = &v->paths[v->num_paths];
+	v->paths = p;
+	p += v->num_paths;
 	p->certs = X509_chain_up_ref(certs);
 	p->authority = arena_string(v->arena, authority);
 	if (p->certs == NULL || p->authority == NULL) {
@@ -202,7 +222,13 @@ verdict_add_mailbox(struct certauth_verdict *v, const char *mailbox,
 
 	if (v->num_mailboxes == VERDICT_MAX_MAILBOXES)
 		return;		/* a mailbox too many may be acted as by nobody */
-	m = &v->mailboxes[v->num_mailboxes];
+	m = room(v->arena, v->mailboxes, v->num_mailboxes, sizeof(*m));
+	if (m == NULL) {
+		v->no_memory = true;
+		return;
+	}
+	v->mailboxes = m;
+	m += v->num_mailboxes;
 	m->data = arena_string_n(v->arena, mailbox, mailbox_len);
 	m->data_len = mailbox_len;
 	if (m->data == NULL)
