@@ -46,7 +46,7 @@ covered(struct audit *a, const char *issuer)
 	size_t			i;
 
 	for (i = 0; revocation_row_at(a->data->revocation, i, &row); i++)
-		if (strcmp(row.issuer, issuer) == 0)
+		if (!row.delta && strcmp(row.issuer, issuer) == 0)
 			return true;
 	return false;
 }
@@ -115,10 +115,13 @@ audit_crls(struct audit *a)
 		if (row.next_update == 0 || row.next_update >= a->now)
 			continue;
 		text_time_print(when, sizeof(when), row.next_update);
-		say(a, row.next_update + longest_grace(a->engine) < a->now ?
+		/* Nobody is refused for want of a delta CRL. */
+		say(a, !row.delta && row.next_update +
+		    longest_grace(a->engine) < a->now ?
 		    CERTAUTH_FATAL : CERTAUTH_WARNING,
-		    "%s: the CRL of %s is stale since %s; get the current one",
-		    row.source, row.issuer, when);
+		    "%s: the %sCRL of %s is stale since %s; get the current "
+		    "one", row.source, row.delta ? "delta " : "", row.issuer,
+		    when);
 	}
 }
 

@@ -54,6 +54,8 @@ struct certauth_crl_report {
 	char	 number[48];		/* hex, "" none */
 	int64_t	 this_update, next_update;	/* 0: none */
 	size_t	 entries;
+	char	 base[48];		/* of a delta CRL, hex; "" none */
+	bool	 indirect;
 	char	 error[256];		/* "" fine */
 };
 struct certauth_compile {
@@ -187,6 +189,18 @@ bool	certauth_proven_urls(struct certauth *, size_t authority, int64_t now,
 STACK_OF(X509) *certauth_prove(struct certauth *, const char *name,
     size_t name_len, const struct certauth_bytes *path, size_t num_path,
     size_t *authority_r, struct certauth_error *error_r);
+
+/*
+ * An issuing CA's certificate that came from outside (one, in DER): when it is a CA
+ * of today to which signatures lead from an anchor of that authority, it joins the
+ * fetched intermediates in the state folder (servers take them up at their next
+ * poll). KNOWN: the pool or that file has it. REFUSED: error_r.
+ */
+enum certauth_issuer_news { CERTAUTH_ISSUER_REFUSED, CERTAUTH_ISSUER_KNOWN,
+	CERTAUTH_ISSUER_TAKEN };
+enum certauth_issuer_news certauth_issuer_publish(struct certauth *,
+    size_t authority, const struct certauth_bytes *der, int64_t now,
+    struct certauth_error *error_r);
 
 /*
  * An object that came from outside (DER or PEM, one list or more): signed by a CA

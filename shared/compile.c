@@ -111,6 +111,9 @@ report_crl(void *context, const struct crl *crl, const char *error)
 	free(issuer);
 	for (i = 0; i < crl->number_len; i++)
 		snprintf(report->number + 2 * i, 3, "%02X", crl->number[i]);
+	for (i = 0; i < crl->base_len; i++)
+		snprintf(report->base + 2 * i, 3, "%02X", crl->base[i]);
+	report->indirect = crl->indirect;
 	report->this_update = crl->this_update;
 	report->next_update = crl->next_update == CRL_NO_TIME ? 0 :
 	    crl->next_update;

@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "certauth_data.h"
 #include "input.h"
-#include "revocation/index.h"
+#include "revocation/crl_status.h"
 #include "trust/read.h"
 
 static bool
@@ -75,43 +75,38 @@ bad:
 	return false;
 }
 
-/* Every list of that CA and key, partitions too; the worst answer counts. */
+/* Of the certificates that are given the worst answer counts. */
 static bool
-ask_issuer(const struct index *index, const struct cert *issuer,
+ask_issuer(const struct revocation_data *data, const struct cert *issuer,
     const unsigned char *serial, size_t serial_len, bool negative,
     struct certauth_show *show, struct certauth_error *error_r)
 {
-	const struct index_row	*row;
-	struct index_entry	 entry;
-	size_t			 first, n, i;
+	struct index_entry	entry;
 
-	n = index_find(index, issuer->subject_sha256, &first);
-	for (i = first; i < first + n; i++) {
-		row = index_row(index, i);
-		if (row == NULL ||
-		    memcmp(row->key_sha256, issuer->spki_sha256, 32) != 0)
-			continue;
-		switch (index_lookup(index, row, serial, serial_len, negative,
-		    &entry)) {
-		case INDEX_BROKEN:
-			error_set(error_r, NULL, 0, "the index is damaged; run "
-			    "`certauth compile`");
-			return false;
-		case INDEX_NOT_LISTED:
-			if (show->status == CERTAUTH_NOT_COVERED)
-				show->status = CERTAUTH_NOT_LISTED;
-			break;
-		case INDEX_LISTED:
-			if (show->status == CERTAUTH_LISTED &&
-			    show->reason != CRL_HOLD)
-				break;
-			show->status = CERTAUTH_LISTED;
-			show->date = entry.date;
-			show->reason = entry.reason == CRL_NO_REASON ? -1 :
-			    (int)entry.reason;
-			break;
-		}
+	switch (crl_status_serial(data, issuer, serial, serial_len, negative,
+	    &entry)) {
+	case CRL_STATUS_BROKEN:
+		error_set(error_r, NULL, 0, "the index is damaged; run "
+		    "`certauth compile`");
+		return false;
+	case CRL_STATUS_UNKNOWN:
+		return true;
+	case CRL_STATUS_GOOD:
+	case CRL_STATUS_GRACE:
+	case CRL_STATUS_STALE:
+	case CRL_STATUS_FUTURE:
+		if (show->status == CERTAUTH_NOT_COVERED)
+			show->status = CERTAUTH_NOT_LISTED;
+		return true;
+	case CRL_STATUS_HOLD:
+	case CRL_STATUS_REVOKED:
+		break;
 	}
+	if (show->status == CERTAUTH_LISTED && show->reason != CRL_HOLD)
+		return true;
+	show->status = CERTAUTH_LISTED;
+	show->date = entry.date;
+	show->reason = entry.reason == CRL_NO_REASON ? -1 : (int)entry.reason;
 	return true;
 }
 
@@ -122,6 +117,7 @@ certauth_show(const char *folder, const char *issuer_file,
 {
 	struct read_result	 certs = { 0 };
 	struct publish_map	 map = { 0 };
+	struct revocation_data	*lists = NULL;
 	struct cert		*issuer;
 	unsigned char		*data = NULL, serial[CERT_MAX_SERIAL];
 	size_t			 data_len, serial_len;
@@ -135,7 +131,8 @@ certauth_show(const char *folder, const char *issuer_file,
 	    !input_read(issuer_file, &data, &data_len, error_r) ||
 	    !open_index(folder, &map, error_r))
 		goto out;
-	if (!read_certs(data, data_len, NULL, &certs)) {
+	lists = load_map_in_force(&map);
+	if (lists == NULL || !read_certs(data, data_len, NULL, &certs)) {
 		error_set(error_r, issuer_file, 0, "out of memory");
 		goto out;
 	}
@@ -151,13 +148,13 @@ certauth_show(const char *folder, const char *issuer_file,
 			ok = false;
 			break;
 		}
-		ok = ask_issuer(&map.index, issuer, serial, serial_len,
+		ok = ask_issuer(lists, issuer, serial, serial_len,
 		    negative, show_r, error_r);
 		cert_free(issuer);
 	}
 out:
 	read_result_free(&certs);
-	publish_unmap(&map);
+	revocation_free(lists);
 	free(data);
 	ERR_pop_to_mark();
 	return ok;

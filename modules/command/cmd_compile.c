@@ -13,7 +13,7 @@ static json_t *
 report_json(const struct certauth_compile *c)
 {
 	const struct certauth_crl_report	*crl;
-	json_t					*list = json_array();
+	json_t					*list = json_array(), *one;
 	char					 this[32], next[32];
 	size_t					 i;
 
@@ -21,12 +21,17 @@ report_json(const struct certauth_compile *c)
 		crl = &c->crls[i];
 		certauth_time_print(this, sizeof(this), crl->this_update);
 		certauth_time_print(next, sizeof(next), crl->next_update);
-		json_array_append_new(list, json_pack(
-		    "{s:s,s:s,s:s,s:s,s:s,s:I,s:s}", "file", crl->file,
+		one = json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:s}",
+		    "file", crl->file,
 		    "issuer", crl->issuer, "number", crl->number,
 		    "thisUpdate", crl->this_update != 0 ? this : "",
 		    "nextUpdate", crl->next_update != 0 ? next : "",
-		    "entries", (json_int_t)crl->entries, "error", crl->error));
+		    "entries", (json_int_t)crl->entries, "error", crl->error);
+		if (crl->base[0] != '\0')
+			json_object_set_new(one, "base", json_string(crl->base));
+		if (crl->indirect)
+			json_object_set_new(one, "indirect", json_true());
+		json_array_append_new(list, one);
 	}
 	return json_pack("{s:I,s:I,s:f,s:o}", "entries", (json_int_t)c->entries,
 	    "bytes", (json_int_t)c->bytes, "seconds", c->seconds, "crls", list);
@@ -46,8 +51,9 @@ print_text(const struct certauth_compile *c)
 			continue;
 		}
 		certauth_time_print(next, sizeof(next), crl->next_update);
-		(void)printf("taken   %s: %s, number %s, %zu entries, next %s\n",
-		    crl->file, crl->issuer,
+		(void)printf("taken   %s: %s, %snumber %s, %zu entries, next %s\n",
+		    crl->file, crl->issuer, crl->base[0] != '\0' ? "delta CRL, " :
+		    crl->indirect ? "indirect, " : "",
 		    crl->number[0] != '\0' ? crl->number : "none", crl->entries,
 		    crl->next_update != 0 ? next : "not given");
 	}

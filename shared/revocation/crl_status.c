@@ -498,6 +498,43 @@ crl_status(const struct revocation_data *data,
 	conclude(&tally, answer_r);
 }
 
+enum crl_status
+crl_status_serial(const struct revocation_data *data, const struct cert *issuer,
+    const unsigned char *serial, size_t serial_len, bool negative,
+    struct index_entry *entry_r)
+{
+	/* Every list has begun and is within its grace. */
+	const struct revocation_options	options = { .grace = INT64_MAX / 4 };
+	struct cert			cert = { .serial_len = serial_len };
+	const struct question		q = {
+		.data = data, .options = &options, .cert = &cert,
+		.now = INT64_MAX / 4
+	};
+	const struct load_row		*row;
+	struct crl_answer		answer = { 0 };
+	struct tally			tally = { 0 };
+	size_t				i;
+
+	memcpy(cert.serial, serial, serial_len);
+	cert.serial_negative = negative;
+	memcpy(cert.issuer_sha256, issuer->subject_sha256, 32);
+	for (i = 0; i < data->num_rows; i++) {
+		row = &data->rows[i];
+		if (row->waits ||
+		    ((row->row->flags & INDEX_DELTA) != 0 && !row->alone))
+			continue;
+		if (row->alone || !is_own_list(row, &cert))
+			ask_alone(&q, row, &tally);
+		else if (memcmp(row->row->key_sha256, issuer->spki_sha256,
+		    32) == 0)
+			ask_list(&q, row, row->row->reasons != 0 ?
+			    row->row->reasons : CRL_ALL_REASONS, &tally);
+	}
+	conclude(&tally, &answer);
+	*entry_r = answer.entry;
+	return answer.status;
+}
+
 /* A refused stranger may read this on an error page: the file's name helps the
  * administrator, its folder is nobody's business. */
 static const char *

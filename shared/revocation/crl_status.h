@@ -42,6 +42,15 @@ void	crl_status(const struct revocation_data *,
 	    const struct cert *issuer, int64_t now, revocation_vouch_fn *vouch,
 	    void *context, struct crl_answer *answer_r);
 
+/*
+ * The same for a serial alone, whatever the age of the lists and whichever of the
+ * issuer's certificates they are for: REVOKED, HOLD, GOOD (a complete list does
+ * not have it), BROKEN or UNKNOWN. Indirect lists of others can only accuse.
+ */
+enum crl_status crl_status_serial(const struct revocation_data *,
+	    const struct cert *issuer, const unsigned char *serial,
+	    size_t serial_len, bool negative, struct index_entry *entry_r);
+
 /* The list in words: whose, from where (no folder: a refused stranger may read
  * it on an error page), of when. Gives `buf`. */
 const char *crl_status_list_text(const struct crl_answer *, char *buf,

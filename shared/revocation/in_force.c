@@ -5,6 +5,7 @@
  * several editions of one list it picks one, and puts delta CRLs beside it.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -288,4 +289,29 @@ load_put_in_force(struct revocation_data *data)
 	}
 	data->num_rows = n;
 	return true;
+}
+
+struct revocation_data *
+load_map_in_force(struct publish_map *map)
+{
+	struct revocation_data	*data = load_data_new(0);
+	struct load_mapped	*mapped = calloc(1, sizeof(*mapped));
+
+	if (data == NULL || mapped == NULL) {
+		free(mapped);
+		revocation_free(data);
+		publish_unmap(map);
+		return NULL;
+	}
+	atomic_init(&mapped->refs, 1);
+	mapped->map = *map;
+	snprintf(mapped->source, sizeof(mapped->source), "index %s",
+	    map->entry.name);
+	memset(map, 0, sizeof(*map));
+	data->mapped = mapped;
+	if (!load_put_in_force(data)) {
+		revocation_free(data);
+		return NULL;
+	}
+	return data;
 }

@@ -67,6 +67,9 @@ void	load_mapped_free(struct load_mapped *);			/* NULL allowed */
 struct revocation_data *load_data_new(size_t num_sources);
 /* Fills rows from units and map. False: out of memory. */
 bool	load_put_in_force(struct revocation_data *);
+/* The state that has this published index only; takes the map over. NULL: out of
+ * memory. */
+struct revocation_data *load_map_in_force(struct publish_map *);
 /* Has some other source (the first num_units, the map) a list at least as new for
  * every list in `memory`? */
 bool	load_superseded(const struct revocation_data *, size_t num_units,

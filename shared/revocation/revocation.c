@@ -402,7 +402,9 @@ revocation_row_at(const struct revocation_data *data, size_t i,
 	row_r->this_update = force->row->this_update;
 	row_r->next_update = force->row->next_update == INDEX_NO_TIME ? 0 :
 	    force->row->next_update;
-	row_r->entries = (size_t)force->row->entries;
+	row_r->entries = (size_t)index_entries(force->index, force->row);
+	row_r->delta = (force->row->flags & INDEX_DELTA) != 0;
+	row_r->indirect = (force->row->flags & INDEX_INDIRECT) != 0;
 	row_r->published = force->published;
 	return true;
 }

@@ -130,6 +130,7 @@ struct revocation_row {
 	int64_t		 this_update, next_update;	/* next 0: none given */
 	size_t		 entries;
 	bool		 published;
+	bool		 delta, indirect;
 };
 bool	revocation_row_at(const struct revocation_data *, size_t i,
 	    struct revocation_row *);
