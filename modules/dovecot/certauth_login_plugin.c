@@ -175,23 +175,42 @@ certauth_login_judge(struct client *client)
 	return cclient->verdict;
 }
 
+static void certauth_client_forget(struct certauth_client *cclient)
+{
+	certauth_verdict_free(cclient->verdict);
+	cclient->verdict = NULL;
+	X509_free(cclient->leaf);
+	sk_X509_pop_free(cclient->sent, X509_free);
+	cclient->leaf = NULL;
+	cclient->sent = NULL;
+}
+
 static void certauth_client_destroy(struct client *client)
 {
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
 
 	certauth_hold_destroy(client);
-	certauth_verdict_free(cclient->verdict);
 	certauth_verdict_free(cclient->refusal);
-	cclient->verdict = cclient->refusal = NULL;
+	cclient->refusal = NULL;
 	X509_free(cclient->handed);
-	X509_free(cclient->leaf);
-	sk_X509_pop_free(cclient->sent, X509_free);
-	cclient->handed = cclient->leaf = NULL;
+	cclient->handed = NULL;
 	i_free(cclient->sieve_response);
-	cclient->sent = NULL;
+	if (!certauth_session_begin(client))
+		certauth_client_forget(cclient);
 
 	if (cclient->module_ctx.super.destroy != NULL)
 		cclient->module_ctx.super.destroy(client);
+}
+
+/* The session is over, too. */
+static void certauth_client_free(struct client *client)
+{
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+
+	certauth_session_free(client);
+	certauth_client_forget(cclient);
+	if (cclient->module_ctx.super.free != NULL)
+		cclient->module_ctx.super.free(client);
 }
 
 static void certauth_client_starttls(struct client *client)
@@ -225,6 +244,7 @@ static void certauth_client_allocated(struct client *client)
 	if (!certauth_login.layout_known)
 		return;
 	v->create = certauth_client_create;
+	v->free = certauth_client_free;
 	certauth_hold_hook(v);
 	if (v->starttls != NULL)
 		v->starttls = certauth_client_starttls;
@@ -280,6 +300,19 @@ static void certauth_login_set_mode(void)
 	}
 }
 
+static void certauth_login_set_sessions(void)
+{
+	const char *sessions = getenv("CERTAUTH_SESSIONS");
+
+	if (sessions == NULL || *sessions == '\0' ||
+	    strcmp(sessions, "keep") == 0)
+		return;
+	certauth_login.end_sessions = TRUE;
+	if (strcmp(sessions, "end") != 0)
+		i_error("certauth: CERTAUTH_SESSIONS=\"%s\" is unknown, "
+			"expected keep or end; it counts as end", sessions);
+}
+
 static void certauth_login_open(void)
 {
 	const char *conf = getenv("CERTAUTH_CONF");
@@ -328,6 +361,7 @@ void certauth_plugin_init(struct module *module)
 		return;
 
 	certauth_login_set_mode();
+	certauth_login_set_sessions();
 	certauth_login.layout_known = master == NULL ||
 		strcmp(master, CERTAUTH_DOVECOT_KNOWN) == 0;
 	if (!certauth_login.layout_known) {

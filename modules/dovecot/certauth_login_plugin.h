@@ -9,6 +9,8 @@
  * login_sasl    the gates: which mechanism may begin, who may log in, what is said
  * login_ask     questions to the refresher, on the ioloop
  * login_hold    the login that waits for them
+ * login_session looks at the certificates of sessions after the login
+ * login_output  the last words of a session
  * login_smtp    submission has a command loop of its own; its seams
  */
 
@@ -37,6 +39,8 @@ struct certauth_login {
 	struct certauth *engine;	/* NULL: broken, see why */
 	const struct certauth_profile *profile;
 	enum certauth_mode mode;
+	/* a session ends when its certificate is no longer accepted */
+	bool end_sessions;
 	/* Why nothing can be judged; NULL: all is well. */
 	char *broken;
 	/* The running Dovecot is the one we were built for; FALSE: do not touch
@@ -94,6 +98,10 @@ struct certauth_client {
 	bool looked;
 	/* it waited, and is read now */
 	bool gone_on;
+	/* the session that login_session watches, or NULL; owned */
+	struct certauth_session *session;
+	/* its output is ours */
+	bool watched;
 	/* the settings that certauth_hold_hush() put away */
 	const struct login_settings *loud_set;
 
@@ -188,6 +196,24 @@ void certauth_hold_destroy(struct client *client);
 /* Gate 1 stops an attempt that has not failed: Dovecot shall not say it had. */
 void certauth_hold_hush(struct client *client);
 void certauth_hold_unhush(struct client *client);
+
+/* --------------------------------------------------------- login_session.c */
+
+/* From gate 2: the login is good, the mail process is yet to be asked for. */
+void certauth_session_prepare(struct client *client);
+/* The session has begun and is watched; what the verdict was made of must stay.
+   FALSE: it is not to be watched. */
+bool certauth_session_begin(struct client *client);
+/* The client is being freed. */
+void certauth_session_free(struct client *client);
+
+/* ---------------------------------------------------------- login_output.c */
+
+/* A stream on top of `parent`. */
+struct ostream *certauth_output_create(struct ostream *parent);
+/* Says `last_words` where a line may begin, and nothing after them. TRUE: they are
+   said; FALSE: not yet, ask again. */
+bool certauth_output_end(struct ostream *output, const char *last_words);
 
 /* ------------------------------------------------------------ login_smtp.c */
 

@@ -263,8 +263,11 @@ static bool certauth_sasl_check_login(struct client *client)
 					AUTH_CLIENT_FAIL_CODE_AUTHZFAILED);
 		return FALSE;
 	}
-	return cclient->module_ctx.super.sasl_check_login == NULL ||
-		cclient->module_ctx.super.sasl_check_login(client);
+	if (cclient->module_ctx.super.sasl_check_login != NULL &&
+	    !cclient->module_ctx.super.sasl_check_login(client))
+		return FALSE;
+	certauth_session_prepare(client);
+	return TRUE;
 }
 
 /* -------------------------------------------------- gate 3: the callback */
