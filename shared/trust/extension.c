@@ -6,6 +6,7 @@
  * by plain.c where it can, else by OpenSSL.
  */
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include <openssl/x509v3.h>
@@ -169,13 +170,16 @@ keep_basic_constraints(struct cert *cert, const BASIC_CONSTRAINTS *bc)
 	cert->is_ca = bc->ca != 0;
 	if (bc->pathlen == NULL)
 		return;
-	cert->path_len = ASN1_INTEGER_get(bc->pathlen);
 	/* RFC 5280 4.2.1.9: never negative. Beside "no CA" it must not be, but
 	 * many have it so, and it says nothing. */
-	if (cert->path_len < 0) {
+	if (ASN1_STRING_type(bc->pathlen) == V_ASN1_NEG_INTEGER) {
 		cert->faults |= CERT_FAULT_EXTENSION;
 		cert->path_len = 0;
+		return;
 	}
+	cert->path_len = ASN1_INTEGER_get(bc->pathlen);
+	if (cert->path_len < 0)
+		cert->path_len = LONG_MAX;	/* more than a long holds */
 }
 
 static void

@@ -176,8 +176,10 @@ uri_host(struct span u, struct span *host_r)
 	for (i = 0; i < u.len; i++)
 		if (u.p[i] <= ' ' || u.p[i] >= 0x7f || u.p[i] == '\\')
 			return false;
+	/* RFC 3986 3.1, in lower case */
 	for (colon = 0; colon < u.len && u.p[colon] != ':'; colon++)
-		if (memchr("/?#@", u.p[colon], 4) != NULL)
+		if (!(u.p[colon] >= 'a' && u.p[colon] <= 'z') && (colon == 0 ||
+		    memchr("0123456789+-.", u.p[colon], 13) == NULL))
 			return false;
 	if (colon == 0 || u.len - colon < 3 || u.p[colon + 1] != '/' ||
 	    u.p[colon + 2] != '/')

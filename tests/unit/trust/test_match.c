@@ -78,6 +78,8 @@ static const struct {
 	{ URI, "https:a.example.com", "a.example.com", MATCH_NEVER },
 	{ URI, "//a.example.com", "a.example.com", MATCH_NEVER },
 	{ URI, "a/b://a.example.com", "a.example.com", MATCH_NEVER },
+	{ URI, "1x://a.example.com", "a.example.com", MATCH_NEVER },
+	{ URI, "a+b://a.example.com", "a.example.com", MATCH_YES },
 	{ URI, "urn:x", "a.example.com", MATCH_NEVER },
 	{ URI, "https://192.0.2.1/", ".2.1", MATCH_NEVER },
 	{ URI, "https://[::1]/", "a.example.com", MATCH_NEVER },
