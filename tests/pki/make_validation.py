@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """
-make_validation.py - the recipe of tests/pki/names and tests/pki/encoding.
+make_validation.py - the recipe of tests/pki/names, tests/pki/encoding and tests/pki/malformed.
 
-Run by hand, as make.py: `tests/pki/make_validation.py [names|encoding]`. One CA for
+Run by hand, as make.py: `tests/pki/make_validation.py [names|encoding|malformed]`. One CA for
 each kind of name constraint, leaves inside, outside and malformed; certificates whose
 encoding no CA may write. What is expected of them stands in tests/cases.
 """
@@ -208,7 +208,52 @@ def encoding(f):
     f.leaf("policy-bomb", bomb, policies=["1.2.3.1"])
 
 
+def malformed(f):
+    """One thing wrong in each, which OpenSSL reads without a word."""
+    root, ca = f.tree()
+    f.leaf("good", ca)
+    key = pki.new_key()
+    curve = pki.seq(pki.oid("1.2.840.10045.2.1"), pki.oid("1.2.840.10045.3.1.7"))
+    point = pki.spki_of(key)[-65:]
+
+    def ec(base, bits):
+        f.leaf(base, ca, key=key, spki=pki.seq(curve, pki.bits(bits)))
+    ec("key-compressed", bytes([2 + (point[-1] & 1)]) + point[1:33])
+    ec("key-hybrid", bytes([6 + (point[-1] & 1)]) + point[1:])
+    ec("key-infinity", b"\0")
+    ec("key-off-curve", point[:-1] + bytes([point[-1] ^ 1]))
+    rsa = pki.new_key("rsa2048")
+    n = rsa.public_key().public_numbers().n
+    algorithm = pki.seq(pki.oid("1.2.840.113549.1.1.1"), pki.null())
+
+    def modulus(base, der):
+        f.leaf(base, ca, key=rsa, spki=pki.seq(algorithm, pki.bits(
+            pki.seq(der, pki.integer(65537)))))
+    modulus("rsa-even", pki.integer(n - 1))
+    modulus("rsa-padded", pki.tlv(2, b"\0\0" + n.to_bytes(256, "big")))
+    modulus("rsa-negative", pki.tlv(2, n.to_bytes(256, "big")))
+    f.leaf("empty-set", ca, subject=pki.seq(pki.tlv(0x31)))
+    f.leaf("mail-in-pieces", ca, san=[pki.tlv(0xA1, pki.ia5("alice@example.com"))])
+    f.leaf("dns-not-ascii", ca, san=[dns("b\u00fccher.example")])
+    f.leaf("uri-not-ascii", ca, san=[uri("https://b\u00fccher.example/")])
+    f.leaf("inhibit-any-negative", ca, extensions=[("inhibit_any", True, pki.integer(-1))])
+    f.leaf("points-of-reasons", ca, extensions=[
+        ("crldp", False, pki.seq(pki.seq(pki.tlv(0x81, b"\1\6"))))])
+    f.leaf("uids-in-v1", ca, version=1, drop=["aki", "ski", "key_usage", "eku", "san"],
+           spki=pki.spki_of(key) + pki.tlv(0x81, b"\0\1"), key=key)
+    for base, begins in (
+            ("time-without-seconds", b"2601010000Z"), ("time-with-offset", b"260101000000+0000"),
+            ("time-without-z", b"260101000000"), ("time-second-60", b"260101000060Z"),
+            ("time-february-30", b"260230000000Z")):
+        f.leaf(base, ca, not_before=pki.tlv(0x17, begins))
+    f.leaf("time-with-fraction", ca, not_before=pki.tlv(0x18, b"20260101000000.0Z"))
+    f.leaf("of-pathlen-large", f.ca("pathlen-large", "CA large", root, drop=["bc"], extensions=[
+        ("bc", True, pki.seq(pki.boolean(True), pki.integer(1 << 70)))]))
+    only = f.ca("uri", "CA uri", root, permitted=[uri("a.example.com")])
+    f.leaf("uri-scheme", only, san=[uri("1x://a.example.com/")])
+
+
 if __name__ == "__main__":
-    for scenario in sys.argv[1:] or ["names", "encoding"]:
+    for scenario in sys.argv[1:] or ["names", "encoding", "malformed"]:
         pki.set_now(make.NOW)
         globals()[scenario](make.Folder(scenario))
