@@ -165,6 +165,7 @@ struct certauth_authority {
 	bool		 private_addresses;
 	bool		 checked;	/* revocation is asked for at all */
 	bool		 crl, ocsp;	/* among its sources */
+	bool		 ocsp_first;
 };
 bool	certauth_authority_at(const struct certauth *, size_t i,
 	    struct certauth_authority *authority_r);

@@ -58,6 +58,7 @@ certauth_authority_at(const struct certauth *e, size_t i,
 			break;
 		case REVOCATION_OCSP:
 			authority_r->ocsp = true;
+			authority_r->ocsp_first = s == 0;
 			break;
 		}
 	return true;
@@ -97,14 +98,14 @@ give_url(const GENERAL_NAME *name, enum certauth_url_kind kind,
 }
 
 static void
-give_crl_urls(const X509 *cert, certauth_url_fn *fn, void *context)
+give_crl_urls(const X509 *cert, int nid, certauth_url_fn *fn, void *context)
 {
 	CRL_DIST_POINTS		*points;
 	const DIST_POINT	*point;
 	const GENERAL_NAMES	*names;
 	int			 i, j, given = 0;
 
-	points = X509_get_ext_d2i(cert, NID_crl_distribution_points, NULL, NULL);
+	points = X509_get_ext_d2i(cert, nid, NULL, NULL);
 	for (i = 0; i < sk_DIST_POINT_num(points) && i < REFRESH_MAX_POINTS; i++) {
 		point = sk_DIST_POINT_value(points, i);
 		/* type 0 is fullName, RFC 5280 4.2.1.13 */
@@ -143,7 +144,9 @@ void
 certauth_cert_urls(const X509 *cert, certauth_url_fn *fn, void *context)
 {
 	ERR_set_mark();
-	give_crl_urls(cert, fn, context);
+	give_crl_urls(cert, NID_crl_distribution_points, fn, context);
+	/* RFC 5280 4.2.1.15: where delta CRLs are */
+	give_crl_urls(cert, NID_freshest_crl, fn, context);
 	give_access_urls(cert, fn, context);
 	ERR_pop_to_mark();
 }
@@ -349,7 +352,8 @@ same_list(const struct crl *a, const struct crl *b)
 {
 	return memcmp(a->issuer_sha256, b->issuer_sha256, 32) == 0 &&
 	    a->user_only == b->user_only && a->ca_only == b->ca_only &&
-	    a->num_dps == b->num_dps &&
+	    a->delta == b->delta && a->indirect == b->indirect &&
+	    a->reasons == b->reasons && a->num_dps == b->num_dps &&
 	    memcmp(a->dps, b->dps, sizeof(a->dps[0]) * a->num_dps) == 0;
 }
 
