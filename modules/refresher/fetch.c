@@ -474,6 +474,8 @@ fetcher_free(struct fetcher *f)
 	}
 	while ((t = f->waiting) != NULL) {
 		f->waiting = t->next;
+		if (f->waiting == NULL)
+			f->waiting_end = &f->waiting;
 		fail(t, "stopped");
 	}
 	curl_multi_cleanup(f->multi);

@@ -18,6 +18,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
+#include "inquire.h"
 #include "log.h"
 #include "notify.h"
 #include "refresher.h"
@@ -168,6 +169,9 @@ say_notes(struct certauth *engine)
 struct loop {
 	struct refresher	*r;
 	int			 signals;
+	struct inquiries	*inquiries;
+	struct server		*server;
+	int			 wants;		/* inquire_tick()'s word */
 	int64_t			 status_ticks;
 	bool			 stop, reload;
 };
@@ -206,6 +210,7 @@ reload(struct loop *l)
 		certauth_free(r->engine);
 		r->engine = engine;
 		refresh_list(r);
+		inquire_reload(l->inquiries);
 		publish_force(r->publisher);
 		say(LEVEL_NOTICE, "reloaded");
 	}
@@ -240,6 +245,8 @@ sleep_for(const struct loop *l, int64_t now)
 		ms = (next - now) * 1000;
 	if (alive >= 0 && ms > alive)
 		ms = alive;
+	if (ms > l->wants)
+		ms = l->wants;
 	if ((l->r->changed || l->reload) && ms > STATUS_MS)
 		ms = STATUS_MS;
 	return (int)ms;
@@ -248,12 +255,19 @@ sleep_for(const struct loop *l, int64_t now)
 static void
 turn(struct loop *l, int timeout)
 {
-	struct pollfd	fds[1] = { { l->signals, POLLIN, 0 } };
+	struct pollfd	fds[2 + SERVE_MAX_CONNECTIONS] = { { l->signals, POLLIN,
+			    0 } };
+	size_t		n = 1;
 
-	fetcher_run(l->r->fetcher, fds, 1, timeout);
+	if (l->server != NULL)
+		n += serve_fds(l->server, fds + 1, SERVE_MAX_CONNECTIONS + 1);
+	fetcher_run(l->r->fetcher, fds, n, timeout);
 	if (fds[0].revents != 0)
 		take_signals(l);
+	if (l->server != NULL)
+		serve_run(l->server, fds + 1, n - 1, schedule_ticks());
 	refresh_publish(l->r, schedule_now());
+	l->wants = inquire_tick(l->inquiries, schedule_ticks(), schedule_now());
 }
 
 static int
@@ -261,6 +275,11 @@ run_daemon(struct loop *l)
 {
 	int64_t	now;
 
+	l->server = serve_open(certauth_refresher(l->r->engine),
+	    inquire_question, l->inquiries);
+	if (l->server == NULL)
+		return EXIT_USAGE;
+	inquire_serve(l->inquiries, l->server);
 	notify_ready();
 	while (!l->stop) {
 		now = schedule_now();
@@ -274,6 +293,8 @@ run_daemon(struct loop *l)
 		turn(l, sleep_for(l, now));
 	}
 	notify_stopping();
+	serve_close(l->server);
+	inquire_serve(l->inquiries, NULL);
 	return EXIT_FINE;
 }
 
@@ -296,7 +317,7 @@ run_once(struct loop *l, const char *authority)
 	int64_t			 now = schedule_now();
 
 	refresh_start(r, now, true, authority);
-	publish_start(r->publisher, r->engine);
+	publish_start(r->publisher, r->engine, schedule_ticks());
 	while (!l->stop && !refresh_idle(r))
 		turn(l, STATUS_MS);
 	now = schedule_now();
@@ -310,9 +331,9 @@ run_once(struct loop *l, const char *authority)
 }
 
 static int
-run(struct refresher *r, const struct options *o)
+run(struct refresher *r, struct inquiries *inquiries, const struct options *o)
 {
-	struct loop	l = { .r = r };
+	struct loop	l = { .r = r, .inquiries = inquiries };
 	sigset_t	set;
 	int		status;
 
@@ -338,6 +359,7 @@ main(int argc, char **argv)
 {
 	struct refresher	r = { .conf = NULL };
 	struct certauth_error	error;
+	struct inquiries	*inquiries = NULL;
 	struct options		o;
 	int			status = read_options(&o, argc, argv);
 
@@ -381,12 +403,14 @@ main(int argc, char **argv)
 	r.fetcher = fetcher_new();
 	r.publisher = r.fetcher != NULL ?
 	    publisher_new(r.conf, &r.store, r.fetcher) : NULL;
-	if (r.publisher == NULL)
+	inquiries = r.publisher != NULL ? inquire_new(&r) : NULL;
+	if (inquiries == NULL)
 		say(LEVEL_ERROR, "out of memory");
 	else
-		status = run(&r, &o);
+		status = run(&r, inquiries, &o);
 out:
 	fetcher_free(r.fetcher);
+	inquire_free(inquiries);
 	publisher_free(r.publisher);
 	store_close(&r.store);
 	certauth_free(r.engine);

@@ -24,6 +24,8 @@
 struct batch {
 	struct publish_item	*items;
 	size_t			 num_items;
+	struct certauth_answer	*answers;
+	size_t			 num_answers;
 	bool			 force;
 };
 
@@ -38,6 +40,7 @@ struct publisher {
 	struct certauth		*engine;
 	struct publish_result	 result;
 	atomic_bool		 done;
+	int64_t			 answers_at;	/* ticks of the last answers */
 };
 
 /* ------------------------------------------------------------- in the thread */
@@ -126,12 +129,30 @@ work(void *context)
 		    &r->error);
 		r->failed = !r->compiled;
 	}
+	if (p->running.num_answers > 0)
+		r->answers_failed = !certauth_answers_publish(p->engine,
+		    p->running.answers, p->running.num_answers, 0,
+		    &r->num_answers, &r->answers_error);
 	atomic_store(&p->done, true);
 	fetcher_wake(p->fetcher);
 	return NULL;
 }
 
 /* -------------------------------------------------------------------- door */
+
+static void
+free_answers(struct batch *b)
+{
+	size_t	i;
+
+	for (i = 0; i < b->num_answers; i++) {
+		sk_X509_pop_free(b->answers[i].proof, X509_free);
+		free((void *)(uintptr_t)b->answers[i].response.data);
+	}
+	free(b->answers);
+	b->answers = NULL;
+	b->num_answers = 0;
+}
 
 struct publisher *
 publisher_new(const char *conf, struct store *store, struct fetcher *fetcher)
@@ -155,6 +176,8 @@ publisher_free(struct publisher *p)
 		(void)pthread_join(p->thread, NULL);
 		certauth_compile_free(&p->result.report);
 	}
+	free_answers(&p->running);
+	free_answers(&p->waiting);
 	free(p->running.items);
 	free(p->waiting.items);
 	free(p);
@@ -181,6 +204,34 @@ publish_add(struct publisher *p, struct source *source,
 	return true;
 }
 
+bool
+publish_answer(struct publisher *p, size_t authority, STACK_OF(X509) *proof,
+    const struct certauth_bytes *response)
+{
+	struct batch		*b = &p->waiting;
+	struct certauth_answer	*grown, answer = { .authority = authority };
+	unsigned char		*data;
+
+	if (b->num_answers >= PUBLISH_MAX_ANSWERS)
+		return true;
+	grown = reallocarray(b->answers, b->num_answers + 1, sizeof(*grown));
+	if (grown == NULL)
+		return false;
+	b->answers = grown;
+	data = malloc(response->data_len + 1);
+	answer.proof = X509_chain_up_ref(proof);
+	if (data == NULL || answer.proof == NULL) {
+		free(data);
+		sk_X509_pop_free(answer.proof, X509_free);
+		return false;
+	}
+	memcpy(data, response->data, response->data_len);
+	answer.response.data = data;
+	answer.response.data_len = response->data_len;
+	b->answers[b->num_answers++] = answer;
+	return true;
+}
+
 void
 publish_force(struct publisher *p)
 {
@@ -188,12 +239,16 @@ publish_force(struct publisher *p)
 }
 
 void
-publish_start(struct publisher *p, struct certauth *engine)
+publish_start(struct publisher *p, struct certauth *engine, int64_t ticks)
 {
 	int	error;
 
-	if (p->started || (p->waiting.num_items == 0 && !p->waiting.force))
+	if (p->started || (p->waiting.num_items == 0 && !p->waiting.force &&
+	    (p->waiting.num_answers == 0 ||
+	    ticks - p->answers_at < PUBLISH_ANSWERS_MS)))
 		return;
+	if (p->waiting.num_answers > 0)
+		p->answers_at = ticks;
 	p->running = p->waiting;
 	memset(&p->waiting, 0, sizeof(p->waiting));
 	memset(&p->result, 0, sizeof(p->result));
@@ -212,7 +267,8 @@ bool
 publisher_idle(const struct publisher *p)
 {
 	return !p->started && !atomic_load(&p->done) &&
-	    p->waiting.num_items == 0 && !p->waiting.force;
+	    p->waiting.num_items == 0 && !p->waiting.force &&
+	    p->waiting.num_answers == 0;
 }
 
 bool
@@ -227,6 +283,7 @@ publish_collect(struct publisher *p, struct publish_result *result_r)
 	*result_r = p->result;
 	result_r->items = p->running.items;
 	result_r->num_items = p->running.num_items;
+	free_answers(&p->running);
 	memset(&p->running, 0, sizeof(p->running));
 	memset(&p->result, 0, sizeof(p->result));
 	return true;

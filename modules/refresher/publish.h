@@ -27,7 +27,15 @@ struct publish_result {
 	bool			 failed;	/* it could not; `error` */
 	struct certauth_compile	 report;
 	struct certauth_error	 error;
+	size_t			 num_answers;	/* OCSP answers taken */
+	bool			 answers_failed;
+	struct certauth_error	 answers_error;
 };
+
+/* OCSP answers of one batch; those over it wait for the next question. */
+#define PUBLISH_MAX_ANSWERS	1024
+/* They are published at most so often, milliseconds. */
+#define PUBLISH_ANSWERS_MS	500
 
 struct publisher;
 /* The store and the fetcher (to be woken) must outlive it. NULL: no memory. */
@@ -37,10 +45,13 @@ void	publisher_free(struct publisher *);	/* waits for the batch */
 /* NAME.part of the source came whole: the next batch looks at it. */
 bool	publish_add(struct publisher *, struct source *,
 	    const struct fetch_result *);
+/* An OCSP answer that the core took. Copies. False: no memory. */
+bool	publish_answer(struct publisher *, size_t authority,
+	    STACK_OF(X509) *proof, const struct certauth_bytes *response);
 /* The next batch makes the index even when nothing new came. */
 void	publish_force(struct publisher *);
 /* Starts a batch when there is something to do and none is running. */
-void	publish_start(struct publisher *, struct certauth *engine);
+void	publish_start(struct publisher *, struct certauth *engine, int64_t ticks);
 /* Nothing waits and nothing runs. */
 bool	publisher_idle(const struct publisher *);
 /* True: a batch has ended; release it with publish_release(). */

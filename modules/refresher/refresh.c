@@ -14,6 +14,9 @@
 #include "refresher.h"
 #include "schedule.h"
 
+/* A list that has ended, asked for again because somebody needs it, seconds. */
+#define SEEN_STALE	30
+
 /* ----------------------------------------------------------- the addresses */
 
 struct listing {
@@ -241,12 +244,12 @@ refresh_start(struct refresher *r, int64_t now, bool all, const char *authority)
 }
 
 bool
-refresh_seen(struct refresher *r, size_t authority, const char *url, int64_t now)
+refresh_seen(struct refresher *r, size_t authority, const char *url, int64_t now,
+    char name_r[STORE_NAME_BYTES])
 {
 	struct certauth_authority	 a;
 	struct source			*source;
 	const char			*why;
-	bool				 news;
 
 	if (!certauth_authority_at(r->engine, authority, &a) || !a.checked ||
 	    !a.crl || a.num_crl_urls > 0 ||
@@ -255,15 +258,33 @@ refresh_seen(struct refresher *r, size_t authority, const char *url, int64_t now
 	source = store_source(&r->store, a.name, authority, url, ORIGIN_SEEN);
 	if (source == NULL)
 		return false;
-	news = source->tried == 0 && !source->busy;
 	/* Once a day is enough to keep it. */
 	if (source->origin == ORIGIN_SEEN && source->seen + 86400 < now) {
 		source->seen = now;
 		(void)store_save(&r->store, source);
 	}
-	if (news)
+	if (!source->busy && (source->tried == 0 || (source->failures == 0 &&
+	    source->next_update != 0 && source->next_update < now &&
+	    source->tried + SEEN_STALE < now)))
 		start(r, source, now);
-	return news || source->busy;
+	memcpy(name_r, source->name, STORE_NAME_BYTES);
+	return source->busy;
+}
+
+size_t
+refresh_waiting(const struct refresher *r, size_t authority,
+    char (*names_r)[STORE_NAME_BYTES], size_t max)
+{
+	const struct source	*source;
+	size_t			 i, n = 0;
+
+	for (i = 0; i < r->store.num_sources && n < max; i++) {
+		source = r->store.sources[i];
+		if (source->busy && source->number == authority &&
+		    source->origin == ORIGIN_POLICY)
+			memcpy(names_r[n++], source->name, STORE_NAME_BYTES);
+	}
+	return n;
 }
 
 /* ----------------------------------------------------------------- publish */
@@ -318,10 +339,15 @@ refresh_publish(struct refresher *r, int64_t now)
 			say(LEVEL_WARNING, "nothing is published: %s",
 			    result.error.text);
 		}
+		r->answers += result.num_answers;
+		if (result.answers_failed)
+			say(LEVEL_WARNING, "OCSP answers are not published: %s",
+			    result.answers_error.text);
+		if (result.num_items > 0 || result.compiled || result.failed)
+			r->changed = true;
 		publish_release(&result);
-		r->changed = true;
 	}
-	publish_start(r->publisher, r->engine);
+	publish_start(r->publisher, r->engine, schedule_ticks());
 }
 
 /* ------------------------------------------------------------------- state */

@@ -19,6 +19,7 @@ struct refresher {
 	/* counted since the start */
 	uint64_t		 fetches, fetch_errors, bytes, refused, published;
 	uint64_t		 questions, answered, cached, ocsp_fetches;
+	uint64_t		 answers;	/* OCSP answers published */
 	char			 publish_error[256];	/* of the last batch */
 	int64_t			 published_at;
 	bool			 changed;	/* the status file is old */
@@ -41,9 +42,13 @@ bool	refresh_idle(const struct refresher *);
 void	refresh_alerts(struct refresher *, int64_t now);
 /* How many addresses (of that authority; NULL: all) have no answer now. */
 size_t	refresh_failing(const struct refresher *, const char *authority);
-/* A proven certificate names this address. True: it is news and being fetched. */
+/* A certificate to which signatures lead names this address. True: its list is on
+ * the way, and the source's name is *name_r. */
 bool	refresh_seen(struct refresher *, size_t authority, const char *url,
-	    int64_t now);
+	    int64_t now, char name_r[STORE_NAME_BYTES]);
+/* Names of that authority's lists of the policy that are on the way. */
+size_t	refresh_waiting(const struct refresher *, size_t authority,
+	    char (*names_r)[STORE_NAME_BYTES], size_t max);
 
 /* status.c: for `certauth show revocation`, into the state folder */
 void	status_write(struct refresher *, int64_t now);

@@ -285,18 +285,26 @@ add_source(struct store *s, const char *authority, size_t number,
 }
 
 struct source *
+store_find(const struct store *s, const char *name)
+{
+	size_t	i;
+
+	for (i = 0; i < s->num_sources; i++)
+		if (strcmp(s->sources[i]->name, name) == 0)
+			return s->sources[i];
+	return NULL;
+}
+
+struct source *
 store_source(struct store *s, const char *authority, size_t number,
     const char *url, enum origin origin)
 {
-	struct source	*source = NULL;
+	struct source	*source;
 	char		 name[STORE_NAME_BYTES];
-	size_t		 i;
 
 	if (!make_name(authority, url, name))
 		return NULL;
-	for (i = 0; source == NULL && i < s->num_sources; i++)
-		if (strcmp(s->sources[i]->name, name) == 0)
-			source = s->sources[i];
+	source = store_find(s, name);
 	if (source == NULL) {
 		if (s->num_sources >= STORE_MAX_SOURCES ||
 		    (origin == ORIGIN_SEEN && count_seen(s) >= STORE_MAX_SEEN))

@@ -66,6 +66,8 @@ void	store_close(struct store *);
  * ceiling, no memory. Lives as long as the store. */
 struct source *store_source(struct store *, const char *authority, size_t number,
 	    const char *url, enum origin);
+/* By its name; NULL: none. */
+struct source *store_find(const struct store *, const char *name);
 /* Reads the memory of addresses that clients' certificates named, for those
  * authorities that `find` knows. */
 void	store_read_seen(struct store *, bool (*find)(void *context,
