@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "engine.h"
+#include "fetched.h"
 
 struct certauth *
 engine_new(const char *path)
@@ -109,6 +110,7 @@ snapshot_free(struct snapshot *s)
 	if (s == NULL || atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
 	revocation_free(s->revocation);
+	fetched_free(s->fetched);
 	for (i = 0; i < s->num_live; i++) {
 		if (s->tables != NULL)
 			table_free(s->tables[i]);
@@ -272,6 +274,8 @@ engine_load(struct certauth *e, bool first, bool *changed_r, bool *failed_r,
 		snapshot_free(next);
 		return false;
 	}
+	next->fetched = fetched_load(e, first ? NULL : e->current->fetched,
+	    changed_r);
 	if (crl_failed && !*failed_r)
 		error_set(error_r, e->path, 0, "new revocation data was "
 		    "refused; the last good stays in force (see the notes)");

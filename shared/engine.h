@@ -42,6 +42,7 @@ struct snapshot {
 	atomic_uint		 refs;
 	uint64_t		 generation;
 	struct revocation_data	*revocation;
+	struct fetched		*fetched;	/* intermediates; NULL: none */
 	/* one entry per config live file; the other kind's entry is NULL */
 	struct table	       **tables;
 	struct denied	       **denied;
@@ -59,6 +60,7 @@ struct certauth {
 	struct certauth_profile	*profiles;	size_t num_profiles;
 	struct snapshot		*current;
 	struct file_stamp	*stamps;	/* of live files; poll only */
+	struct file_stamp	 fetched_manifest;	/* likewise */
 	struct file_ref		*crls;		size_t num_crls;	/* borrowed */
 	const struct pool      **pools;		/* of all authorities */
 	struct certauth_bytes	*responses;	size_t num_responses;	/* setup.c */
@@ -112,6 +114,11 @@ void	replies_orphan(struct replies *, const struct engine_authority *,
 /* Asks for those issuers: the finding recorded last is open. */
 void	replies_ask_issuers(struct replies *, struct certauth_verdict *);
 void	replies_free(struct replies *);
+
+/* refresh.c: did that CA sign this, with a key we use at all? */
+bool	engine_signed_by(const struct policy_options *floors, const struct cert *,
+	    const struct cert *issuer);
+bool	engine_may_issue(const struct cert *);
 
 /* describe.c */
 void	describe_leaf(struct certauth_verdict *, const struct cert *leaf,

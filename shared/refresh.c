@@ -153,9 +153,8 @@ certauth_cert_urls(const X509 *cert, certauth_url_fn *fn, void *context)
 
 /* ------------------------------------------------------------------- proof */
 
-/* Did that CA sign this, with a key we use at all? */
-static bool
-signed_by(const struct policy_options *floors, const struct cert *cert,
+bool
+engine_signed_by(const struct policy_options *floors, const struct cert *cert,
     const struct cert *issuer)
 {
 	EVP_PKEY	*key;
@@ -168,8 +167,8 @@ signed_by(const struct policy_options *floors, const struct cert *cert,
 	return key != NULL && X509_verify(cert->x509, key) == 1;
 }
 
-static bool
-may_issue(const struct cert *cert)
+bool
+engine_may_issue(const struct cert *cert)
 {
 	return cert->is_ca && (!cert->has_key_usage ||
 	    (cert->key_usage & KU_KEY_CERT_SIGN) != 0);
@@ -198,7 +197,7 @@ prove_pool(struct proof *proof, const struct policy_options *floors, int64_t now
 	for (at = 0; at < proof->num_queue; at++) {
 		m = pool_at(proof->pool, proof->queue[at]);
 		issuer = pool_cert(m);
-		if ((m->roles & POOL_ANCHOR) == 0 && !may_issue(issuer))
+		if ((m->roles & POOL_ANCHOR) == 0 && !engine_may_issue(issuer))
 			continue;
 		for (i = 0; (m = pool_at(proof->pool, i)) != NULL; i++) {
 			if (proof->good[i] || (cert = pool_cert(m)) == NULL ||
@@ -207,7 +206,7 @@ prove_pool(struct proof *proof, const struct policy_options *floors, int64_t now
 				continue;
 			if (tries++ == REFRESH_MAX_TRIES)
 				return;
-			if (!signed_by(floors, cert, issuer))
+			if (!engine_signed_by(floors, cert, issuer))
 				continue;
 			proof->good[i] = true;
 			proof->queue[proof->num_queue++] = (uint32_t)i;
@@ -278,8 +277,8 @@ prove_chain(const struct pool *pool, struct cert *const *certs, size_t num,
 		return false;
 	}
 	for (i = num - 1; i-- > 0; ) {
-		if ((i + 1 < num - 1 && !may_issue(certs[i + 1])) ||
-		    !signed_by(floors, certs[i], certs[i + 1])) {
+		if ((i + 1 < num - 1 && !engine_may_issue(certs[i + 1])) ||
+		    !engine_signed_by(floors, certs[i], certs[i + 1])) {
 			error_set(error_r, NULL, 0, "certificate %zu of the path "
 			    "was not signed by the next one", i);
 			return false;

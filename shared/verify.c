@@ -14,7 +14,7 @@
 #include <openssl/rand.h>
 
 #include "base/text.h"
-#include "engine.h"
+#include "fetched.h"
 #include "trust/constraints.h"
 #include "trust/digest.h"
 #include "trust/path.h"
@@ -39,7 +39,7 @@ struct question {
 	struct snapshot			*data;
 	struct certauth_verdict		*v;
 	struct cert			*leaf;
-	struct cert			*sent[SENT_MAX_CERTS];
+	struct cert			*sent[SENT_MAX_CERTS + FETCHED_MAX];
 	size_t				 num_sent;
 	int64_t				 now;
 	struct signatures		 signatures;
@@ -122,6 +122,7 @@ read_sent(struct question *q)
 		}
 		q->sent[q->num_sent++] = c;
 	}
+	q->num_sent += fetched_give(q->data->fetched, q->sent + q->num_sent);
 	return true;
 }
 

@@ -142,7 +142,7 @@ bool	publish_manifest_parse(const unsigned char *data, size_t data_len,
 	    struct publish_entry *entry_r, struct certauth_error *error_r);
 
 /* Each kind has its own numbers and its own line. */
-enum publish_kind { PUBLISH_CRL, PUBLISH_ANSWERS };
+enum publish_kind { PUBLISH_CRL, PUBLISH_ANSWERS, PUBLISH_POOL };
 /* The line of that kind; an empty name when there is none. False: no manifest. */
 bool	publish_manifest_find(enum publish_kind, const unsigned char *data,
 	    size_t data_len, struct publish_entry *entry_r,
@@ -184,6 +184,9 @@ bool	publish_commit(struct publish_folder *, const struct index_writer *,
 	    struct certauth_error *error_r);
 /* The same for answers: the bytes of answers_make(). */
 bool	publish_commit_answers(struct publish_folder *, const unsigned char *data,
+	    size_t data_len, struct certauth_error *error_r);
+/* The same for fetched intermediates, PEM. */
+bool	publish_commit_pool(struct publish_folder *, const unsigned char *data,
 	    size_t data_len, struct certauth_error *error_r);
 void	publish_end(struct publish_folder *);
 

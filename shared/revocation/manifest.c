@@ -19,19 +19,23 @@
 /* Lines of a manifest: CRLs, answers and what may come. */
 #define MAX_LINES	64u
 
-static const char *const prefixes[] = { "crl.", "answers." };
+static const struct { const char *before, *behind; } names[] = {
+	[PUBLISH_CRL] = { "crl.", ".idx" },
+	[PUBLISH_ANSWERS] = { "answers.", ".idx" },
+	[PUBLISH_POOL] = { "pool.", ".pem" },
+};
 
 /* "crl.<number>.idx", no leading zeros. */
 bool
 publish_name_is(enum publish_kind kind, const char *name, size_t len,
     uint64_t *number_r)
 {
-	size_t		before = strlen(prefixes[kind]), i;
+	size_t		before = strlen(names[kind].before), i;
 	uint64_t	number = 0;
 
 	if (len < before + 5 || len > before + 24 ||
-	    memcmp(name, prefixes[kind], before) != 0 ||
-	    memcmp(name + len - 4, ".idx", 4) != 0 || name[before] == '0')
+	    memcmp(name, names[kind].before, before) != 0 ||
+	    memcmp(name + len - 4, names[kind].behind, 4) != 0 || name[before] == '0')
 		return false;
 	for (i = before; i < len - 4; i++) {
 		if (name[i] < '0' || name[i] > '9' || number > UINT64_MAX / 100)
@@ -91,8 +95,8 @@ read_line(const char *line, const char *end, struct publish_entry *entry)
 void
 publish_name(enum publish_kind kind, uint64_t number, char *buf, size_t buf_len)
 {
-	(void)snprintf(buf, buf_len, "%s%" PRIu64 ".idx", prefixes[kind],
-	    number);
+	(void)snprintf(buf, buf_len, "%s%" PRIu64 "%s", names[kind].before,
+	    number, names[kind].behind);
 }
 
 bool

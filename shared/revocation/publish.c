@@ -62,6 +62,8 @@ open_kind(enum publish_kind kind, struct publish_map *map,
 	case PUBLISH_ANSWERS:
 		return answers_open(&map->answers, map->data, map->data_len,
 		    error_r);
+	case PUBLISH_POOL:	/* whoever asks for it reads it */
+		return true;
 	}
 	return false;
 }
@@ -496,6 +498,16 @@ publish_commit_answers(struct publish_folder *folder, const unsigned char *data,
     size_t data_len, struct certauth_error *error_r)
 {
 	const struct product	product = { .kind = PUBLISH_ANSWERS,
+	    .data = data, .data_len = data_len };
+
+	return commit(folder, &product, error_r);
+}
+
+bool
+publish_commit_pool(struct publish_folder *folder, const unsigned char *data,
+    size_t data_len, struct certauth_error *error_r)
+{
+	const struct product	product = { .kind = PUBLISH_POOL,
 	    .data = data, .data_len = data_len };
 
 	return commit(folder, &product, error_r);
