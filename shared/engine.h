@@ -74,6 +74,16 @@ struct certauth {
 	size_t			 first_note, num_notes, lost_notes;
 };
 
+/* verify.c */
+/* More certificates than this in one handshake are an attack; the largest
+ * honest chain seen has four. */
+#define VERIFY_MAX_SENT		32
+/* The whole way, from the certificate to a closed verdict. `key` NULL: none was
+ * made. *sent_used_r: another chain may lead to another answer. */
+struct certauth_verdict *verify_anew(struct certauth *,
+	    const struct certauth_request *, int64_t now,
+	    const struct verdict_key *, bool *sent_used_r);
+
 /* engine.c */
 struct certauth *engine_new(const char *path);		/* NULL: no memory */
 void	engine_note(struct certauth *, enum certauth_severity, const char *file,

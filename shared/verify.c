@@ -20,9 +20,6 @@
 #include "trust/path.h"
 #include "trust/validate.h"
 
-/* More certificates than this in one handshake are an attack; the largest
- * honest chain seen has four. */
-#define SENT_MAX_CERTS		32
 /* A verdict is made again after this long even if nothing changed; where lines
  * of maps or denied lists begin or end by themselves, as soon as a change of the
  * file would be seen. Seconds. */
@@ -36,10 +33,11 @@ struct question {
 	struct certauth			*engine;
 	const struct certauth_request	*request;
 	const struct certauth_profile	*profile;
+	const struct verdict_key	*key;	/* has the leaf's DER; or NULL */
 	struct snapshot			*data;
 	struct certauth_verdict		*v;
 	struct cert			*leaf;
-	struct cert			*sent[SENT_MAX_CERTS + FETCHED_MAX];
+	struct cert			*sent[VERIFY_MAX_SENT + FETCHED_MAX];
 	size_t				 num_sent;
 	int64_t				 now;
 	struct signatures		 signatures;
@@ -48,6 +46,7 @@ struct question {
 	const struct cert		*anchor;
 	struct replies			 replies;
 	bool				 limited;	/* a ceiling was reached */
+	bool				 sent_used;	/* a path had what was sent */
 	char				 no_path[512];
 	/* CRL signers that are being vouched for, innermost last */
 	struct signer { const unsigned char *subject, *key; }
@@ -107,9 +106,9 @@ read_sent(struct question *q)
 	int			 i, n = sent != NULL ? sk_X509_num(sent) : 0;
 
 	for (i = 0; i < n; i++) {
-		if (q->num_sent == SENT_MAX_CERTS) {
+		if (q->num_sent == VERIFY_MAX_SENT) {
 			verdict_fault(q->v, CERTAUTH_TOO_BIG, -1, -1,
-			    "Over %d certificates were sent.", SENT_MAX_CERTS);
+			    "Over %d certificates were sent.", VERIFY_MAX_SENT);
 			return false;
 		}
 		c = view_sent(q, sk_X509_value(sent, i));
@@ -266,6 +265,18 @@ map_user(struct question *q, int path_no, enum certauth_severity severity)
 	verdict_set_user(q->v, answer.user, answer.groups, answer.rule);
 	if (answer.user[0] != '\0')
 		check_denied(q, path_no, answer.user);
+}
+
+/* Would this path be there, had nothing been sent? */
+static bool
+is_from_pool(const struct question *q, const struct path *path)
+{
+	size_t	i;
+
+	for (i = 1; i < path->num_certs; i++)
+		if (pool_find(q->authority->pool, path->certs[i]->sha256) == NULL)
+			return false;
+	return true;
 }
 
 /* True: this path is accepted. */
@@ -438,6 +449,7 @@ search_authority(struct question *q, bool *stop_r)
 			break;
 		}
 		q->anchor = path.certs[path.num_certs - 1];
+		q->sent_used |= !is_from_pool(q, &path);
 		if (judge(q, &path, no)) {
 			chosen = no;
 			*stop_r = true;
@@ -500,7 +512,9 @@ answer(struct question *q)
 		verdict_fault(q->v, CERTAUTH_NO_CERTIFICATE, -1, -1, "%s", "");
 		return -1;
 	}
-	q->leaf = cert_new(q->request->leaf);
+	q->leaf = q->key != NULL && q->key->leaf_len > 0 ?
+	    cert_new_der(q->request->leaf, q->key->data + q->key->leaf_at,
+	    q->key->leaf_len) : cert_new(q->request->leaf);
 	if (q->leaf == NULL) {
 		verdict_fault(q->v, CERTAUTH_MALFORMED, -1, 0,
 		    "OpenSSL reads it, but not all of it.");
@@ -519,13 +533,13 @@ answer(struct question *q)
 	return chosen;
 }
 
-/* The whole way, from the certificate to a closed verdict. */
-static struct certauth_verdict *
-judge_anew(struct certauth *e, const struct certauth_request *request,
-    int64_t now)
+struct certauth_verdict *
+verify_anew(struct certauth *e, const struct certauth_request *request,
+    int64_t now, const struct verdict_key *key, bool *sent_used_r)
 {
 	struct question	q = { .engine = e, .request = request,
 			    .profile = request->profile, .now = now,
+			    .key = key,
 			    .signatures = { validate_signature_budget(
 			    &request->profile->policy),
 			    CONSTRAINTS_MAX_COMPARISONS, e->signatures } };
@@ -550,33 +564,8 @@ judge_anew(struct certauth *e, const struct certauth_request *request,
 	verdict_close(q.v, chosen);
 	replies_free(&q.replies);
 	snapshot_free(q.data);
+	*sent_used_r = q.sent_used;
 	return q.v;
-}
-
-struct certauth_verdict *
-certauth_verify(struct certauth *e, const struct certauth_request *request)
-{
-	struct certauth_verdict	*v;
-	struct verdict_key	 key;
-	int64_t			 now;
-
-	if (e == NULL || request->profile == NULL)
-		return certauth_refuse(request->profile, CERTAUTH_DATA_MISSING,
-		    "no policy is loaded, or no such profile");
-	now = request->now != 0 ? request->now : engine_clock(e);
-	/* A story is told anew each time. */
-	if ((request->flags & CERTAUTH_EXPLAIN) != 0)
-		return judge_anew(e, request, now);
-	verdict_key_make(e->verdicts, &key, request->profile, request->leaf,
-	    request->sent);
-	v = verdict_cache_get(e->verdicts, &key, e->id, certauth_generation(e),
-	    now);
-	if (v != NULL)
-		return v;
-	v = judge_anew(e, request, now);
-	if (v != NULL)
-		verdict_cache_put(e->verdicts, &key, v);
-	return v;
 }
 
 struct certauth_verdict *

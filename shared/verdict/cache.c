@@ -6,6 +6,7 @@
  */
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ struct entry {
 struct verdict_cache {
 	pthread_mutex_t	lock;
 	uint64_t	seed;		/* nobody outside can aim at one set */
+	atomic_bool	has_sent;	/* once one was kept */
 	struct {
 		struct entry	entries[CACHE_WAYS];
 		unsigned	next;
@@ -87,29 +89,66 @@ append(struct verdict_key *key, X509 *x)
 	return true;
 }
 
+static void
+hash_key(const struct verdict_cache *c, struct verdict_key *key)
+{
+	key->hash = XXH3_64bits_withSeed(key->data, key->data_len, c->seed);
+}
+
+void
+verdict_key_add(const struct verdict_cache *c, struct verdict_key *key,
+    STACK_OF(X509) *sent)
+{
+	int	i, n = sent != NULL ? sk_X509_num(sent) : 0;
+	bool	ok = true;
+
+	if (c == NULL || key->data_len == 0)
+		return;
+	ERR_set_mark();
+	/* DER says where it ends: a list of certificates reads in one way only */
+	for (i = 0; ok && i < n; i++)
+		ok = append(key, sk_X509_value(sent, i));
+	ERR_pop_to_mark();
+	if (ok)
+		hash_key(c, key);
+	else
+		key->data_len = 0;
+}
+
+void
+verdict_key_leaf_only(const struct verdict_cache *c, struct verdict_key *key)
+{
+	if (c == NULL || key->leaf_len == 0)
+		return;
+	key->data_len = key->leaf_at + key->leaf_len;
+	hash_key(c, key);
+}
+
 void
 verdict_key_make(const struct verdict_cache *c, struct verdict_key *key_r,
     const struct certauth_profile *profile, X509 *leaf, STACK_OF(X509) *sent)
 {
-	int	i, n = sent != NULL ? sk_X509_num(sent) : 0;
-	bool	ok;
-
-	key_r->data_len = 0;
+	key_r->data_len = key_r->leaf_at = key_r->leaf_len = 0;
 	if (c == NULL || leaf == NULL)
 		return;
 	memcpy(key_r->data, &profile, sizeof(profile));
-	key_r->data_len = sizeof(profile);
+	key_r->data_len = key_r->leaf_at = sizeof(profile);
 	ERR_set_mark();
-	/* DER says where it ends: a list of certificates reads in one way only */
-	ok = append(key_r, leaf);
-	for (i = 0; ok && i < n; i++)
-		ok = append(key_r, sk_X509_value(sent, i));
-	ERR_pop_to_mark();
-	if (!ok)
-		key_r->data_len = 0;
+	if (append(key_r, leaf))
+		key_r->leaf_len = key_r->data_len - key_r->leaf_at;
 	else
-		key_r->hash = XXH3_64bits_withSeed(key_r->data, key_r->data_len,
-		    c->seed);
+		key_r->data_len = 0;
+	ERR_pop_to_mark();
+	if (key_r->data_len > 0)
+		hash_key(c, key_r);
+	if (sent != NULL)
+		verdict_key_add(c, key_r, sent);
+}
+
+bool
+verdict_cache_has_sent(const struct verdict_cache *c)
+{
+	return c != NULL && atomic_load(&c->has_sent);
 }
 
 static struct entry *
@@ -178,6 +217,8 @@ verdict_cache_put(struct verdict_cache *c, const struct verdict_key *key,
 		return;
 	memcpy(fresh.data, key->data, key->data_len);
 	fresh.verdict = certauth_verdict_ref(v);
+	if (key->data_len > key->leaf_at + key->leaf_len)
+		atomic_store(&c->has_sent, true);
 	pthread_mutex_lock(&c->lock);
 	e = find(c, key);
 	if (e == NULL) {

@@ -9,7 +9,8 @@
 
 #include "verdict/verdict.h"
 
-/* Leaf and sent chain of one question; larger ones are not remembered. */
+/* Leaf and sent chain of one question; larger ones are not remembered. What was
+ * sent is part of the key only where it matters. */
 #define VERDICT_KEY_MAX	(16u * 1024)
 
 /* Everything a verdict depends on but the data and the time, byte by byte: two
@@ -17,6 +18,7 @@
 struct verdict_key {
 	uint64_t	hash;
 	size_t		data_len;	/* 0: cannot be remembered */
+	size_t		leaf_at, leaf_len;	/* its DER in data; 0: not there */
 	unsigned char	data[VERDICT_KEY_MAX];
 };
 
@@ -26,9 +28,17 @@ struct verdict_cache;
 struct verdict_cache *verdict_cache_new(void);
 void	verdict_cache_free(struct verdict_cache *);
 
-/* Fills the key; the order of `sent` counts. */
+/* Fills the key; the order of `sent` counts. With `sent` NULL it is the key of
+ * every question about that leaf whose answer does not hang on what was sent. */
 void	verdict_key_make(const struct verdict_cache *, struct verdict_key *key_r,
 	    const struct certauth_profile *, X509 *leaf, STACK_OF(X509) *sent);
+/* Is any verdict kept whose key has what was sent? Any thread. */
+bool	verdict_cache_has_sent(const struct verdict_cache *);
+/* Makes the first kind of key the second; and back. */
+void	verdict_key_add(const struct verdict_cache *, struct verdict_key *,
+	    STACK_OF(X509) *sent);
+void	verdict_key_leaf_only(const struct verdict_cache *,
+	    struct verdict_key *);
 
 /* A reference to a verdict that is still current, or NULL. Any thread. */
 struct certauth_verdict *verdict_cache_get(struct verdict_cache *,

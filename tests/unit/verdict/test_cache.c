@@ -100,6 +100,40 @@ test_same_question(void **state)
 	free(other);
 }
 
+/* The key grows by what was sent, and goes back to the leaf. */
+static void
+test_two_keys(void **state)
+{
+	const struct certauth_profile	*a = (const void *)&one;
+	STACK_OF(X509)			*sent = sk_X509_new_null();
+	struct certauth_verdict		*v = verdict(CERTAUTH_OK, false);
+	struct verdict_key		*k = malloc(sizeof(*k));
+	struct verdict_key		*whole = malloc(sizeof(*whole));
+
+	(void)state;
+	sk_X509_push(sent, two);
+	verdict_key_make(cache, whole, a, one, sent);
+	verdict_key_make(cache, k, a, one, NULL);
+	assert_int_equal(k->leaf_len, i2d_X509(one, NULL));
+	assert_false(verdict_cache_has_sent(cache));
+	verdict_key_add(cache, k, sent);
+	assert_int_equal(k->data_len, whole->data_len);
+	assert_int_equal(k->hash, whole->hash);
+	verdict_cache_put(cache, k, v);
+	assert_true(verdict_cache_has_sent(cache));
+	assert_true(has(whole, 7, 3, NOW));
+	/* where the chain was needed, the leaf alone is another question */
+	verdict_key_leaf_only(cache, k);
+	assert_false(has(k, 7, 3, NOW));
+	verdict_key_make(cache, whole, a, one, NULL);
+	assert_int_equal(k->data_len, whole->data_len);
+	assert_int_equal(k->hash, whole->hash);
+	sk_X509_free(sent);
+	certauth_verdict_free(v);
+	free(k);
+	free(whole);
+}
+
 static void
 test_what_is_kept(void **state)
 {
@@ -156,6 +190,7 @@ int
 main(void)
 {
 	const struct CMUnitTest	tests[] = {
+		cmocka_unit_test(test_two_keys),
 		cmocka_unit_test(test_same_question),
 		cmocka_unit_test(test_what_is_kept),
 		cmocka_unit_test(test_bounded),
