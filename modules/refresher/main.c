@@ -23,6 +23,7 @@
 #include "notify.h"
 #include "refresher.h"
 #include "schedule.h"
+#include "tell.h"
 
 /* As the command: fine; something failed; usage or I/O. */
 enum { EXIT_FINE = 0, EXIT_FAILING = 1, EXIT_USAGE = 2 };
@@ -395,8 +396,18 @@ main(int argc, char **argv)
 	}
 	if (!become_owner(certauth_state(r.engine)))
 		goto out;
-	if (store_open(&r.store, certauth_state(r.engine), &error) !=
-	    STORE_OPEN) {
+	switch (store_open(&r.store, certauth_state(r.engine), &error)) {
+	case STORE_OPEN:
+		break;
+	case STORE_LOCKED:
+		if (o.authority != NULL) {
+			status = tell_now(certauth_refresher(r.engine),
+			    o.authority) ? EXIT_FINE : EXIT_USAGE;
+			goto out;
+		}
+		say_error(&error);
+		goto out;
+	case STORE_FAILED:
 		say_error(&error);
 		goto out;
 	}

@@ -212,8 +212,12 @@ class World:
                              env=dict(os.environ, **env))
         log.close()
         self.daemons.append(p)
-        until(lambda: os.path.exists(self.path("state/status.json")) or p.poll() is not None)
+        until(lambda: self.listens() or p.poll() is not None)
         return p
+
+    def listens(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(self.socket) == 0
 
     def log(self):
         with open(self.path("log"), encoding="utf-8", errors="replace") as f:

@@ -1,0 +1,552 @@
+"""test_daemon.py - certauth-refresher as a daemon: it keeps up by itself, answers
+questions, asks each thing once, and nobody who lies or dies harms the others."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+from cryptography.x509 import ocsp as crypto_ocsp
+from world import CA, Answer, World, until
+
+import ask  # noqa: E402  (world knows where it lies)
+from ask import NOTHING, OCSP, PUBLISHED, TEXT, ocsp_response
+from pki import oid, seq, tlv, write_pem
+
+
+@pytest.fixture(name="w")
+def _w(tmp_path):
+    with World(tmp_path) as w:
+        yield w
+
+
+def aia(ocsp=(), issuers=()):
+    """The extension authorityInfoAccess."""
+    rows = [seq(oid("1.3.6.1.5.5.7.48.1"), tlv(0x86, u.encode())) for u in ocsp] + \
+        [seq(oid("1.3.6.1.5.5.7.48.2"), tlv(0x86, u.encode())) for u in issuers]
+    return ("1.3.6.1.5.5.7.1.1", False, seq(*rows))
+
+
+class Client:
+    """A server: whole frames in, replies out."""
+
+    def __init__(self, path, seconds=30):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(seconds)
+        self.socket.connect(path)
+        self.buffer = b""
+
+    def send(self, *frames):
+        self.socket.sendall(b"".join(frames))
+
+    def reply(self):
+        """(id, result, payload); None when the other side hung up."""
+        while True:
+            if len(self.buffer) >= 8:
+                assert self.buffer[:4] == b"CAR1"
+                end = 8 + int.from_bytes(self.buffer[4:8], "big")
+                if len(self.buffer) >= end:
+                    body, self.buffer = self.buffer[8:end], self.buffer[end:]
+                    return body[:16], body[16], body[17:]
+            try:
+                data = self.socket.recv(65536)
+            except ConnectionResetError:
+                return None
+            if not data:
+                return None
+            self.buffer += data
+
+    def ask(self, *path, authority="test"):
+        self.send(ask.question(ask.STATUS, authority, [c.der for c in path]))
+        return self.reply()[1:]
+
+    def close(self):
+        self.socket.close()
+
+
+class Oracle:
+    """An HTTP responder: answers about the certificates it knows, as told."""
+
+    def __init__(self, w, path="/ocsp/"):
+        self.w, self.path = w, path
+        self.how = self.good
+        self.methods = []
+        w.http.serve(path, self)
+        w.http.serve(path.rstrip("/"), self)
+        self.url = w.http.base + path.rstrip("/")
+        self.next_update = "+1h"
+
+    def __call__(self, request):
+        self.methods.append(request.method)
+        return self.how(request)
+
+    def response(self, cert, status="good", **more):
+        more.setdefault("next_update", self.next_update)
+        return ocsp_response(cert, more.pop("issuer", self.w.ca), status, **more)
+
+    def good(self, _):
+        return Answer(self.response(self.w.alice), headers={
+            "Content-Type": "application/ocsp-response"})
+
+    def revoked(self, _):
+        return Answer(self.response(self.w.alice, "revoked"))
+
+
+@pytest.fixture(name="o")
+def _o(w):
+    o = Oracle(w)
+    w.alice = w.ca.leaf("Alice", extensions=[aia([o.url])])
+    w.policy(private_addresses=True)
+    return o
+
+
+def path_of(w):
+    return w.alice, w.ca, w.root
+
+
+def ask_once(w, *path, **more):
+    c = Client(w.socket)
+    try:
+        return c.ask(*(path or path_of(w)), **more)
+    finally:
+        c.close()
+
+
+# ----------------------------------------------------------------------- keeping up
+
+
+def test_keeps_up(w):
+    """A revocation arrives within `refresh`, without a restart or a question."""
+    url = w.http.serve("/a.crl", w.crl([], 1))
+    w.policy(crl_urls=[url], refresh="1s")
+    p = w.start()
+    until(lambda: w.show(w.alice) == "not-listed")
+    w.http.serve("/a.crl", w.crl([w.alice], 2))
+    until(lambda: w.show(w.alice) == "revoked", 10)
+    w.http.serve("/a.crl", Answer(b"no", 500))
+    until(lambda: w.source(url)["error"] == "HTTP 500")
+    assert w.show(w.alice) == "revoked"
+    w.http.serve("/a.crl", w.crl([], 3))
+    until(lambda: w.show(w.alice) == "not-listed", 10)
+    until(lambda: w.source(url)["error"] == "")
+    assert "answers again" in w.log()
+    assert w.stop(p) == 0
+    assert not os.path.exists(w.socket)
+
+
+def test_reload(w):
+    a, b = w.http.serve("/a.crl", w.crl([w.alice])), w.http.serve("/b.crl", w.root.crl().der)
+    w.policy(crl_urls=[a])
+    p = w.start()
+    until(lambda: w.show(w.alice) == "revoked")
+    with open(w.conf, encoding="utf-8") as f:
+        text = f.read()
+    with open(w.conf, "w", encoding="utf-8") as f:
+        f.write("nonsense")
+    p.send_signal(signal.SIGHUP)
+    until(lambda: "the old policy stays" in w.log())
+    with open(w.conf, "w", encoding="utf-8") as f:
+        f.write(text)
+    w.policy(crl_urls=[b])
+    p.send_signal(signal.SIGHUP)
+    until(lambda: w.show(w.ca, w.root) == "not-listed")
+    until(lambda: w.show(w.alice) == "not-covered")
+    assert w.stop(p) == 0
+
+
+def test_two_of_them(w):
+    p = w.start()
+    second = w.run("--foreground", seconds=10)
+    assert second.returncode == 2 and "another refresher" in second.stdout
+    assert os.path.exists(w.socket)
+    assert w.stop(p, signal.SIGINT) == 0
+    assert w.run("--once").returncode == 0
+
+
+def test_now_tells_the_daemon(w):
+    w.policy(crl_urls=[w.http.serve("/a.crl", w.crl([], 1))])
+    w.start()
+    until(lambda: w.show(w.alice) == "not-listed")
+    w.http.serve("/a.crl", w.crl([w.alice], 2))
+    p = w.run("--now", "test")
+    assert p.returncode == 0, p.stdout
+    until(lambda: w.show(w.alice) == "revoked")
+    c = Client(w.socket)
+    c.send(admin({"now": "nobody"}))
+    result, text = c.reply()[1:]
+    assert result == TEXT and "error" in json.loads(text)
+
+
+def admin(words):
+    body = bytes([ask.ADMIN]) + json.dumps(words).encode()
+    return ask.frame(b"CAQ1", body)
+
+
+def test_killed_and_started_again(w):
+    """Killed in the middle of a download and at any moment: the next one goes on."""
+    url = w.http.serve("/a.crl", w.crl([w.alice], 1))
+    w.policy(crl_urls=[url], refresh="1s")
+    p = w.start()
+    until(lambda: w.show(w.alice) == "revoked")
+    w.http.serve("/a.crl", Answer(w.crl([w.alice], 2), drip=0.01))
+    until(lambda: any(n.endswith(".part") for n in w.spool()))
+    p.kill()
+    p.wait()
+    assert os.path.exists(w.socket), "nobody cleaned up: that is what is tried here"
+    assert w.show(w.alice) == "revoked"
+    w.http.serve("/a.crl", w.crl([], 3))
+    p = w.start()
+    until(lambda: w.show(w.alice) == "not-listed")
+    assert not [n for n in w.spool() if n.endswith(".part")]
+    assert ask_once(w)[0] in (NOTHING, PUBLISHED)
+
+
+def test_socket_mode(w):
+    w.start()
+    assert os.stat(w.socket).st_mode & 0o777 == 0o660
+
+
+def test_a_file_in_the_place_of_the_socket(w):
+    with open(w.socket, "w", encoding="utf-8") as f:
+        f.write("precious")
+    p = w.start()
+    assert p.wait(10) == 2
+    with open(w.socket, encoding="utf-8") as f:
+        assert f.read() == "precious"
+
+
+# ------------------------------------------------------------------------- questions
+
+
+def test_ocsp_good_and_published(w, o):
+    w.start()
+    result, payload = ask_once(w)
+    assert result == OCSP
+    assert crypto_ocsp.load_der_ocsp_response(payload).certificate_status == \
+        crypto_ocsp.OCSPCertStatus.GOOD
+    assert o.methods == ["GET"]
+    until(lambda: any(n.startswith("answers.") for n in os.listdir(w.state)))
+
+
+def test_ocsp_revoked(w, o):
+    o.how = o.revoked
+    w.start()
+    result, payload = ask_once(w)
+    assert result == OCSP
+    assert crypto_ocsp.load_der_ocsp_response(payload).certificate_status == \
+        crypto_ocsp.OCSPCertStatus.REVOKED
+
+
+def test_ocsp_url_of_the_policy(w, o):
+    """It may be private without private_addresses, and replaces the certificate's."""
+    w.alice = w.ca.leaf("Alice", extensions=[aia(["http://127.0.0.1:1/"])])
+    w.policy(ocsp_url=o.url)
+    w.start()
+    assert ask_once(w)[0] == OCSP
+
+
+def test_post_when_it_does_not_fit(w, o):
+    w.policy(ocsp_url=o.url + "/" + "x" * 200)
+    w.http.serve(o.url[len(w.http.base):] + "/" + "x" * 200, o)
+    w.start()
+    assert ask_once(w)[0] == OCSP
+    assert o.methods == ["POST"]
+    assert w.http.requests[-1].headers["content-type"] == "application/ocsp-request"
+    crypto_ocsp.load_der_ocsp_request(w.http.requests[-1].body)
+
+
+def test_second_responder(w, o):
+    w.alice = w.ca.leaf("Alice", extensions=[aia(["http://127.0.0.1:1/", o.url])])
+    w.start()
+    assert ask_once(w)[0] == OCSP
+
+
+def test_one_request_for_many(w, o):
+    """200 connections of one client: one OCSP request."""
+    def slow(request):
+        time.sleep(0.5)
+        return o.good(request)
+    o.how = slow
+    w.start()
+    clients = [Client(w.socket) for _ in range(200)]
+    for c in clients:
+        c.send(ask.question(ask.STATUS, "test", [x.der for x in path_of(w)]))
+    assert {c.reply()[1] for c in clients} == {OCSP}
+    for c in clients[:20]:
+        assert c.ask(*path_of(w))[0] == OCSP
+        c.close()
+    assert o.methods == ["GET"]
+
+
+LIES = {
+    "html": Answer(b"<html>Welcome</html>", headers={"Content-Type": "text/html"}),
+    "empty": Answer(b""),
+    "500": Answer(b"", 500),
+    "huge": Answer(b"x" * 200000),
+    "huge-length": Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n"),
+    "redirect": Answer(b"", 302, {"Location": "/ocsp2"}),
+    "try-later": Answer(bytes.fromhex("30030a0103")),
+    "unauthorized": Answer(bytes.fromhex("30030a0106")),
+    "cut": Answer(b"x" * 1000, cut=10),
+    "no-http": Answer(raw=b"hello\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(LIES))
+def test_lies_of_a_responder(w, o, name):
+    o.how = lambda _: LIES[name]
+    w.start()
+    assert ask_once(w)[0] == NOTHING
+    asked = len(o.methods)
+    assert asked >= 1
+    # remembered for seconds, so that not every login waits
+    assert ask_once(w)[0] == NOTHING
+    assert len(o.methods) == asked
+    assert not [n for n in os.listdir(w.state) if n.startswith("answers.")]
+
+
+@pytest.mark.parametrize("name,more", [
+    ("stale", {"this_update": "-2h", "next_update": "-1h"}),
+    ("future", {"this_update": "+1h", "next_update": "+2h"}),
+    ("unknown", {"status": "unknown"}),
+    ("other-signer", {"signer": CA("Test Issuing CA")}),
+    ("stranger", {"signer": CA("Nobody")}),
+    ("other-certificate", {"cert": 1}),
+])
+def test_wrong_answers_of_a_responder(w, o, name, more):
+    more = dict(more)
+    cert = w.ca.leaf("Bob") if more.pop("cert", None) else w.alice
+    o.how = lambda _: Answer(o.response(cert, **more))
+    w.start()
+    assert ask_once(w)[0] == NOTHING, name
+
+
+def test_dead_responder_is_asked_again_soon(w, o):
+    o.how = lambda _: Answer(b"", 500)
+    w.start()
+    assert ask_once(w)[0] == NOTHING
+    o.how = o.good
+    until(lambda: ask_once(w)[0] == OCSP, 20)
+
+
+def test_slow_responder_delays_nobody(w, o):
+    """One responder hangs; a question about another's certificate is answered at once."""
+    o.how = lambda _: Answer(b"", hang=60)
+    other = Oracle(w, "/other/")
+    bob = w.ca.leaf("Bob", extensions=[aia([other.url])])
+    other.how = lambda _: Answer(o.response(bob))
+    w.start()
+    slow = Client(w.socket)
+    slow.send(ask.question(ask.STATUS, "test", [c.der for c in path_of(w)]))
+    begin = time.monotonic()
+    assert ask_once(w, bob, w.ca, w.root)[0] == OCSP
+    assert time.monotonic() - begin < 3
+    assert slow.reply()[1] == NOTHING
+    assert time.monotonic() - begin < 25
+
+
+def test_private_responder_of_a_certificate(w, o):
+    w.policy()
+    w.start()
+    assert ask_once(w)[0] == NOTHING
+    assert w.http.connections == 0
+
+
+def test_no_request_before_proof(w, o):
+    """T38: forged, foreign, out of order, without an anchor: nobody is asked."""
+    mallory = CA("Test Issuing CA", issuer=CA("Test Root"))
+    forged = mallory.leaf("Alice", extensions=[aia([o.url])], crldp=[w.http.base + "/x.crl"])
+    twin = w.ca.leaf("Twin", extensions=[aia([o.url])])
+    bob = twin.key
+    evil = CA("Not A CA", issuer=w.root, ca=False).leaf("Eve", extensions=[aia([o.url])])
+    w.start()
+    for path in ((forged, w.ca, w.root), (forged, mallory, w.root), (forged, mallory.issuer),
+                 (w.alice, w.root), (w.alice, w.ca), (w.ca, w.alice, w.root),
+                 (evil, evil.issuer, w.root)):
+        assert ask_once(w, *path)[0] == NOTHING, path
+    assert ask_once(w, authority="other")[0] == NOTHING
+    assert bob is not None and w.http.connections == 0
+    assert w.status()["sources"] == []
+
+
+def test_crl_of_a_client_certificate(w):
+    """A list that only clients' certificates name is fetched, published, remembered."""
+    url = w.http.base + "/users.crl"
+    w.alice = w.ca.leaf("Alice", crldp=[url])
+    w.http.serve("/users.crl", w.crl([w.alice]))
+    w.policy(private_addresses=True)
+    p = w.start()
+    assert w.show(w.alice) != "revoked"
+    assert ask_once(w) == (PUBLISHED, b"published")
+    assert w.show(w.alice) == "revoked"
+    until(lambda: w.status()["sources"])
+    assert w.source(url)["origin"] == "client certificate"
+    w.stop(p)
+    w.http.serve("/users.crl", w.crl([], 2))
+    w.once()                        # it was not forgotten
+    assert w.show(w.alice) == "not-listed"
+
+
+def test_crl_before_ocsp(w, o):
+    w.alice = w.ca.leaf("Alice", crldp=[w.http.serve("/u.crl", w.crl([w.alice]))],
+                        extensions=[aia([o.url])])
+    w.policy(private_addresses=True)
+    w.start()
+    assert ask_once(w)[0] == PUBLISHED
+    assert o.methods == []
+
+
+def test_ocsp_when_the_crl_does_not_come(w, o):
+    w.alice = w.ca.leaf("Alice", crldp=[w.http.serve("/u.crl", Answer(b"", 500))],
+                        extensions=[aia([o.url])])
+    w.policy(private_addresses=True)
+    w.start()
+    assert ask_once(w)[0] == OCSP
+
+
+def test_sources_decide(w, o):
+    w.alice = w.ca.leaf("Alice", crldp=[w.http.serve("/u.crl", w.crl())],
+                        extensions=[aia([o.url])])
+    w.policy(private_addresses=True, sources=["ocsp"])
+    p = w.start()
+    assert ask_once(w)[0] == OCSP
+    assert not w.http.asked("/u.crl")
+    w.stop(p)
+    w.policy(private_addresses=True, sources=["crl"])
+    w.start()
+    before = len(o.methods)
+    assert ask_once(w)[0] == PUBLISHED
+    assert len(o.methods) == before
+
+
+def test_fetched_ahead(w, o):
+    """An answer is there again before it ends, and nobody waits."""
+    o.next_update = "+6s"
+    o.how = lambda _: Answer(o.response(w.alice, this_update="-1s"))
+    w.start()
+    assert ask_once(w)[0] == OCSP
+    until(lambda: len(o.methods) >= 3, 20)
+
+
+# ----------------------------------------------------------------------- bad peers
+
+
+@pytest.mark.parametrize("data", [
+    b"GET / HTTP/1.0\r\n\r\n", b"CAQ1\xff\xff\xff\xff", b"CAQ1\x00\x00\x00\x00",
+    b"CAR1\x00\x00\x00\x11" + b"\0" * 17, b"CAQ1\x00\x00\x00\x01\x01",
+    b"CAQ1\x00\x00\x00\x05\x01\x00\x04tes", b"CAQ1\x00\x00\x00\x04\x07\x00\x00\x00",
+    os.urandom(4096)])
+def test_rubbish_closes_the_connection(w, o, data):
+    w.start()
+    c = Client(w.socket)
+    c.send(data)
+    assert c.reply() is None
+    assert ask_once(w)[0] == OCSP
+
+
+def test_peers_that_stall(w, o):
+    """Half a question, a byte at a time, replies that nobody reads: the others are served."""
+    w.start()
+    frame = ask.question(ask.STATUS, "test", [c.der for c in path_of(w)])
+    half, deaf = Client(w.socket), Client(w.socket)
+    half.send(frame[:50])
+    deaf.socket.setblocking(False)
+    sent = 0
+    try:
+        for _ in range(20000):
+            sent += deaf.socket.send(frame)
+    except BlockingIOError:
+        pass
+    assert sent > 100000
+    drip = Client(w.socket)
+    stop = threading.Event()
+
+    def trickle():
+        for i in range(len(frame)):
+            if stop.wait(0.05):
+                return
+            try:
+                drip.send(frame[i:i + 1])
+            except OSError:
+                return
+    t = threading.Thread(target=trickle, daemon=True)
+    t.start()
+    for _ in range(20):
+        assert ask_once(w)[0] == OCSP
+    assert half.reply() is None         # closed after ten seconds
+    stop.set()
+    t.join()
+    assert ask_once(w)[0] == OCSP
+
+
+def test_more_connections_than_there_is_room_for(w, o):
+    w.start()
+    idle = [Client(w.socket) for _ in range(600)]
+    assert ask_once(w)[0] == OCSP
+    for c in idle:
+        c.close()
+    assert ask_once(w)[0] == OCSP
+
+
+def test_client_that_goes_away(w, o):
+    def slow(request):
+        time.sleep(1)
+        return o.good(request)
+    o.how = slow
+    w.start()
+    for _ in range(20):
+        c = Client(w.socket)
+        c.send(ask.question(ask.STATUS, "test", [x.der for x in path_of(w)]))
+        c.close()
+    assert ask_once(w)[0] == OCSP
+    assert o.methods == ["GET"]
+
+
+# --------------------------------------------------------------- openssl's responder
+
+
+def test_openssl_responder(tmp_path):
+    """The real thing: `openssl ocsp` with an index of its own, good and revoked."""
+    with World(tmp_path) as w:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        url = "http://127.0.0.1:%d" % port
+        w.alice = w.ca.leaf("Alice", extensions=[aia([url])])
+        bob = w.ca.leaf("Bob", extensions=[aia([url])])
+        carol = w.ca.leaf("Carol", extensions=[aia([url])])
+        w.ca.write(w.folder, "issuing")
+        row = "%s\t490101000000Z\t%s\t%s\tunknown\t/CN=x\n"
+        with open(w.path("index.txt"), "w", encoding="utf-8") as f:
+            for cert, state, at in ((w.alice, "V", ""), (bob, "R", "260101000000Z")):
+                number = "%X" % cert.serial
+                f.write(row % (state, at, number if len(number) % 2 == 0 else "0" + number))
+        write_pem(w.path("issuing-only.pem"), w.ca)
+        p = subprocess.Popen(
+            ["openssl", "ocsp", "-index", w.path("index.txt"), "-port", str(port),
+             "-rsigner", w.path("issuing-only.pem"), "-rkey", w.path("issuing.key"),
+             "-CA", w.path("issuing-only.pem"), "-nmin", "60"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            def up():
+                with socket.socket() as s:
+                    return s.connect_ex(("127.0.0.1", port)) == 0
+            until(up)
+            w.policy(private_addresses=True)
+            w.start()
+            status = {}
+            for cert in (w.alice, bob, carol):
+                result, payload = ask_once(w, cert, w.ca, w.root)
+                status[cert.name if hasattr(cert, "name") else cert.serial] = (
+                    result, crypto_ocsp.load_der_ocsp_response(payload).certificate_status
+                    if result == OCSP else None)
+            assert list(status.values()) == [
+                (OCSP, crypto_ocsp.OCSPCertStatus.GOOD),
+                (OCSP, crypto_ocsp.OCSPCertStatus.REVOKED), (NOTHING, None)]
+        finally:
+            p.kill()
+            p.wait()
