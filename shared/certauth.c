@@ -288,6 +288,9 @@ certauth_free(struct certauth *e)
 	free(e->authorities);
 	free(e->pools);
 	free(e->crls);
+	for (i = 0; i < e->num_responses; i++)
+		free((void *)(uintptr_t)e->responses[i].data);
+	free(e->responses);
 	free(e->stamps);
 	if (e->test_clock.path != NULL)
 		file_ref_close(&e->test_clock);

@@ -19,6 +19,7 @@ struct certauth_setup {
 	const char *const *roots;		size_t num_roots;
 	const char *const *intermediates;	size_t num_intermediates;
 	const char *const *crls;		size_t num_crls;
+	const char *const *ocsp_responses;	size_t num_ocsp_responses;	/* DER */
 	const char	*purpose;	/* NULL: "client" */
 	const char *const *policies;		size_t num_policies;
 	bool		 explicit_policy, inhibit_any_policy, inhibit_policy_mapping;

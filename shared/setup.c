@@ -78,6 +78,36 @@ out:
 	return ok;
 }
 
+/* As they are: one that says nothing is no status. */
+static bool
+load_responses(struct certauth *e, const struct certauth_setup *setup,
+    struct certauth_error *error_r)
+{
+	struct certauth_bytes	*responses;
+	unsigned char		*data;
+	size_t			 i, data_len;
+
+	if (setup->num_ocsp_responses > REVOCATION_MAX_RESPONSES) {
+		error_set(error_r, NULL, 0, "found %zu OCSP responses; expected "
+		    "at most %d", setup->num_ocsp_responses,
+		    REVOCATION_MAX_RESPONSES);
+		return false;
+	}
+	responses = calloc(setup->num_ocsp_responses + 1, sizeof(*responses));
+	if (responses == NULL)
+		return false;
+	e->responses = responses;
+	for (i = 0; i < setup->num_ocsp_responses; i++) {
+		if (!input_read(setup->ocsp_responses[i], &data, &data_len,
+		    error_r))
+			return false;
+		responses[i].data = data;
+		responses[i].data_len = data_len;
+		e->num_responses++;
+	}
+	return true;
+}
+
 static bool
 fill_policy(struct policy_options *o, const struct certauth_setup *s,
     struct certauth_error *error_r)
@@ -115,6 +145,8 @@ fill_revocation(struct revocation_options *o, const char *word,
     struct certauth_error *error_r)
 {
 	memset(o, 0, sizeof(*o));	/* refuse, no grace, any age */
+	o->sources[o->num_sources++] = REVOCATION_CRL;
+	o->sources[o->num_sources++] = REVOCATION_OCSP;
 	if (word == NULL || strcmp(word, "none") == 0) {
 		o->check = REVOCATION_NONE;
 	} else if (strcmp(word, "leaf") == 0) {
@@ -164,6 +196,7 @@ fill(struct certauth *e, const struct certauth_setup *setup,
 	    POOL_INTERMEDIATE, error_r))
 		return false;
 	return pool_seal(a->pool) && load_crls(e, setup, error_r) &&
+	    load_responses(e, setup, error_r) &&
 	    engine_name_profiles(e);
 }
 

@@ -21,11 +21,14 @@
 #include <jansson.h>
 #include <openssl/err.h>
 
+#include "ask/ask.h"
 #include "case_file.h"
 #include "certauth.h"
 #include "certauth_data.h"
 
 static bool verbose;
+
+#define MAX_REPLIES	8
 
 /* One case being asked. */
 struct run {
@@ -37,6 +40,9 @@ struct run {
 	int64_t			 now;
 	X509			*leaf;
 	STACK_OF(X509)		*sent;
+	/* `ocsp`, as the refresher would bring them */
+	struct certauth_bytes	 replies[MAX_REPLIES];
+	size_t			 num_replies;
 };
 
 static void fault(struct run *, const char *, ...)
@@ -243,6 +249,10 @@ ask(struct run *r, struct certauth *engine, const char *profile, bool resumed,
 	request.now = r->now;
 	request.service = "test";
 	request.flags = flags;
+	if (strcmp(profile, "command") != 0) {
+		request.replies = r->replies;
+		request.num_replies = r->num_replies;
+	}
 	ERR_clear_error();
 	ERR_raise(ERR_LIB_USER, 4711);
 	mark = ERR_peek_error();
@@ -345,19 +355,19 @@ static void
 ask_setup(struct run *r)
 {
 	static const char *const keys[] = { "anchors", "intermediates", "crls",
-	    "policies" };
+	    "ocsp", "policies" };
 	struct certauth_setup	 setup = { 0 };
 	struct certauth_error	 error = { 0 };
 	struct certauth		*engine;
 	struct certauth_verdict	*v;
-	struct case_words	 w[4];
+	struct case_words	 w[5];
 	char			 path[CASE_MAX_PATH];
 	const char		*check;
 	size_t			 i, j;
 
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 5; i++) {
 		case_words(r->c, keys[i], &w[i]);
-		for (j = 0; i < 3 && j < w[i].num_words; j++) {
+		for (j = 0; i < 4 && j < w[i].num_words; j++) {
 			case_pki(r->pki, w[i].words[j], path);
 			free(w[i].words[j]);
 			if ((w[i].words[j] = strdup(path)) == NULL)
@@ -371,9 +381,11 @@ ask_setup(struct run *r)
 	setup.num_intermediates = w[1].num_words;
 	setup.crls = (const char *const *)w[2].words;
 	setup.num_crls = w[2].num_words;
-	setup.policies = (const char *const *)w[3].words;
-	setup.num_policies = w[3].num_words;
-	setup.explicit_policy = w[3].num_words > 0;
+	setup.ocsp_responses = (const char *const *)w[3].words;
+	setup.num_ocsp_responses = w[3].num_words;
+	setup.policies = (const char *const *)w[4].words;
+	setup.num_policies = w[4].num_words;
+	setup.explicit_policy = w[4].num_words > 0;
 	setup.purpose = case_get(r->c, "purposes", "client");
 	setup.revocation = case_get(r->c, "check", check);
 	setup.email = case_get(r->c, "email", NULL);
@@ -391,7 +403,7 @@ ask_setup(struct run *r)
 		certauth_verdict_free(v);
 	}
 	certauth_free(engine);
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < 5; i++)
 		case_words_clear(&w[i]);
 }
 
@@ -436,6 +448,43 @@ read_certificates(struct run *r, bool leaf_among_sent)
 	return ok;
 }
 
+/* The responses in frames whose id nobody asked under. */
+static bool
+read_responses(struct run *r, bool reverse)
+{
+	struct ask_reply	 reply = { .result = ASK_OCSP };
+	struct case_words	 w;
+	unsigned char		*data;
+	char			 path[CASE_MAX_PATH];
+	size_t			 i, n, len;
+	bool			 ok = true;
+	FILE			*f;
+
+	case_words(r->c, "ocsp", &w);
+	for (i = 0; i < w.num_words && ok; i++) {
+		case_pki(r->pki, w.words[reverse ? w.num_words - 1 - i : i],
+		    path);
+		f = fopen(path, "rb");
+		data = malloc(ASK_MAX_BYTES);
+		if (data == NULL)
+			abort();
+		len = f != NULL ? fread(data, 1, ASK_MAX_BYTES, f) : 0;
+		ok = f != NULL && r->num_replies < MAX_REPLIES;
+		if (f != NULL)
+			fclose(f);
+		reply.payload = (struct certauth_bytes){ data, len };
+		n = r->num_replies;
+		if (ok && (r->replies[n].data = ask_reply_make(&reply,
+		    &r->replies[n].data_len)) != NULL)
+			r->num_replies++;
+		else
+			fault(r, "%s cannot be a reply", path);
+		free(data);
+	}
+	case_words_clear(&w);
+	return ok;
+}
+
 static bool
 run_variant(const struct case_file *c, const char *pki, const char *variant)
 {
@@ -448,7 +497,8 @@ run_variant(const struct case_file *c, const char *pki, const char *variant)
 		abort();
 	if (!case_time(case_get(c, "at", "2026-03-01T12:00:00Z"), &r.now))
 		fault(&r, "at");
-	else if (!read_certificates(&r, strcmp(variant, "explain") == 0))
+	else if (!read_certificates(&r, strcmp(variant, "explain") == 0) ||
+	    !read_responses(&r, strcmp(variant, "reverse") == 0))
 		;
 	else if (strcmp(variant, "setup") == 0)
 		ask_setup(&r);
@@ -458,6 +508,8 @@ run_variant(const struct case_file *c, const char *pki, const char *variant)
 	nftw(r.folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	X509_free(r.leaf);
 	sk_X509_pop_free(r.sent, X509_free);
+	while (r.num_replies > 0)
+		free((void *)(uintptr_t)r.replies[--r.num_replies].data);
 	if (r.fault[0] != '\0')
 		printf("# %s (%s): %s\n", c->path, variant, r.fault);
 	return r.fault[0] == '\0';

@@ -35,6 +35,7 @@ static const struct option	options[] = {
 	{ "--roots", LIST, OFFSET(roots) },
 	{ "--intermediates", LIST, OFFSET(intermediates) },
 	{ "--crls", LIST, OFFSET(crls) },
+	{ "--ocsp-response", LIST, OFFSET(responses) },
 	{ "--require-policy", LIST, OFFSET(policies) },
 	{ "--sent", LIST, OFFSET(sent) },
 	{ "--user", LIST, OFFSET(users) },
@@ -185,6 +186,7 @@ args_free(struct args *args)
 	free(args->roots.items);
 	free(args->intermediates.items);
 	free(args->crls.items);
+	free(args->responses.items);
 	free(args->policies.items);
 	free(args->sent.items);
 	free(args->issuers.items);

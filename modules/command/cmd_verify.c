@@ -44,13 +44,14 @@ mixes_ways(const struct args *a)
 		return true;
 	}
 	if (!roots_way && (a->intermediates.num_items > 0 ||
-	    a->crls.num_items > 0 || a->purpose != NULL ||
+	    a->crls.num_items > 0 || a->responses.num_items > 0 ||
+	    a->purpose != NULL ||
 	    a->policies.num_items > 0 || a->explicit_policy ||
 	    a->inhibit_any || a->inhibit_mapping || a->max_depth != NULL ||
 	    a->email != NULL || a->revocation != NULL)) {
-		complain("--intermediates, --crls, --purpose, --require-policy, "
-		    "--explicit-policy, --inhibit-..., --max-depth, --email and "
-		    "--revocation go with --roots only");
+		complain("--intermediates, --crls, --ocsp-response, --purpose, "
+		    "--require-policy, --explicit-policy, --inhibit-..., "
+		    "--max-depth, --email and --revocation go with --roots only");
 		return true;
 	}
 	return false;
@@ -66,6 +67,8 @@ open_roots(const struct args *a)
 		.intermediates = a->intermediates.items,
 		.num_intermediates = a->intermediates.num_items,
 		.crls = a->crls.items, .num_crls = a->crls.num_items,
+		.ocsp_responses = a->responses.items,
+		.num_ocsp_responses = a->responses.num_items,
 		.purpose = a->purpose,
 		.policies = a->policies.items,
 		.num_policies = a->policies.num_items,

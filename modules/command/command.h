@@ -23,7 +23,7 @@ struct list { const char **items; size_t num_items; };
 struct args {
 	const char	*config, *profile, *time, *purpose, *max_depth, *email,
 			*revocation, *output, *index, *serial, *password_file;
-	struct list	 roots, intermediates, crls, policies, sent, issuers,
+	struct list	 roots, intermediates, crls, responses, policies, sent, issuers,
 			 users, rest;
 	struct list	*last_list;	/* the list option read last */
 	bool		 json, explicit_policy, inhibit_any, inhibit_mapping,

@@ -16,6 +16,7 @@ static const struct {
 	{ "verify", cmd_verify,
 	    "verify [--config FILE] --profile NAME [--sent FILE] CERT\n"
 	    "      verify --roots FILE... [--intermediates FILE]... [--crls FILE]...\n"
+	    "             [--ocsp-response FILE]...\n"
 	    "             [--purpose client|email|any|OID] [--require-policy OID]...\n"
 	    "             [--explicit-policy] [--inhibit-any-policy]\n"
 	    "             [--inhibit-policy-mapping] [--max-depth N] [--email ADDR]\n"

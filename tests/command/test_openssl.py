@@ -24,7 +24,7 @@ PURPOSES = {"clientAuth": ["-purpose", "sslclient"], "any": [], None: ["-purpose
 
 def askable(case):
     return case.chain_only and not case.has("email") and "command" in case.worlds and \
-        case.connections == 1 and case.get("purposes") in PURPOSES and \
+        case.connections == 1 and case.get("purposes") in PURPOSES and not case.has("ocsp") and \
         all(f.endswith((".pem", ".crl")) for k in ("leaf", "sent", "anchors", "intermediates",
                                                    "crls") for f in case.words(k))
 

@@ -684,6 +684,77 @@ def tampered(cert, offset=-5):
     return out
 
 
+class Ocsp:
+    """An OCSP response, or what somebody sends instead."""
+
+    def __init__(self, der):
+        self.der = der
+
+    def write(self, path):
+        with open(str(path), "wb") as f:
+            f.write(self.der)
+        return str(path)
+
+
+def key_bits(spki):
+    """What is in the BIT STRING of a SubjectPublicKeyInfo."""
+    def take(data):
+        """(value, what is behind it) of the first element."""
+        n, at = data[1], 2
+        if n > 127:
+            at = 2 + (n & 127)
+            n = int.from_bytes(data[2:at], "big")
+        return data[at:at + n], data[at + n:]
+    return take(take(take(spki)[0])[1])[0][1:]
+
+
+def ocsp_single(cert, issuer, status="good", *, this_update="-1h", next_update="+1d",
+                digest="sha1", since="-2d", reason="keyCompromise", serial=None, name=None,
+                key=None, extensions=()):
+    """
+    One single response: status "good", "revoked", "unknown"; next_update None: none;
+    reason None: none; serial, name, key (bytes that are hashed) other than the certificate's.
+    """
+    oids = {"sha1": "1.3.14.3.2.26", "sha256": "2.16.840.1.101.3.4.2.1",
+            "sha384": "2.16.840.1.101.3.4.2.2", "md5": "1.2.840.113549.2.5"}
+    h = getattr(hashlib, digest)
+    cert_id = seq(seq(oid(oids[digest]), null()),
+                  octet(h(name or issuer.subject).digest()),
+                  octet(h(key or key_bits(issuer.spki)).digest()),
+                  integer(cert.serial if serial is None else serial))
+    if status == "revoked":
+        code = b"" if reason is None else \
+            explicit(0, tlv(0x0A, bytes([_REASONS.index(reason)])))
+        state = tlv(0xA1, timestamp(since, True), code)
+    else:
+        state = tlv(0x80) if status == "good" else tlv(0x82)
+    exts = [extension(n, c, d) for n, c, d in extensions]
+    return seq(cert_id, state, timestamp(this_update, True),
+               explicit(0, timestamp(next_update, True)) if next_update else b"",
+               explicit(1, seq(*exts)) if exts else b"")
+
+
+def ocsp(singles, signer, *, certs=(), by_key=True, responder=None, produced="-1h",
+         digest="sha256", extensions=(), status=0, tail=b"", inner_tail=b"", version=b""):
+    """
+    A response with these single responses, signed with signer's key. `certs` go with it;
+    responder: whose name or key stands there; status other than 0: nothing but that.
+    """
+    if status:
+        return Ocsp(seq(tlv(0x0A, bytes([status]))) + tail)
+    who = responder or signer
+    name = explicit(2, octet(hashlib.sha1(key_bits(who.spki)).digest())) if by_key else \
+        explicit(1, who.subject)
+    exts = [extension(n, c, d) for n, c, d in extensions]
+    tbs = seq(version, name, timestamp(produced, True), seq(*singles),
+              explicit(1, seq(*exts)) if exts else b"")
+    basic = seq(tbs, signature_algorithm(signer.key, digest),
+                bits(signature(signer.key, tbs, digest)),
+                explicit(0, seq(*[c.der for c in certs])) if certs else b"") + inner_tail
+    return Ocsp(seq(tlv(0x0A, b"\0"),
+                    explicit(0, seq(oid("1.3.6.1.5.5.7.48.1.1"), octet(basic)))) + tail)
+
+
 def write_pem(path, *certs):
     """One PEM file of any number of certificates and CRLs; returns the path."""
     path = str(path)

@@ -131,6 +131,113 @@ def two_level(f):
     f.crl("sub", deep)
 
 
+def ocsp(f):
+    """OCSP responses: right ones, and every way of being wrong."""
+    root, ca = f.tree(pathlen=0)
+    alice = f.leaf("alice", ca, "Alice Example")
+    bob = f.leaf("bob", ca, "Bob Example")
+    f.crl("root", root, next_update="2026-12-01")
+    f.crl("issuing", ca)
+    f.crl("issuing-stale", ca, this_update="2026-02-01", next_update="2026-02-08")
+    f.crl("issuing-hold", ca, [(alice, "2026-02-20", "certificateHold")])
+    f.crl("issuing-revoked", ca, [(alice, "2026-02-20", "keyCompromise")])
+    signing = dict(eku=["OCSPSigning"], ku=["digitalSignature"], email=None)
+    nocheck = ("1.3.6.1.5.5.7.48.1.5", False, pki.null())
+
+    def delegate(cn, issuer=ca, **more):
+        more = dict(LIFE, **dict(dict(signing, extensions=[nocheck]), **more))
+        return issuer.leaf(cn, **more)
+
+    def put(name, *singles, signer=ca, **more):
+        pki.ocsp(singles, signer, **more).write(os.path.join(f.path, name + ".ocsp"))
+
+    def said(status="good", about=alice, **more):
+        return pki.ocsp_single(about, ca, status, **more)
+
+    put("good", said())
+    put("good-sha256", said(digest="sha256"))
+    put("good-sha384", said(digest="sha384"))
+    put("good-md5", said(digest="md5"))
+    put("good-by-name", said(), by_key=False)
+    put("good-extensions", said(extensions=[("1.3.6.1.5.5.7.48.1.6", False, pki.null())]),
+        extensions=[("1.3.6.1.5.5.7.48.1.2", False, pki.octet(b"12345678")),
+                    ("1.2.3.4", False, pki.null())])
+    put("revoked", said("revoked"))
+    put("revoked-no-reason", said("revoked", reason=None))
+    put("revoked-stale", said("revoked", this_update="2026-01-01", next_update="2026-01-02"))
+    put("hold", said("revoked", reason="certificateHold"))
+    put("hold-older", said("revoked", reason="certificateHold", this_update="-3d"))
+    put("unknown", said("unknown"))
+    put("stale", said(this_update="-10d", next_update="-2d"))
+    put("very-stale", said(this_update="-20d", next_update="-10d"))
+    put("skew-stale", said(next_update="2026-03-01T11:56:00Z"))
+    put("skew-over", said(next_update="2026-03-01T11:54:00Z"))
+    put("future", said(this_update="+1h"))
+    put("skew-future", said(this_update="2026-03-01T12:04:00Z"))
+    put("produced-later", said(), produced="+1h")
+    put("no-next", said(this_update="2026-03-01T11:59:00Z", next_update=None))
+    put("no-next-old", said(this_update="2026-03-01T11:00:00Z", next_update=None))
+    put("ends-before-it-begins", said(this_update="-1h", next_update="-2h"))
+    put("other-serial", said(about=bob))
+    put("other-name", said(name=root.subject))
+    put("other-key", said(key=pki.key_bits(root.spki)))
+    put("two-revoked-last", said(), said("revoked"))
+    put("two-revoked-first", said("revoked"), said())
+    put("two-unknown", said(), said("unknown"))
+    put("two-other-revoked", said("revoked", about=bob), said())
+    put("two-digests", said(digest="sha256"), said("revoked"))
+    put("critical", said(), extensions=[("1.2.3.4", True, pki.null())])
+    put("critical-single", said(extensions=[("1.2.3.4", True, pki.null())]))
+    put("sha1-signed", said(), digest="sha1")
+    put("version", said(), version=pki.explicit(0, pki.integer(0)))
+    put("none")
+    put("trailing", said(), tail=b"\0")
+    put("trailing-inside", said(), inner_tail=b"\x05\0")
+    put("malformed-request", status=1)
+    put("try-later", status=3)
+    put("unauthorized", status=6)
+    good = pki.ocsp([said()], ca).der
+    f.bytes("tampered.ocsp", good[:-5] + bytes([good[-5] ^ 1]) + good[-4:])
+    f.bytes("cut.ocsp", good[:-9])
+    f.bytes("html.ocsp", b"<html><head><title>503 Service Unavailable</title></head></html>")
+    f.bytes("empty.ocsp", b"")
+    f.bytes("huge.ocsp", good + bytes(70000))
+    # Whoever signs instead of the CA.
+    put("by-root", said(), signer=root)
+    put("by-root-as-ca", said(), signer=root, responder=ca)
+    put("by-stranger", said(), signer=CA("Issuing CA ocsp"))
+    put("revoked-by-stranger", said("revoked"), signer=CA("Issuing CA ocsp"))
+    put("by-alice", said(), signer=alice, certs=[alice])
+    one = delegate("Responder")
+    put("delegate", said(), signer=one, certs=[one])
+    put("delegate-by-name", said(), signer=one, certs=[bob, one], by_key=False)
+    put("delegate-absent", said(), signer=one)
+    put("delegate-revokes", said("revoked"), signer=one, certs=[one])
+    for name, more in (
+            ("no-eku", dict(eku=["clientAuth"])), ("any-eku", dict(eku=["2.5.29.37.0"])),
+            ("expired", dict(not_before="2025-01-01", not_after="2026-02-01")),
+            ("not-yet", dict(not_before="2026-04-01", not_after="2027-01-01")),
+            ("weak", dict(key="rsa1024")), ("ku", dict(ku=["keyAgreement"])),
+            ("critical-extension", dict(extensions=[nocheck, ("1.2.3.4", True, pki.null())])),
+            ("by-root", dict(issuer=root)),
+            ("other-ca", dict(issuer=CA("Issuing CA ocsp"))),
+            ("sha1", dict(digest="sha1"))):
+        who = delegate("Responder " + name, **more)
+        put("delegate-" + name, said(), signer=who, certs=[who])
+    below = CA("Middle ocsp", ca)
+    who = delegate("Responder below", below)
+    put("delegate-two-steps", said(), signer=who, certs=[who, below])
+    check = delegate("Responder checked", extensions=[])
+    put("delegate-check", said(), signer=check, certs=[check])
+    put("delegate-check-revokes", said("revoked"), signer=check, certs=[check])
+    f.crl("issuing-responder-revoked", ca, [(check, "2026-02-20", "keyCompromise"),
+                                            (one, "2026-02-20", "keyCompromise")])
+    # With places to ask.
+    aia = ("aia", False, pki.seq(pki.seq(pki.oid("1.3.6.1.5.5.7.48.1"),
+                                         pki.uri("http://ocsp.example/"))))
+    f.leaf("asks", ca, "Asks", extensions=[aia])
+
+
 def trap(f):
     """The GlobalSign cross-certificate trap: one CA key, self-signed and cross-signed."""
     old = f.ca("old-root", "Old Root R3")
