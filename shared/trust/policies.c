@@ -179,19 +179,26 @@ policies_by_hand(const struct policy_options *o, struct cert *const *path,
 
 /* ---------------------------------------------------------------- the tree */
 
-static void
+/* OpenSSL prints no OID of over 586 octets (CVE-2023-2650): four digits each. */
+#define OID_MAX_TEXT	4096
+
+/* False: an OID that cannot be printed whole; half of it would be another. */
+static bool
 add_set(struct text *set_r, X509_POLICY_TREE *tree)
 {
 	STACK_OF(X509_POLICY_NODE)	*nodes;
-	char				 oid[128];
-	int				 i;
+	char				 oid[OID_MAX_TEXT];
+	int				 i, n;
 
 	nodes = X509_policy_tree_get0_user_policies(tree);
 	for (i = 0; nodes != NULL && i < sk_X509_POLICY_NODE_num(nodes); i++) {
-		OBJ_obj2txt(oid, sizeof(oid), X509_policy_node_get0_policy(
+		n = OBJ_obj2txt(oid, sizeof(oid), X509_policy_node_get0_policy(
 		    sk_X509_POLICY_NODE_value(nodes, i)), 1);
+		if (n <= 0 || (size_t)n >= sizeof(oid))
+			return false;
 		text_printf(set_r, "%s%s", i > 0 ? "," : "", oid);
 	}
+	return true;
 }
 
 static enum certauth_reason
@@ -200,9 +207,10 @@ result(int rc, X509_POLICY_TREE *tree, struct text *set_r, const char **why_r)
 	switch (rc) {
 	case X509_PCY_TREE_VALID:
 	case X509_PCY_TREE_EMPTY:
-		if (tree != NULL)
-			add_set(set_r, tree);
-		return CERTAUTH_OK;
+		if (tree == NULL || add_set(set_r, tree))
+			return CERTAUTH_OK;
+		*why_r = "A policy of the path has an OID of over 586 octets.";
+		return CERTAUTH_PATH_LIMIT;
 	case X509_PCY_TREE_FAILURE:
 		*why_r = "No policy that is acceptable here is valid on the "
 		    "whole path (RFC 5280 6.1.5 (g)).";
