@@ -54,10 +54,19 @@ void certauth_poll_sometimes(server_rec *s)
 {
     apr_uint32_t now = (apr_uint32_t)apr_time_sec(apr_time_now());
     apr_uint32_t last = apr_atomic_read32(&certauth_proc->polled);
+
+    if (now == last
+        || apr_atomic_cas32(&certauth_proc->polled, now, last) != last) {
+        return;
+    }
+    certauth_poll_now(s);
+}
+
+void certauth_poll_now(server_rec *s)
+{
     struct certauth_error error;
 
-    if (certauth_proc->engine == NULL || now == last
-        || apr_atomic_cas32(&certauth_proc->polled, now, last) != last) {
+    if (certauth_proc->engine == NULL) {
         return;
     }
     /* What failed is among the notes too; the last good data stays. */
@@ -276,6 +285,8 @@ static const char *set_profile(cmd_parms *cmd, void *dir, const char *name,
                     || (ap_cstr_casecmp(around->directive, "<Location") != 0
                         && ap_cstr_casecmp(around->directive,
                                            "<LocationMatch") != 0);
+    section->proxy = around != NULL
+                     && ap_cstr_casecmpn(around->directive, "<Proxy", 6) == 0;
     section->file = cmd->directive->filename;
     section->line = cmd->directive->line_num;
     return NULL;
@@ -365,6 +376,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, before_ssl, APR_HOOK_FIRST);
     certauth_ssl_register_hooks();
+    certauth_ask_register_hooks();
     certauth_gate_register_hooks();
     certauth_authz_register(p);
 }

@@ -4,6 +4,7 @@
  *   mod_certauth.c        directives, engine, hooks
  *   mod_certauth_check.c  is the configuration sound?
  *   mod_certauth_ssl.c    the TLS side: callbacks, sessions, the connection
+ *   mod_certauth_ask.c    questions to the refresher, and who waits
  *   mod_certauth_gate.c   the request side: gate, environment, user
  *   mod_certauth_authz.c  Require cert-...
  *
@@ -28,6 +29,9 @@
 /* All else is hidden (-fvisibility=hidden, exports.map). */
 extern module AP_MODULE_DECLARE_DATA certauth_module
     __attribute__((visibility("default")));
+
+/* In r->notes: milliseconds in which this request waited for the refresher. */
+#define CERTAUTH_NOTE_WAITED    "certauth-waited"
 
 /* An index into certauth_process.uses, or one of these two. */
 #define CERTAUTH_USE_UNSET  (-1)
@@ -59,6 +63,7 @@ typedef struct {
     int use;                /* or CERTAUTH_USE_OFF */
     int optional;
     int late;               /* not a Location: known only after the file walk */
+    int proxy;              /* <Proxy> or <ProxyMatch> */
     const char *file;
     int line;
 } certauth_section;
@@ -123,6 +128,7 @@ certauth_server_conf *certauth_server_conf_of(server_rec *s);
 certauth_use *certauth_use_at(int use);
 /* Takes up changed data, at most once a second over all threads. */
 void certauth_poll_sometimes(server_rec *s);
+void certauth_poll_now(server_rec *s);
 void certauth_log_notes(server_rec *s);
 
 /* mod_certauth_check.c: fills certauth_proc. A message (one line, with file and
@@ -146,10 +152,21 @@ certauth_ctx *certauth_conn_ctx(const certauth_conn *cc);
  * or it no longer holds. The caller's reference; NULL is a refusal (no memory).
  */
 struct certauth_verdict *certauth_conn_verdict(certauth_conn *cc, int use);
+/* The same with replies (struct certauth_bytes), always made anew, and the
+ * connection's from then on. */
+struct certauth_verdict *certauth_conn_judge_with(certauth_conn *cc, int use,
+    const apr_array_header_t *replies, unsigned flags);
 /* True once for each new reason of this connection and profile: log it now. */
 int certauth_conn_news(certauth_conn *cc, int use, enum certauth_reason reason);
 /* What mod_ssl shall tell of this connection (SSL_CLIENT_VERIFY). */
 void certauth_conn_mark(certauth_conn *cc, const struct certauth_verdict *v);
+
+/* mod_certauth_ask.c */
+void certauth_ask_register_hooks(void);
+/* Takes an undecided verdict over; waits in this thread, to the profile's
+ * deadline at most. The caller's reference, never undecided. */
+struct certauth_verdict *certauth_settle(request_rec *r, certauth_conn *cc,
+                                         int use, struct certauth_verdict *v);
 
 /* mod_certauth_gate.c */
 void certauth_gate_register_hooks(void);

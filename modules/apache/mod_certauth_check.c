@@ -70,6 +70,21 @@ static int is_lax(const certauth_server_conf *sc)
     return 0;
 }
 
+/* Has this server a profile in sections that a forward proxy's URL does not
+ * meet, and nowhere else? */
+static int is_partial(const certauth_server_conf *sc)
+{
+    const certauth_section *section = (certauth_section *)sc->sections->elts;
+    int i;
+
+    for (i = 0; i < sc->sections->nelts; i++) {
+        if (section[i].proxy && section[i].use >= 0) {
+            return 0;
+        }
+    }
+    return sc->use < 0 && certauth_asks(sc);
+}
+
 /* ---------------------------------------------------- the directives' tree */
 
 typedef struct {
@@ -250,6 +265,12 @@ static void look_at(walk *w, server_rec *host, const ap_directive_t *d)
 {
     if (ap_cstr_casecmpn(d->directive, "SSL", 3) == 0) {
         look_at_ssl(w, host, d);
+    }
+    else if (ap_cstr_casecmp(d->directive, "ProxyRequests") == 0
+             && has_word(w, d, "on") && concerns(w, host, is_partial)) {
+        warning(w, d, "what a forward proxy is asked (whole URLs, CONNECT) "
+                "meets no Location: give the CertAuthProfile to the virtual "
+                "host or to <Proxy *>");
     }
     else if (ap_cstr_casecmp(d->directive, "CacheEnable") == 0) {
         place(w->cache, host, d);

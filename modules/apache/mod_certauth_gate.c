@@ -92,6 +92,26 @@ static struct certauth_verdict *misdirected(request_rec *r, certauth_conn *cc,
                            detail);
 }
 
+/* A request waits once for each profile: what it was told then may be too
+ * short-lived for the connection to keep. */
+static struct certauth_verdict *settled(request_rec *r, certauth_conn *cc,
+                                        int use, struct certauth_verdict *v)
+{
+    const char *key = apr_psprintf(r->pool, "certauth-settled-%d", use);
+    void *known = NULL;
+
+    (void)apr_pool_userdata_get(&known, key, r->pool);
+    if (known != NULL) {
+        certauth_verdict_free(v);
+        return known;
+    }
+    v = own(r, certauth_settle(r, cc, use, v));
+    if (v != NULL) {
+        (void)apr_pool_userdata_setn(v, key, NULL, r->pool);
+    }
+    return v;
+}
+
 /* The verdict for this request under one profile; borrowed from r->pool. */
 static struct certauth_verdict *verdict_for(request_rec *r, int use)
 {
@@ -111,7 +131,12 @@ static struct certauth_verdict *verdict_for(request_rec *r, int use)
                                       CERTAUTH_NO_TLS, NULL));
     }
     v = misdirected(r, cc, use);
-    return own(r, v != NULL ? v : certauth_conn_verdict(cc, use));
+    if (v != NULL) {
+        return own(r, v);
+    }
+    v = certauth_conn_verdict(cc, use);
+    return certauth_verdict_decision(v) == CERTAUTH_UNDECIDED
+           ? settled(r, cc, use, v) : own(r, v);
 }
 
 /* One line per connection and change of verdict. */
@@ -121,6 +146,7 @@ static void log_verdict(request_rec *r, int use,
     certauth_conn *cc = certauth_conn_of(r->connection);
     certauth_dir_conf *dc = dir_conf_of(r);
     enum certauth_reason reason = certauth_verdict_reason(v);
+    const char *waited = apr_table_get(r->notes, CERTAUTH_NOTE_WAITED);
     int level = APLOG_ERR;
 
     if (reason == CERTAUTH_OK
@@ -128,8 +154,9 @@ static void log_verdict(request_rec *r, int use,
         level = APLOG_INFO;
     }
     if (cc == NULL || certauth_conn_news(cc, use, reason)) {
-        ap_log_rerror(APLOG_MARK, level, 0, r, "certauth: %s",
-                      certauth_verdict_text(v));
+        ap_log_rerror(APLOG_MARK, level, 0, r, "certauth: %s%s%s%s",
+                      certauth_verdict_text(v), waited ? " waited=" : "",
+                      waited ? waited : "", waited ? "ms" : "");
     }
 }
 
@@ -174,6 +201,13 @@ static void set_env(request_rec *r, const struct certauth_verdict *v, int known)
         }
         value = certauth_verdict_get(v, attributes[i]);
         apr_table_set(r->subprocess_env, name, value ? value : "");
+    }
+    value = apr_table_get(r->notes, CERTAUTH_NOTE_WAITED);
+    if (known) {
+        apr_table_set(r->subprocess_env, "CERTAUTH_WAITED", value ? value : "0");
+    }
+    else {
+        apr_table_unset(r->subprocess_env, "CERTAUTH_WAITED");
     }
 }
 

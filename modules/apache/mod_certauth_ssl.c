@@ -138,6 +138,45 @@ struct certauth_verdict *certauth_conn_verdict(certauth_conn *cc, int use)
     return v;
 }
 
+struct certauth_verdict *certauth_conn_judge_with(certauth_conn *cc, int use,
+    const apr_array_header_t *replies, unsigned flags)
+{
+    certauth_ctx *ctx = ctx_of(cc->ssl);
+    struct certauth_request req = { 0 };
+    struct certauth_verdict *v;
+    X509 *leaf = NULL;
+    STACK_OF(X509) *sent = NULL;
+
+    if (use < 0 || use >= cc->num
+        || apr_thread_mutex_lock(cc->mutex) != APR_SUCCESS) {
+        return NULL;
+    }
+    if (cc->leaf != NULL && X509_up_ref(cc->leaf) == 1) {
+        leaf = cc->leaf;
+        sent = cc->sent != NULL ? X509_chain_up_ref(cc->sent) : NULL;
+    }
+    apr_thread_mutex_unlock(cc->mutex);
+    req.profile = certauth_use_at(use)->profile;
+    req.leaf = leaf;
+    req.sent = sent;
+    req.service = "http";
+    req.host = ctx != NULL ? ctx->s->server_hostname : NULL;
+    req.flags = flags;
+    req.replies = (const struct certauth_bytes *)replies->elts;
+    req.num_replies = (size_t)replies->nelts;
+    v = certauth_verify(certauth_proc->engine, &req);
+    if (v != NULL && apr_thread_mutex_lock(cc->mutex) == APR_SUCCESS) {
+        if (cc->leaf == leaf) {
+            certauth_verdict_free(cc->verdicts[use]);
+            cc->verdicts[use] = certauth_verdict_ref(v);
+        }
+        apr_thread_mutex_unlock(cc->mutex);
+    }
+    X509_free(leaf);
+    sk_X509_pop_free(sent, X509_free);
+    return v;
+}
+
 int certauth_conn_news(certauth_conn *cc, int use, enum certauth_reason reason)
 {
     int news;
@@ -233,7 +272,8 @@ static int process_connection(conn_rec *c)
 
 /*
  * Replaces mod_ssl's verification. Mode `handshake` refuses here, with the
- * alert that belongs to the reason. Mode `request` lets the connection live and
+ * alert that belongs to the reason; what is not known yet it leaves to the gate,
+ * which can wait. Mode `request` lets the connection live and
  * refuses each request: mod_ssl (SSLVerifyClient none) drops a connection with
  * any other result than X509_V_OK, so that is what it gets until the handshake
  * is over; process_connection() then puts the truth in its place.
@@ -266,7 +306,8 @@ static int verify(X509_STORE_CTX *store, void *arg)
         result = X509_V_OK;
         ok = 1;
     }
-    else if (!hard) {
+    else if (!hard || (!cc->settled
+             && certauth_verdict_decision(v) == CERTAUTH_UNDECIDED)) {
         SSL_set_num_tickets(ssl, 0);    /* tickets only for accepted sessions */
         result = X509_V_OK;
         ok = 1;

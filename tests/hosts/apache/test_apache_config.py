@@ -225,6 +225,21 @@ def test_warnings_about_settings_that_do_not_bite(site, world, line):
     assert site.get("/", "alice").status == 200 and site.get("/", "revoked").status == 403
 
 
+@pytest.mark.parametrize("body, warned", [
+    ("<Location />\nCertAuthProfile staff\n</Location>", True),
+    ("<Directory />\nCertAuthProfile staff\n</Directory>", True),
+    ("CertAuthProfile staff", False),
+    ("<Proxy *>\nCertAuthProfile staff\n</Proxy>", False),
+])
+def test_forward_proxy_beside_a_location(make_site, body, warned):
+    site = make_site(modules=["proxy", "proxy_http"])
+    site.run(site.vhost("ProxyRequests on\n" + body))
+    code, out = site.configtest()
+    said = "ProxyRequests on: what a forward proxy is asked"
+    assert code == 0 and (said in out) == warned, out
+    assert (said in site.error_log()) == warned
+
+
 def test_quick_cache_would_get_round_the_gate(make_site):
     site = make_site(modules=["cache", "cache_disk"])
     cache = site.path("cache")
