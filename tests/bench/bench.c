@@ -258,10 +258,10 @@ make_cert(const struct make *m)
 	return x;
 }
 
-struct der
+struct der_copy
 make_der(X509 *x)
 {
-	struct der	der = { NULL, 0 };
+	struct der_copy	der = { NULL, 0 };
 	int		len = i2d_X509(x, &der.data);
 
 	must(len > 0);
@@ -270,7 +270,7 @@ make_der(X509 *x)
 }
 
 X509 *
-parse(const struct der *der)
+parse(const struct der_copy *der)
 {
 	const unsigned char	*p = der->data;
 	X509			*x = d2i_X509(NULL, &p, (long)der->len);
@@ -300,11 +300,11 @@ leaf_cert(const struct chain *c, EVP_PKEY *signer)
 		{ NID_info_access, "OCSP;URI:http://ocsp.example.org/" } } });
 }
 
-struct der
+struct der_copy
 chain_leaf(const struct chain *c, EVP_PKEY *signer)
 {
 	X509		*x = leaf_cert(c, signer);
-	struct der	 der = make_der(x);
+	struct der_copy	 der = make_der(x);
 
 	X509_free(x);
 	return der;
@@ -405,7 +405,7 @@ element(const unsigned char **p, size_t left, long *len_r)
 }
 
 void
-check_signature(const struct der *der, X509 *leaf, EVP_PKEY *ca_key, bool good)
+check_signature(const struct der_copy *der, X509 *leaf, EVP_PKEY *ca_key, bool good)
 {
 	const ASN1_BIT_STRING	*sig;
 	const unsigned char	*tbs = der->data, *p;

@@ -37,7 +37,7 @@ void	sample(const char *unit, double value, const char *format, ...)
 
 /* --------------------------------------------------------------------- PKI */
 
-struct der { unsigned char *data; size_t len; };
+struct der_copy { unsigned char *data; size_t len; };
 
 /* "P-256", "RSA-2048", "RSA-4096" ... */
 EVP_PKEY *make_key(const char *kind);
@@ -55,8 +55,8 @@ struct make {
 	struct { int nid; const char *text; } more[6];
 };
 X509	*make_cert(const struct make *);
-struct der make_der(X509 *);
-X509	*parse(const struct der *);
+struct der_copy make_der(X509 *);
+X509	*parse(const struct der_copy *);
 /* A folder of our own under TMPDIR, and files in it. */
 const char *scratch(void);
 void	scratch_remove(void);
@@ -73,22 +73,22 @@ struct chain {
 	const char	*kind;
 	EVP_PKEY	*root_key, *ca_key, *leaf_key;
 	X509		*root, *ca;
-	struct der	*leaves;	size_t num_leaves;
-	struct der	 ca_der;
+	struct der_copy	*leaves;	size_t num_leaves;
+	struct der_copy	 ca_der;
 	char		*conf;		/* policy file with the profile "bench" */
 };
 void	chain_make(struct chain *, const char *kind, size_t num_leaves);
 /* `revocation` goes into the authority: "check = ...;" */
 void	chain_write(struct chain *, const char *revocation);
 /* A leaf that nobody has seen yet; `signer` is not the CA's key: forged. */
-struct der chain_leaf(const struct chain *, EVP_PKEY *signer);
+struct der_copy chain_leaf(const struct chain *, EVP_PKEY *signer);
 
 struct certauth *open_engine(const char *conf);
 /* The core's answer; ends the program when it is not `expected`. */
 void	ask(struct certauth *, X509 *leaf, STACK_OF(X509) *sent,
 	    enum certauth_reason expected);
 /* One EVP_DigestVerify of the leaf (der: its bytes) with the CA's key. */
-void	check_signature(const struct der *der, X509 *leaf, EVP_PKEY *ca_key,
+void	check_signature(const struct der_copy *der, X509 *leaf, EVP_PKEY *ca_key,
 	    bool good);
 /* What a stock server does: purpose, path, dates, and CRLs if the store says. */
 void	stock_verify(X509_STORE *, X509 *leaf, STACK_OF(X509) *sent, bool good);

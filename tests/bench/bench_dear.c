@@ -37,7 +37,7 @@
 struct dear {
 	const char	*name;
 	X509		*root, *issuer;	/* anchor; pinned issuer */
-	struct der	 leaf, sent[SENT_MAX];
+	struct der_copy	 leaf, sent[SENT_MAX];
 	size_t		 num_sent;
 	char		*conf;
 	int		 depth;		/* the profile's; 0: the default */

@@ -22,7 +22,7 @@
 #include "certauth_data.h"
 
 struct set {
-	struct der	*ders;
+	struct der_copy	*ders;
 	X509		**leaves;
 	size_t		 n;
 };

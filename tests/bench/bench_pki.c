@@ -18,7 +18,7 @@ int
 main(int argc, char **argv)
 {
 	struct chain	 chain;
-	struct der	 der;
+	struct der_copy	 der;
 	X509		**leaves, *server, *both[2], *forged[FORGED];
 	EVP_PKEY	*key = make_key("P-256");
 	size_t		 i, n;
