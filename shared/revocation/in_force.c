@@ -227,14 +227,13 @@ pick_scope(struct load_row *rows, size_t num_rows)
 	size_t	i, n = 0, complete = 0, deltas = 0;
 
 	for (i = 0; i < num_rows; i++) {
-		if (is_delta(&rows[i])) {
-			if (deltas == LOAD_MAX_DELTAS || (deltas > 0 &&
-			    index_same_edition(rows[i].index, rows[i].row,
-			    rows[n - 1].index, rows[n - 1].row) &&
-			    index_compare_age(rows[i].row, rows[n - 1].row) == 0))
-				continue;
-			deltas++;
-		} else if (complete++ >= 2)
+		/* Twice the same, from a file and published, is one. */
+		if (n > 0 && index_same_edition(rows[i].index, rows[i].row,
+		    rows[n - 1].index, rows[n - 1].row) &&
+		    index_compare_age(rows[i].row, rows[n - 1].row) == 0)
+			continue;
+		if (is_delta(&rows[i]) ? deltas++ >= LOAD_MAX_DELTAS :
+		    complete++ >= 2)
 			continue;
 		rows[n] = rows[i];
 		rows[n].waits = !is_delta(&rows[i]) && complete == 2;

@@ -155,6 +155,44 @@ def test_compile_and_show(world):
     assert show(world.bob.serial_hex)["status"] == "revoked"
 
 
+def test_compile_and_show_of_every_kind(tmp_path):
+    """A hold that a delta CRL lifts; an indirect list; the report says what each is."""
+    pki = os.path.join(ROOT, "tests", "pki", "crls")
+    cas = [os.path.join(pki, n + ".pem") for n in ("issuing", "second", "signer")]
+    out = str(tmp_path / "index")
+    names = ["full-5-hold", "delta-5-6-removed", "indirect-back-and-forth"]
+    r = certauth("compile", "--json", "--issuers", *cas, "--output", out,
+                 *[os.path.join(pki, n + ".crl") for n in names])
+    assert r.returncode == 0, r.stderr
+    crls = {os.path.basename(c["file"])[:-4]: c for c in json.loads(r.stdout)["crls"]}
+    assert crls["delta-5-6-removed"]["base"] == "05"
+    assert "base" not in crls["full-5-hold"] and "indirect" not in crls["full-5-hold"]
+    assert crls["indirect-back-and-forth"]["indirect"] is True
+    assert crls["indirect-back-and-forth"]["entries"] == 5
+
+    def show(ca, serial):
+        r = certauth("show", "--json", "--index", out, "--issuer",
+                     os.path.join(pki, ca + ".pem"), "--serial", serial)
+        assert r.returncode == 0, r.stderr
+        return json.loads(r.stdout)["status"]
+
+    def serial(leaf):
+        r = subprocess.run(["openssl", "x509", "-noout", "-serial", "-in",
+                            os.path.join(pki, leaf + ".pem")], capture_output=True, text=True,
+                           check=True)
+        return r.stdout.strip().split("=")[1]
+
+    assert show("issuing", serial("alice")) == "not-listed"
+    assert show("issuing", serial("indirect")) == "revoked"
+    assert show("second", serial("indirect")) == "not-covered"
+    assert show("second", "3") == "revoked" and show("second", "2") == "not-covered"
+    assert show("issuing", "2") == "revoked" and show("issuing", "3") == "not-listed"
+    assert show("signer", "1") == "revoked" and show("signer", "2") == "not-listed"
+    r = certauth("compile", "--json", "--issuers", *cas, "--output", out,
+                 os.path.join(pki, "full-5-hold.crl"))
+    assert show("issuing", serial("alice")) == "revoked"
+
+
 def test_compile_of_a_policy_is_used(world):
     r = certauth("compile", "--json", "--config", world.conf)
     assert r.returncode == 0, r

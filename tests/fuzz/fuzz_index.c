@@ -40,7 +40,14 @@ look(const struct index *index)
 		assert(strlen(index_string(index, row->issuer)) < index->data_len);
 		index_row_stamp(row, &stamp);
 		assert(index_same_scope(index, row, index, row));
+		assert(index_same_edition(index, row, index, row));
 		assert(index_compare_age(row, row) == 0);
+		assert((row->flags & INDEX_MEMBER) == 0);
+		index_entries(index, row);
+		for (j = 0; j < index_num_rows(index); j++)
+			if (index_is_member(&index->rows[j], row))
+				assert(index_member(index, row,
+				    index->rows[j].issuer_sha256) != NULL);
 		for (j = 0; j < sizeof(serials) / sizeof(serials[0]); j++)
 			for (len = 1; len <= 20; len++) {
 				index_lookup(index, row, serials[j], len, false,
