@@ -125,6 +125,21 @@ audit_crls(struct audit *a)
 	}
 }
 
+static void
+audit_overrides(struct audit *a)
+{
+	struct certauth_override	o;
+	char				when[32];
+	size_t				i;
+
+	for (i = 0; certauth_override_at(a->engine, i, &o); i++)
+		if (o.until > a->now)
+			say(a, CERTAUTH_WARNING, "authority \"%s\": stale data "
+			    "counts until %s by an override of %s: %s",
+			    o.authority, text_time_print(when, sizeof(when),
+			    o.until), o.by, o.reason);
+}
+
 void
 certauth_audit(struct certauth *e, int64_t now, certauth_audit_fn *fn,
     void *context)
@@ -142,6 +157,7 @@ certauth_audit(struct certauth *e, int64_t now, certauth_audit_fn *fn,
 		for (j = 0; (m = pool_at(e->authorities[i].pool, j)) != NULL;
 		    j++)
 			audit_member(&a, &e->authorities[i], m);
+	audit_overrides(&a);
 	audit_crls(&a);
 	snapshot_free(a.data);
 }

@@ -153,6 +153,28 @@ void	certauth_audit(struct certauth *, int64_t now, certauth_audit_fn *,
 /* Full check of a published index (digests, order, bounds). */
 bool	certauth_index_verify(const char *folder, struct certauth_error *error_r);
 
+/*
+ * The long weekend: stale data of an authority counts until a time, by somebody's
+ * word; a listed serial refuses all the same. Ends by itself. False past the end.
+ */
+struct certauth_override {
+	char	 authority[256], by[72], reason[256];
+	int64_t	 until, written;
+};
+bool	certauth_override_at(struct certauth *, size_t i,
+	    struct certauth_override *override_r);
+/* At most 30 days; until 0: ends it. `by` without blanks, `reason` one line.
+ * Running servers take it up at their next poll. */
+bool	certauth_override_write(struct certauth *, const char *authority,
+	    int64_t until, const char *by, const char *reason,
+	    struct certauth_error *error_r);
+
+/* Hands in the CRLs of a file (DER or PEM): looked at for each authority, kept in
+ * the spool, published. False: nobody's, or refused, or not published; error_r.
+ * *authority_r: whose it is. */
+bool	certauth_push(const char *conf, const char *file, size_t *authority_r,
+	    struct certauth_crl_report *report_r, struct certauth_error *error_r);
+
 /* --------------------------------------------------------------- refresher */
 
 /* What a policy file says of fetching for one authority; borrowed from the
@@ -170,6 +192,8 @@ struct certauth_authority {
 };
 bool	certauth_authority_at(const struct certauth *, size_t i,
 	    struct certauth_authority *authority_r);
+/* What the engine takes for now: the clock, but for tests. */
+int64_t	certauth_now(const struct certauth *);
 /* The state folder; "": its parent does not exist, or no policy file. */
 const char *certauth_state(const struct certauth *);
 

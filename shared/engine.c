@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "engine.h"
 #include "fetched.h"
+#include "override.h"
 
 struct certauth *
 engine_new(const char *path)
@@ -111,6 +112,7 @@ snapshot_free(struct snapshot *s)
 		return;
 	revocation_free(s->revocation);
 	fetched_free(s->fetched);
+	override_free(s->overrides);
 	for (i = 0; i < s->num_live; i++) {
 		if (s->tables != NULL)
 			table_free(s->tables[i]);
@@ -275,6 +277,8 @@ engine_load(struct certauth *e, bool first, bool *changed_r, bool *failed_r,
 		return false;
 	}
 	next->fetched = fetched_load(e, first ? NULL : e->current->fetched,
+	    changed_r);
+	next->overrides = override_load(e, first ? NULL : e->current->overrides,
 	    changed_r);
 	if (crl_failed && !*failed_r)
 		error_set(error_r, e->path, 0, "new revocation data was "

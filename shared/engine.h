@@ -43,6 +43,7 @@ struct snapshot {
 	uint64_t		 generation;
 	struct revocation_data	*revocation;
 	struct fetched		*fetched;	/* intermediates; NULL: none */
+	struct overrides	*overrides;	/* NULL: none */
 	/* one entry per config live file; the other kind's entry is NULL */
 	struct table	       **tables;
 	struct denied	       **denied;

@@ -64,6 +64,12 @@ certauth_authority_at(const struct certauth *e, size_t i,
 	return true;
 }
 
+int64_t
+certauth_now(const struct certauth *e)
+{
+	return engine_clock(e);
+}
+
 const char *
 certauth_state(const struct certauth *e)
 {

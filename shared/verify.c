@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "fetched.h"
+#include "override.h"
 #include "trust/constraints.h"
 #include "trust/digest.h"
 #include "trust/path.h"
@@ -43,6 +44,7 @@ struct question {
 	struct signatures		 signatures;
 	/* the path that is looked at */
 	const struct engine_authority	*authority;
+	struct engine_authority		 prolonged;	/* override.h */
 	const struct cert		*anchor;
 	struct replies			 replies;
 	bool				 limited;	/* a ceiling was reached */
@@ -483,8 +485,9 @@ search_all(struct question *q)
 	bool	stop = false;
 
 	for (i = 0; !stop && i < q->profile->num_authorities; i++) {
-		q->authority = &q->engine->authorities[
-		    q->profile->authorities[i]];
+		q->authority = override_authority(q->data->overrides,
+		    &q->engine->authorities[q->profile->authorities[i]],
+		    &q->prolonged);
 		chosen = search_authority(q, &stop);
 	}
 	if (chosen >= 0)

@@ -141,6 +141,27 @@ check_as(struct report *r, const char *user, const struct args *args)
 }
 
 static void
+running_line(void *context, enum certauth_severity severity, const char *text)
+{
+	add_line(context, "running", (int)severity, text);
+}
+
+/* What is the same for everybody: the refresher, old code in memory. */
+static void
+check_running(struct report *r, const struct args *args)
+{
+	struct certauth_error	 error;
+	struct certauth		*engine;
+
+	engine = certauth_open(args->config != NULL ? args->config :
+	    DEFAULT_CONFIG, &error);
+	if (engine != NULL)
+		check_refresher(engine, running_line, r);
+	certauth_free(engine);
+	check_processes(running_line, r);
+}
+
+static void
 print_report(const struct report *r, bool as_json)
 {
 	json_t	*root, *line;
@@ -199,6 +220,8 @@ cmd_check(struct args *args)
 	if (!root)
 		add_line(&r, "this user", CERTAUTH_NOTE, "run as root to check "
 		    "as www-data and dovenull too");
+	if (ok)
+		check_running(&r, args);
 	if (ok)
 		print_report(&r, args->json);
 	json_decref(r.lines);

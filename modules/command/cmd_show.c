@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -33,10 +34,13 @@ cmd_show(struct args *args)
 	char			 date[32] = "", *text;
 	json_t			*root;
 
+	if (args->rest.num_items == 1 && args->index == NULL &&
+	    strcmp(args->rest.items[0], "revocation") == 0)
+		return cmd_show_revocation(args);
 	if (args->index == NULL || args->serial == NULL ||
 	    args->issuers.num_items != 1 || args->rest.num_items > 0)
-		return complain("expected show --index DIR --issuer FILE "
-		    "--serial HEX");
+		return complain("expected show revocation, or show --index DIR "
+		    "--issuer FILE --serial HEX");
 	if (!certauth_show(args->index, args->issuers.items[0], args->serial,
 	    &show, &error))
 		return complain_error(&error);

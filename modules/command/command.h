@@ -22,11 +22,11 @@ struct list { const char **items; size_t num_items; };
 /* Everything that any subcommand takes; strings are argv's. */
 struct args {
 	const char	*config, *profile, *time, *purpose, *max_depth, *email,
-			*revocation, *output, *index, *serial, *password_file;
+			*revocation, *output, *index, *serial, *password_file, *stale_until, *reason;
 	struct list	 roots, intermediates, crls, responses, policies, sent, issuers,
 			 users, rest;
 	struct list	*last_list;	/* the list option read last */
-	bool		 json, explicit_policy, inhibit_any, inhibit_mapping,
+	bool		 end, json, explicit_policy, inhibit_any, inhibit_mapping,
 			 help, version;
 	int64_t		 now;		/* of --time; 0: the clock */
 };
@@ -44,10 +44,20 @@ int	complain_error(const struct certauth_error *);
 /* The core's remarks, on stderr. */
 void	print_notes(struct certauth *);
 
+/* cmd_state.c: the refresher's status file, the caller's; NULL: none. */
+struct json_t;
+struct json_t *state_read(const struct certauth *);
+/* check_running.c: lines for `certauth check` */
+void	check_refresher(struct certauth *, certauth_audit_fn *, void *context);
+void	check_processes(certauth_audit_fn *, void *context);
+
 int	cmd_verify(struct args *);
 int	cmd_explain(struct args *);
 int	cmd_check(struct args *);
 int	cmd_compile(struct args *);
 int	cmd_show(struct args *);
+int	cmd_show_revocation(struct args *);
+int	cmd_publish(struct args *);
+int	cmd_override(struct args *);
 
 #endif

@@ -32,8 +32,17 @@ static const struct {
 	    "compile [--config FILE]\n"
 	    "      compile --issuers FILE... --output DIR CRL...\n"
 	    "          CRLs into the index that all processes map" },
+	{ "publish", cmd_publish,
+	    "publish [--config FILE] FILE\n"
+	    "          hands in a CRL, as if the refresher had fetched it" },
+	{ "override", cmd_override,
+	    "override AUTHORITY --stale-until TIME --reason TEXT\n"
+	    "      override AUTHORITY --end\n"
+	    "          in an emergency stale data counts for longer; ends by itself" },
 	{ "show", cmd_show,
-	    "show --index DIR --issuer FILE --serial HEX\n"
+	    "show revocation [--config FILE]\n"
+	    "          how fresh is what is known, and who could not be reached\n"
+	    "      show --index DIR --issuer FILE --serial HEX\n"
 	    "          what the index says of one certificate" },
 };
 #define NUM_COMMANDS	(sizeof(commands) / sizeof(commands[0]))

@@ -47,6 +47,8 @@ judge_age(const struct index_row *row, const struct revocation_options *options,
 		fresh = fresh < oldest ? fresh : oldest;
 		end = end < oldest ? end : oldest;
 	}
+	if (end < options->prolonged)
+		end = options->prolonged;
 	*until_r = now < fresh ? fresh : end;
 	return now < fresh ? FRESH : now < end ? GRACE : STALE;
 }

@@ -36,6 +36,8 @@ judge_age(const struct revocation_query *q, struct ocsp_word *word)
 		fresh = fresh < oldest ? fresh : oldest;
 		end = end < oldest ? end : oldest;
 	}
+	if (end < q->options->prolonged)
+		end = q->options->prolonged;
 	word->until = q->now < fresh ? fresh : end;
 	return q->now < fresh ? CRL_STATUS_GOOD : q->now < end ?
 	    CRL_STATUS_GRACE : CRL_STATUS_STALE;

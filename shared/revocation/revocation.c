@@ -111,7 +111,9 @@ find_stale(const struct link *l, const struct word *word,
 	    serial_text(l->path[0], serial, sizeof(serial)),
 	    source_text(word, source, sizeof(source)),
 	    word->status == CRL_STATUS_GRACE ?
-	    "out of date but within its grace" :
+	    (l->query->options->prolonged > l->query->now ?
+	    "out of date but prolonged by an override" :
+	    "out of date but within its grace") :
 	    word->status == CRL_STATUS_FUTURE ? "not yet in force" :
 	    "out of date");
 }

@@ -31,6 +31,7 @@ struct revocation_options {
 	enum revocation_unknown	unknown;
 	int64_t			grace;		/* seconds after nextUpdate */
 	int64_t			max_age;	/* seconds after thisUpdate; 0: none */
+	int64_t			prolonged;	/* stale data counts until then, by override */
 	/* in the order of the policy; none: nobody is asked */
 	enum revocation_source	sources[REVOCATION_MAX_SOURCES];
 	size_t			num_sources;
