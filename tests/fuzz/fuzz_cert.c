@@ -1,6 +1,6 @@
 /*
- * fuzz_cert.c - any bytes at all as a certificate: its view, its names, and its
- * constraints against its own names.
+ * fuzz_cert.c - any bytes at all as a certificate: its view, its names, its
+ * constraints against its own names, the URLs in it.
  */
 
 #include <stdint.h>
@@ -10,11 +10,13 @@
 
 #include <openssl/err.h>
 
+#include "certauth_data.h"
 #include "trust/cert.h"
 #include "trust/constraints.h"
 #include "trust/policy.h"
 #include "trust/read.h"
 #include "trust/strict.h"
+#include "trust/url.h"
 #include "unit/trust/same.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,6 +24,19 @@ int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define MUST(condition)	do { if (!(condition)) { \
 		fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
 		abort(); } } while (0)
+
+/* What the refresher would see: printable, bounded, whatever its scheme. */
+static void
+look_url(void *context, enum certauth_url_kind kind, const char *url)
+{
+	const char	*p;
+
+	(void)context;
+	(void)kind;
+	MUST(url[0] != '\0' && strlen(url) <= 2048);
+	for (p = url; *p != '\0'; p++)
+		MUST(*p > ' ' && *p <= '~');
+}
 
 static void
 look(X509 *x)
@@ -60,6 +75,10 @@ look(X509 *x)
 	policy_options_clear(&options);
 	if (constraints_sound(c, why, sizeof(why)))
 		(void)constraints_fit(c, c, &left, why, sizeof(why));
+	certauth_cert_urls(x, look_url, NULL);
+	(void)url_has_http(x, URL_CRL);
+	(void)url_has_http(x, URL_OCSP);
+	(void)url_has_http(x, URL_ISSUER);
 	cert_free(cert_ref(c));
 	cert_free(c);
 }
