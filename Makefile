@@ -234,7 +234,7 @@ deps:
 # The pages made from shared/*.def; `make check` fails when they are stale.
 docs:
 	@docs/generate
-MAN := certauth.1 certauth.conf.5
+MAN := certauth.1 certauth.conf.5 certauth-refresher.8
 man: $(MAN:%=build/man/%)
 build/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
@@ -283,6 +283,11 @@ install: all
 	else \
 		echo "no scdoc: man pages are not installed"; \
 	fi
+	@if [ -e $(B)/certauth-refresher ]; then set -x; \
+		install -D -m 755 $(B)/certauth-refresher $(DESTDIR)$(PREFIX)/bin/certauth-refresher; \
+		install -D -m 644 conf-examples/certauth-refresher.service $(DESTDIR)$(PREFIX)/lib/systemd/system/certauth-refresher.service; \
+		install -D -m 644 conf-examples/certauth.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/certauth.conf; \
+	else echo "not built, not installed: certauth-refresher"; fi
 	install -D -m 644 conf-examples/certauth-compile.service $(DESTDIR)$(PREFIX)/lib/systemd/system/certauth-compile.service
 	install -D -m 644 conf-examples/certauth-compile.path $(DESTDIR)$(PREFIX)/lib/systemd/system/certauth-compile.path
 	install -D -m 644 conf-examples/certauth.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/certauth.conf

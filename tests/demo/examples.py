@@ -100,18 +100,21 @@ def units(folder, name):
     parser.optionxform = str
     parser.read(path)
     need = {"service": ("Unit", "Service"), "path": ("Unit", "Path", "Install")}
-    if tuple(parser.sections()) != need[name.rsplit(".", 1)[1]]:
+    if tuple(parser.sections())[:3] not in (
+            need[name.rsplit(".", 1)[1]], ("Unit", "Service", "Install")):
         return False, "sections: %s" % parser.sections()
     if shutil.which("systemd-analyze") is None:
         return True, "parsed only: no systemd-analyze here"
     root = os.path.join(folder, "systemd-" + name)
     os.makedirs(os.path.join(root, "usr", "bin"))
-    for unit in ("certauth-compile.service", "certauth-compile.path"):
+    for unit in ("certauth-compile.service", "certauth-compile.path",
+                 "certauth-refresher.service"):
         with open(os.path.join(world.EXAMPLES, unit), encoding="utf-8") as f:
             text = f.read().replace("/usr/bin/certauth", os.path.join(root, "usr/bin/certauth"))
         with open(os.path.join(root, unit), "w", encoding="utf-8") as f:
             f.write(text)
-    shutil.copy("/bin/true", os.path.join(root, "usr", "bin", "certauth"))
+    for program in ("certauth", "certauth-refresher"):
+        shutil.copy("/bin/true", os.path.join(root, "usr", "bin", program))
     good, said = run("systemd-analyze", "verify", "--man=no", os.path.join(root, name))
     said = "\n".join(line for line in said.splitlines() if "certauth" in line)
     return good and not said, said
@@ -119,6 +122,22 @@ def units(folder, name):
 
 def service(folder, _):
     return units(folder, "certauth-compile.service")
+
+
+def refresher_service(folder, _):
+    return units(folder, "certauth-refresher.service")
+
+
+def sysusers(folder, _):
+    path = os.path.join(world.EXAMPLES, "certauth.sysusers")
+    if shutil.which("systemd-sysusers") is None:
+        with open(path, encoding="utf-8") as f:
+            return "u certauth " in f.read(), "parsed only"
+    root = os.path.join(folder, "sysusers")
+    os.makedirs(os.path.join(root, "etc"))
+    good, said = run("systemd-sysusers", "--root=" + root, path)
+    with open(os.path.join(root, "etc", "passwd"), encoding="utf-8") as f:
+        return good and f.read().startswith("certauth:"), said
 
 
 def path_unit(folder, _):
@@ -160,6 +179,7 @@ READERS = {
     "apache-vhost.conf": apache, "dovecot-certauth.conf": dovecot,
     "certauth-compile.service": service, "certauth-compile.path": path_unit,
     "certauth.tmpfiles": tmpfiles,
+    "certauth-refresher.service": refresher_service, "certauth.sysusers": sysusers,
 }
 # These look at the world, the others at its folder.
 WORLDLY = {nginx, apache, dovecot}
