@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from nginx_world import TAKEN_UP, V12, V13, VARS, VERSIONS, Client, until
+from h2 import H2
+from nginx_world import ROOT, TAKEN_UP, V12, V13, VARS, VERSIONS, Client, run, until
 from nginx_server import children
 
 both_versions = pytest.mark.parametrize("tls", VERSIONS, ids=["1.2", "1.3"])
@@ -219,3 +220,75 @@ def test_graceful_end_is_not_held_up(server, world):
     server.process.send_signal(signal.SIGQUIT)
     server.process.wait(5)
     assert time.monotonic() - start < 3
+
+
+# ------------------------------------------------- sessions that live, each kind of data
+
+
+def h2_connection(world, server, who="alice"):
+    client = Client(world, who)
+    client.context.set_alpn_protocols(["h2"])
+    return H2(client.connect(server.port["TLS"]).sock)
+
+
+def publish(world):
+    """As certauth-compile.service does, beside a running server."""
+    flavour = os.environ.get("FLAVOUR", "test")
+    command = os.path.join(ROOT, "build", flavour, "certauth")
+    if not os.path.exists(command):
+        pytest.skip(command + " is not built")
+    os.makedirs(world.path("state"), exist_ok=True)
+    said = run(command, "--config", world.path("compile.conf"), "compile", "--json")
+    assert '"error"' not in said or '"error":null' in said or '"error":""' in said, said
+
+
+KINDS = ["crl", "index", "denied"]
+
+
+def take_away(world, kind):
+    if kind == "denied":
+        world.write("denied", "user:alice\n")
+    else:
+        world.revoke("alice")
+        if kind == "index":
+            publish(world)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("way", ["http/1.1", "h2", "resumed 1.2", "resumed 1.3"])
+def test_a_session_ends_with_its_certificate(world, way, kind):
+    if kind == "index":
+        # the server sees no CRL file, only what is published
+        text = world.policy()
+        world.write("compile.conf", text)
+        world.write("certauth.conf", text.replace('crls = [ "%s/crls" ];' % world.folder, ""))
+        publish(world)
+    with world.nginx(HTTP) as server:
+        session_ends(server, world, way, kind)
+
+
+def session_ends(server, world, way, kind):
+    port = server.port["TLS"]
+    client = Client(world, "alice", V12 if way.endswith("1.2") else V13)
+    if way == "h2":
+        c = h2_connection(world, server)
+
+        def status():
+            return c.get("/", "a.test")
+    elif way == "http/1.1":
+        c = client.connect(port)
+
+        def status():
+            return c.request().status
+    else:
+        client.get(port)
+        assert client.get(port, resume=True).reused
+
+        def status():
+            return client.get(port, resume=True).status
+    assert status() == 200 and status() == 200
+    take_away(world, kind)
+    start = time.monotonic()
+    assert until(lambda: status() != 200, 4)
+    assert time.monotonic() - start < TAKEN_UP
+    server.wait_log(" denied " if kind == "denied" else " revoked ")
