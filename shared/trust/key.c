@@ -86,9 +86,9 @@ key_cost(const struct key *key)
 		return (units + 64 * 64 * 17 - 1) / (64 * 64 * 17);
 	case KEY_EC:
 		return key->curve == NID_X9_62_prime256v1 ? 1 :
-		    key->curve == NID_secp521r1 ? 8 : 10;
+		    key->curve == NID_secp521r1 ? 9 : 11;
 	case KEY_EDWARDS:
-		return 3;
+		return 4;
 	case KEY_OTHER:
 		break;
 	}

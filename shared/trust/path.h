@@ -21,7 +21,7 @@
  * dearest keys on one path of the depth that is allowed need more, so much.
  */
 #define PATH_MAX_SIGNATURES	120
-#define PATH_DEAREST_SIGNATURE	10
+#define PATH_DEAREST_SIGNATURE	11
 
 enum path_edge_state { PATH_EDGE_UNKNOWN, PATH_EDGE_GOOD, PATH_EDGE_BAD };
 /* "this certificate could have issued that one"; the state is remembered for the
