@@ -7,20 +7,21 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 
 #include "base/text.h"
 #include "certauth_data.h"
-#include "config/config.h"
+#include "compile_pools.h"
 #include "input.h"
 #include "revocation/load.h"
-#include "trust/read.h"
 
 /* One compilation in progress. */
 struct job {
@@ -193,6 +194,34 @@ keep_file(struct job *job, const char *path)
 	}
 }
 
+/* False: no long list, nothing was done. */
+static bool
+compile_long(struct job *job, const struct file_ref *ref)
+{
+	struct index_source	source = { ref->path, { 0 } };
+	bool			done;
+	int			fd;
+
+	if (job->owners != NULL)
+		fd = file_open(ref, job->owners, INPUT_MAX_BYTES, &source.stamp,
+		    NULL);
+	else {
+		fd = open(ref->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK |
+		    O_NOCTTY);
+		if (fd >= 0)
+			file_stat_fd(fd, &source.stamp);
+	}
+	if (fd < 0)
+		return false;
+	/* A file that changed has another stamp by now: servers that find it
+	 * beside the index read it. What was read stands by its signature. */
+	done = source.stamp.size > 0 && load_long_crl(job->writer, fd,
+	    (size_t)source.stamp.size, &source, job->pools, job->num_pools,
+	    last_index(job), report_crl, job);
+	close(fd);
+	return done;
+}
+
 static void
 compile_file(struct job *job, const struct file_ref *ref)
 {
@@ -200,12 +229,14 @@ compile_file(struct job *job, const struct file_ref *ref)
 	struct certauth_error	error = { 0 };
 	struct file_bytes	bytes;
 
+	job->file = ref->path;
+	if (compile_long(job, ref))
+		return;
 	if (!read_file(job, ref, &bytes, &error)) {
 		add_error(job, ref->path, error.text);
 		keep_file(job, ref->path);
 		return;
 	}
-	job->file = ref->path;
 	source.stamp = bytes.stamp;
 	load_crls(job->writer, bytes.data, bytes.data_len, &source, job->pools,
 	    job->num_pools, last_index(job), true, report_crl, job);
@@ -408,38 +439,6 @@ open_refs(const char *const *files, size_t num_files, struct file_ref *refs,
 	return true;
 }
 
-/* Every CA the person names; unreadable members are passed over, a file without
- * any is an error. */
-static struct pool *
-issuer_pool(const char *const *issuers, size_t num_issuers,
-    struct certauth_error *error_r)
-{
-	struct pool	*pool = pool_new();
-	unsigned char	*data;
-	size_t		 data_len, i;
-	bool		 ok = pool != NULL;
-
-	if (!ok)
-		error_set(error_r, NULL, 0, "out of memory");
-	for (i = 0; ok && i < num_issuers; i++) {
-		ok = input_read(issuers[i], &data, &data_len, error_r);
-		if (!ok)
-			break;
-		ok = pool_load_bytes(pool, data, data_len, issuers[i],
-		    POOL_ISSUER, NULL, NULL, error_r);
-		free(data);
-	}
-	if (ok && !pool_seal(pool)) {
-		error_set(error_r, NULL, 0, "out of memory");
-		ok = false;
-	}
-	if (!ok) {
-		pool_free(pool);
-		pool = NULL;
-	}
-	return pool;
-}
-
 bool
 certauth_compile(const char *const *issuers, size_t num_issuers,
     const char *const *crls, size_t num_crls, const char *folder,
@@ -452,7 +451,7 @@ certauth_compile(const char *const *issuers, size_t num_issuers,
 	bool			 ok = false;
 
 	memset(report_r, 0, sizeof(*report_r));
-	pool = issuer_pool(issuers, num_issuers, error_r);
+	pool = compile_issuer_pool(issuers, num_issuers, error_r);
 	if (pool == NULL)
 		goto out;
 	if (refs == NULL) {
@@ -469,49 +468,6 @@ out:
 	pool_free(pool);
 	free_refs(refs, num_crls);
 	return ok;
-}
-
-static bool
-load_pool(struct pool *pool, const struct config_refs *refs,
-    const struct file_owners *owners, enum pool_role role,
-    struct certauth_error *error_r)
-{
-	size_t	i;
-
-	for (i = 0; i < refs->num_refs; i++)
-		if (!pool_load(pool, &refs->refs[i], owners, role, NULL, NULL,
-		    error_r))
-			return false;
-	return true;
-}
-
-static bool
-load_pools(const struct config *config, struct pool **pools,
-    struct certauth_error *error_r)
-{
-	const struct config_authority	*from;
-	size_t				 i;
-
-	for (i = 0; i < config->num_authorities; i++) {
-		from = &config->authorities[i];
-		pools[i] = pool_new();
-		if (pools[i] == NULL) {
-			error_set(error_r, NULL, 0, "out of memory");
-			return false;
-		}
-		if (!load_pool(pools[i], &from->anchors, &config->owners,
-		    POOL_ANCHOR, error_r) ||
-		    !load_pool(pools[i], &from->issuers, &config->owners,
-		    POOL_ISSUER, error_r) ||
-		    !load_pool(pools[i], &from->intermediates, &config->owners,
-		    POOL_INTERMEDIATE, error_r))
-			return false;
-		if (!pool_seal(pools[i])) {
-			error_set(error_r, NULL, 0, "out of memory");
-			return false;
-		}
-	}
-	return true;
 }
 
 /* All authorities' CRL refs in a row; descriptors stay the config's. */
@@ -557,7 +513,7 @@ certauth_compile_conf(const char *conf, struct certauth_compile *report_r,
 		error_set(error_r, NULL, 0, "out of memory");
 		goto out;
 	}
-	if (!load_pools(config, pools, error_r))
+	if (!compile_pools(config, pools, error_r))
 		goto out;
 	job.pools = (const struct pool *const *)pools;
 	job.num_pools = config->num_authorities;

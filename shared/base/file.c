@@ -179,52 +179,80 @@ read_all(int fd, unsigned char *data, size_t size, bool *changed_r)
 	return true;
 }
 
+int
+file_open(const struct file_ref *ref, const struct file_owners *owners,
+    size_t max, struct file_stamp *stamp_r, struct certauth_error *error_r)
+{
+	struct stat	st;
+	int		fd, saved;
+
+	memset(stamp_r, 0, sizeof(*stamp_r));
+	fd = open_checked(ref, owners, 0, error_r);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) != 0) {
+		open_refuse(error_r, ref->path, errno, NULL);
+		goto refused;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		open_refuse(error_r, ref->path, S_ISDIR(st.st_mode) ? EISDIR : EINVAL,
+		    S_ISDIR(st.st_mode) ? "is a folder; expected a file" :
+		    "is a device, pipe or socket; expected a file");
+		goto refused;
+	}
+	if (!open_owner_ok(owners, &st, ref->path, "file", error_r))
+		goto refused;
+	if (st.st_size < 0 || (uintmax_t)st.st_size > max ||
+	    (uintmax_t)st.st_size >= SIZE_MAX) {
+		error_set(error_r, ref->path, 0, "has %jd bytes; expected at "
+		    "most %zu", (intmax_t)st.st_size, max);
+		errno = EFBIG;
+		goto refused;
+	}
+	stamp_set(stamp_r, &st);
+	return fd;
+refused:
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+void
+file_stat_fd(int fd, struct file_stamp *stamp_r)
+{
+	struct stat	st;
+
+	memset(stamp_r, 0, sizeof(*stamp_r));
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		stamp_set(stamp_r, &st);
+}
+
 bool
 file_read(const struct file_ref *ref, const struct file_owners *owners,
     size_t max, struct file_bytes *bytes_r, struct certauth_error *error_r)
 {
 	struct file_stamp	 after;
-	struct stat		 st;
 	unsigned char		*data = NULL;
 	size_t			 size;
 	int			 fd, saved;
 	bool			 ok = false, changed;
 
 	memset(bytes_r, 0, sizeof(*bytes_r));
-	fd = open_checked(ref, owners, 0, error_r);
+	fd = file_open(ref, owners, max, &bytes_r->stamp, error_r);
 	if (fd < 0)
 		return false;
-	if (fstat(fd, &st) != 0) {
-		open_refuse(error_r, ref->path, errno, NULL);
-		goto out;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		open_refuse(error_r, ref->path, S_ISDIR(st.st_mode) ? EISDIR : EINVAL,
-		    S_ISDIR(st.st_mode) ? "is a folder; expected a file" :
-		    "is a device, pipe or socket; expected a file");
-		goto out;
-	}
-	if (!open_owner_ok(owners, &st, ref->path, "file", error_r))
-		goto out;
-	if (st.st_size < 0 || (uintmax_t)st.st_size > max ||
-	    (uintmax_t)st.st_size >= SIZE_MAX) {
-		error_set(error_r, ref->path, 0, "has %jd bytes; expected at "
-		    "most %zu", (intmax_t)st.st_size, max);
-		errno = EFBIG;
-		goto out;
-	}
-	size = (size_t)st.st_size;
+	size = (size_t)bytes_r->stamp.size;
 	data = malloc(size + 1);
 	if (data == NULL) {
 		open_refuse(error_r, ref->path, ENOMEM, NULL);
 		goto out;
 	}
-	stamp_set(&bytes_r->stamp, &st);
-	if (!read_all(fd, data, size, &changed) || fstat(fd, &st) != 0) {
+	if (!read_all(fd, data, size, &changed)) {
 		open_refuse(error_r, ref->path, errno, NULL);
 		goto out;
 	}
-	stamp_set(&after, &st);
+	file_stat_fd(fd, &after);
 	if (changed || !file_stamp_equal(&bytes_r->stamp, &after)) {
 		open_refuse(error_r, ref->path, EAGAIN, "changed while it was read; "
 		    "expected new files to be put in place by rename");

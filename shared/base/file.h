@@ -66,6 +66,16 @@ void	file_bytes_free(struct file_bytes *);
 bool	file_read(const struct file_ref *, const struct file_owners *,
 	    size_t max, struct file_bytes *bytes_r, struct certauth_error *error_r);
 
+/*
+ * The same checks, without the reading: a descriptor, and what it is of. -1:
+ * error_r filled, errno kept. Whoever reads must bear that the file changes, and
+ * look with file_stat_fd() whether it did.
+ */
+int	file_open(const struct file_ref *, const struct file_owners *, size_t max,
+	    struct file_stamp *stamp_r, struct certauth_error *error_r);
+/* Zero stamp: no regular file. */
+void	file_stat_fd(int fd, struct file_stamp *stamp_r);
+
 /* What file_read would see, without reading. Never fails: zero stamp. Follows
  * a symbolic link. For a folder: its own stamp. */
 void	file_stat(const struct file_ref *, struct file_stamp *stamp_r);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "revocation/crl_extension.h"
 #include "revocation/crl_idp.h"
 
 static bool
@@ -20,62 +21,7 @@ refuse(struct certauth_error *error_r, const char *text)
 	return false;
 }
 
-/* -------------------------------------------------------------- extensions */
-
-enum extension {
-	EXT_OTHER, EXT_AKI, EXT_NUMBER, EXT_DELTA, EXT_IDP, EXT_REASON,
-	EXT_CERT_ISSUER, EXT_FRESHEST, EXT_NUM
-};
-
-/* All that RFC 5280 5.2 and 5.3 make us know are 2.5.29.n. */
-static enum extension
-extension_kind(const struct der *oid)
-{
-	if (der_length(oid) != 3 || oid->p[0] != 0x55 || oid->p[1] != 0x1d)
-		return EXT_OTHER;
-	switch (oid->p[2]) {
-	case 20: return EXT_NUMBER;
-	case 21: return EXT_REASON;
-	case 27: return EXT_DELTA;
-	case 28: return EXT_IDP;
-	case 29: return EXT_CERT_ISSUER;
-	case 35: return EXT_AKI;
-	case 46: return EXT_FRESHEST;
-	}
-	return EXT_OTHER;
-}
-
-/* One Extension: { OID, BOOLEAN critical DEFAULT FALSE, OCTET STRING }. */
-static bool
-take_extension(struct der *in, struct der *oid_r, bool *critical_r,
-    struct der *value_r)
-{
-	struct der	ext, flag;
-
-	if (!der_take(in, TAG_SEQUENCE, &ext) || !der_take(&ext, TAG_OID, oid_r) ||
-	    der_length(oid_r) == 0)
-		return false;
-	*critical_r = false;
-	if (der_next_is(&ext, TAG_BOOLEAN)) {
-		if (!der_take(&ext, TAG_BOOLEAN, &flag) || !der_true(&flag))
-			return false;
-		*critical_r = true;
-	}
-	return der_take(&ext, TAG_OCTETS, value_r) && ext.p == ext.end;
-}
-
-/* RFC 5280 4.2: no extension twice. `seen` holds the OIDs of the n before. */
-static bool
-seen_before(const struct der *seen, size_t n, const struct der *oid)
-{
-	size_t	i;
-
-	for (i = 0; i < n; i++)
-		if (der_length(&seen[i]) == der_length(oid) &&
-		    memcmp(seen[i].p, oid->p, der_length(oid)) == 0)
-			return true;
-	return false;
-}
+/* ----------------------------------------------------------- CRL extensions */
 
 static bool
 read_aki(struct crl *crl, struct der value)
@@ -212,163 +158,6 @@ read_extensions(struct crl *crl, struct der in, struct certauth_error *error_r)
 	return true;
 }
 
-/* ------------------------------------------------------------------ entries */
-
-static const char entry_bad[] =
-    "an entry of the list does not decode (RFC 5280 5.1.2.6)";
-
-static bool
-read_reason(struct der value, unsigned *reason_r)
-{
-	struct der	number;
-
-	if (!der_take(&value, TAG_ENUMERATED, &number) || value.p != value.end ||
-	    der_length(&number) != 1)
-		return false;
-	*reason_r = number.p[0];
-	/* RFC 5280 5.3.1: 7 is not used. */
-	return *reason_r <= 10 && *reason_r != 7;
-}
-
-/*
- * Whose certificate: the one directoryName of GeneralNames. Names of other kinds
- * may stand beside it and tell us nothing (RFC 5280 5.3.3).
- */
-static bool
-read_cert_issuer(struct der value, struct crl_entry *entry)
-{
-	struct der	names, name;
-	unsigned	tag;
-	bool		found = false;
-
-	if (!der_take(&value, TAG_SEQUENCE, &names) || value.p != value.end)
-		return false;
-	while (names.p < names.end) {
-		if (!der_take_any(&names, &tag, &name))
-			return false;
-		if (tag != CONTEXT_CONS(4))
-			continue;
-		if (found || der_length(&name) > CRL_MAX_NAME_BYTES)
-			return false;
-		found = true;
-		entry->issuer = name.p;
-		entry->issuer_len = der_length(&name);
-	}
-	return found;
-}
-
-static bool
-read_entry_extension(const struct crl *crl, enum extension kind, bool critical,
-    struct der value, struct crl_entry *entry, struct certauth_error *error_r)
-{
-	if (kind == EXT_CERT_ISSUER) {
-		if (!crl->indirect)
-			return refuse(error_r, "an entry is of another issuer "
-			    "(certificateIssuer) in a list that is not indirect "
-			    "(RFC 5280 5.3.3)");
-		if (!read_cert_issuer(value, entry))
-			return refuse(error_r, "a certificateIssuer does not "
-			    "decode or has not one directoryName "
-			    "(RFC 5280 5.3.3)");
-		return true;
-	}
-	if (kind != EXT_REASON) {
-		if (critical)
-			return refuse(error_r, "an entry has a critical "
-			    "extension that is not understood (RFC 5280 5.3)");
-		return true;
-	}
-	if (!read_reason(value, &entry->reason))
-		return refuse(error_r, "a reasonCode does not decode "
-		    "(RFC 5280 5.3.1)");
-	if (entry->reason == CRL_REMOVE && !crl->delta)
-		return refuse(error_r, "removeFromCRL in a list that is no "
-		    "delta CRL (RFC 5280 5.3.1)");
-	return true;
-}
-
-static bool
-read_entry_extensions(const struct crl *crl, struct der list,
-    struct crl_entry *entry, struct certauth_error *error_r)
-{
-	struct der	oid, value, seen[CRL_MAX_ENTRY_EXTENSIONS];
-	size_t		n = 0;
-	bool		critical;
-
-	if (list.p == list.end)
-		return refuse(error_r, entry_bad);
-	while (list.p < list.end) {
-		if (!take_extension(&list, &oid, &critical, &value) ||
-		    n == CRL_MAX_ENTRY_EXTENSIONS || seen_before(seen, n, &oid))
-			return refuse(error_r, entry_bad);
-		seen[n++] = oid;
-		if (!read_entry_extension(crl, extension_kind(&oid), critical,
-		    value, entry, error_r))
-			return false;
-	}
-	return true;
-}
-
-/* RFC 5280 5.1: SEQUENCE { serial, revocationDate, extensions OPTIONAL }. */
-static bool
-take_entry(const struct crl *crl, struct der *in, struct crl_entry *entry,
-    struct certauth_error *error_r)
-{
-	struct der	seq, serial, extensions;
-
-	if (!der_take(in, TAG_SEQUENCE, &seq) || !der_take(&seq, TAG_INTEGER, &serial))
-		return refuse(error_r, entry_bad);
-	if (!der_integer(&serial, entry->serial, sizeof(entry->serial),
-	    &entry->serial_len, &entry->negative))
-		return refuse(error_r, "a serial number is not minimal or longer "
-		    "than 20 octets (RFC 5280 4.1.2.2)");
-	if (!der_take_time(&seq, &entry->date))
-		return refuse(error_r, "a revocationDate is not a time of "
-		    "RFC 5280 5.1.2.6");
-	entry->reason = CRL_NO_REASON;
-	if (seq.p == seq.end)
-		return true;
-	if (!der_take(&seq, TAG_SEQUENCE, &extensions) || seq.p != seq.end)
-		return refuse(error_r, entry_bad);
-	if (!crl->v2)
-		return refuse(error_r, "a version 1 list has entry extensions "
-		    "(RFC 5280 5.1.2.1)");
-	return read_entry_extensions(crl, extensions, entry, error_r);
-}
-
-bool
-crl_entry_next(const struct crl *crl, size_t *offset, struct crl_entry *entry_r)
-{
-	struct der	in;
-
-	if (*offset >= crl->entries_len)
-		return false;
-	in.p = crl->entries + *offset;
-	in.end = crl->entries + crl->entries_len;
-	if (!take_entry(crl, &in, entry_r, NULL))
-		return false;
-	*offset = (size_t)(in.p - crl->entries);
-	return true;
-}
-
-static bool
-read_entries(struct crl *crl, struct der list, struct certauth_error *error_r)
-{
-	struct crl_entry	entry = { 0 };
-
-	/* RFC 5280 5.1.2.6 wants an empty list left out; several CAs write it
-	 * all the same, and it says nothing else. */
-	crl->entries = list.p;
-	crl->entries_len = der_length(&list);
-	while (list.p < list.end) {
-		if (!take_entry(crl, &list, &entry, error_r))
-			return false;
-		crl->lengths[entry.negative][entry.serial_len]++;
-		crl->num_entries++;
-	}
-	return true;
-}
-
 /* --------------------------------------------------------------------- list */
 
 /* issuer, thisUpdate, nextUpdate. */
@@ -428,7 +217,8 @@ read_tbs(struct crl *crl, struct der tbs, const struct der *outer,
 	/* The extensions come last but decide how the entries are read. */
 	if (der_next_is(&tbs, TAG_SEQUENCE)) {
 		if (!der_take(&tbs, TAG_SEQUENCE, &value))
-			return refuse(error_r, entry_bad);
+			return refuse(error_r, "the entries do not decode "
+			    "(RFC 5280 5.1.2.6)");
 	} else
 		value.p = value.end = tbs.p;
 	if (tbs.p < tbs.end) {
@@ -444,11 +234,15 @@ read_tbs(struct crl *crl, struct der tbs, const struct der *outer,
 		if (!read_extensions(crl, extensions, error_r))
 			return false;
 	}
-	return read_entries(crl, value, error_r);
+	/* RFC 5280 5.1.2.6 wants an empty list left out; several CAs write it
+	 * all the same, and it says nothing else. */
+	crl->entries = value.p;
+	crl->entries_len = der_length(&value);
+	return true;
 }
 
 bool
-crl_parse(struct crl *crl, const unsigned char *data, size_t data_len,
+crl_parse_frame(struct crl *crl, const unsigned char *data, size_t data_len,
     struct certauth_error *error_r)
 {
 	struct der		 in = { data, data + data_len };
@@ -484,4 +278,12 @@ crl_parse(struct crl *crl, const unsigned char *data, size_t data_len,
 	if (list.p != list.end)
 		return refuse(error_r, "has bytes behind the signature");
 	return read_tbs(crl, tbs, &outer, error_r);
+}
+
+bool
+crl_parse(struct crl *crl, const unsigned char *data, size_t data_len,
+    struct certauth_error *error_r)
+{
+	return crl_parse_frame(crl, data, data_len, error_r) &&
+	    crl_read_entries(crl, error_r);
 }

@@ -18,12 +18,15 @@
 /* RFC 5280 knows seven CRL extensions and four entry extensions. */
 #define CRL_MAX_EXTENSIONS	32
 #define CRL_MAX_ENTRY_EXTENSIONS 16
+/* One entry, its extensions with it: reason, date, an issuer's name. */
+#define CRL_MAX_ENTRY_BYTES	(CRL_MAX_NAME_BYTES * 2)
 /* Names of one distribution point (one per mirror). */
 #define CRL_MAX_DPS		CERT_MAX_DISTRIBUTION_POINTS
 /* RFC 5280 5.2.3: up to 20 octets; one more for a sign octet. */
 #define CRL_MAX_NUMBER		20
 /* Keys of one CA name that are tried on one CRL (key rollover: two or three). */
 #define CRL_MAX_SIGNERS		16
+#define CRL_MAX_DIGEST		64
 /* CRLs in one PEM file. */
 #define CRL_MAX_PER_FILE	4096
 
@@ -49,6 +52,11 @@ struct crl {
 	/* the value of freshestCRL: where delta CRLs are; NULL: none */
 	const unsigned char	*freshest;	size_t freshest_len;
 
+	/* of tbs, with the digest of the signature algorithm, when it was made
+	 * while the list was read (crl_stream.c); 0: not */
+	unsigned char	digest[CRL_MAX_DIGEST];
+	size_t		digest_len;
+
 	unsigned char	issuer_sha256[32];	/* as struct cert's */
 	bool		v2;
 	int64_t		this_update, next_update;	/* CRL_NO_TIME: none */
@@ -72,6 +80,9 @@ struct crl {
 struct crl_entry {
 	/* as struct cert's: magnitude, big-endian, no leading zeros */
 	unsigned char	serial[CERT_MAX_SERIAL];
+	/* the same octets, where they were written longer ago (in the list, if
+	 * they are there): for whoever reads them by the million */
+	const unsigned char *octets;
 	size_t		serial_len;
 	bool		negative;
 	int64_t		date;
@@ -91,6 +102,15 @@ struct crl_entry {
 bool	crl_parse(struct crl *crl_r, const unsigned char *data, size_t data_len,
 	    struct certauth_error *error_r);
 
+/* The same without looking into the entries, whose bytes are not touched: entries
+ * and entries_len say where they are. */
+bool	crl_parse_frame(struct crl *crl_r, const unsigned char *data,
+	    size_t data_len, struct certauth_error *error_r);
+/* The entry at *p, which then points behind it; *entry_r as in crl_entry_next().
+ * False: error_r (NULL allowed). */
+bool	crl_entry_take(const struct crl *, const unsigned char **p,
+	    const unsigned char *end, struct crl_entry *entry_r,
+	    struct certauth_error *error_r);
 /* The entry at *offset (0 first) of a CRL that crl_parse() took; false at the
  * end. No allocation. *entry_r is zero before the first and given back
  * unchanged: the issuer is carried forward in it. */
@@ -105,6 +125,9 @@ bool	crl_find_signer(const struct crl *, const struct pool *const *pools,
 	    size_t num_pools, unsigned char spki_sha256_r[32],
 	    struct certauth_error *error_r);
 
+/* What the signature's algorithm does to tbs before the key comes in; NULL: it is
+ * unknown, not allowed (error_r), or the key itself reads all of tbs (Ed25519). */
+const EVP_MD *crl_digest(const struct crl *, struct certauth_error *error_r);
 /* Does this key hold for the CRL's signature? No floors, no names. */
 bool	crl_signed_by(const struct crl *, EVP_PKEY *, struct certauth_error *error_r);
 

@@ -171,28 +171,64 @@ read_algorithm(const struct crl *crl, struct algorithm *out,
 
 /* ------------------------------------------------------------- signature */
 
+const EVP_MD *
+crl_digest(const struct crl *crl, struct certauth_error *error_r)
+{
+	struct algorithm	algorithm;
+	bool			ok;
+
+	ERR_set_mark();
+	ok = read_algorithm(crl, &algorithm, error_r);
+	ERR_pop_to_mark();
+	return ok ? algorithm.digest : NULL;
+}
+
+static bool
+set_pss(EVP_PKEY_CTX *ctx, const struct algorithm *algorithm)
+{
+	return !algorithm->pss ||
+	    (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) > 0 &&
+	    EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, algorithm->digest) > 0 &&
+	    EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, algorithm->salt) > 0);
+}
+
+/* The list was hashed while it was read. */
+static bool
+verify_digest(const struct crl *crl, const struct algorithm *algorithm,
+    EVP_PKEY *key)
+{
+	EVP_PKEY_CTX	*ctx = EVP_PKEY_CTX_new(key, NULL);
+	bool		 ok;
+
+	ok = ctx != NULL && algorithm->digest != NULL &&
+	    crl->digest_len == (size_t)EVP_MD_get_size(algorithm->digest) &&
+	    EVP_PKEY_verify_init(ctx) == 1 &&
+	    (algorithm->pss || algorithm->key_type != EVP_PKEY_RSA ||
+	    EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0) &&
+	    EVP_PKEY_CTX_set_signature_md(ctx, algorithm->digest) > 0 &&
+	    set_pss(ctx, algorithm) &&
+	    EVP_PKEY_verify(ctx, crl->signature, crl->signature_len,
+	    crl->digest, crl->digest_len) == 1;
+	EVP_PKEY_CTX_free(ctx);
+	return ok;
+}
+
 static bool
 verify(const struct crl *crl, const struct algorithm *algorithm, EVP_PKEY *key)
 {
 	EVP_MD_CTX	*ctx = NULL;
 	EVP_PKEY_CTX	*key_ctx = NULL;
-	bool		 ok = false;
+	bool		 ok;
 
 	if (EVP_PKEY_get_base_id(key) != algorithm->key_type)
 		return false;
+	if (crl->digest_len > 0)
+		return verify_digest(crl, algorithm, key);
 	ctx = EVP_MD_CTX_new();
-	if (ctx == NULL ||
-	    EVP_DigestVerifyInit(ctx, &key_ctx, algorithm->digest, NULL,
-	    key) != 1)
-		goto out;
-	if (algorithm->pss &&
-	    (EVP_PKEY_CTX_set_rsa_padding(key_ctx, RSA_PKCS1_PSS_PADDING) <= 0 ||
-	    EVP_PKEY_CTX_set_rsa_mgf1_md(key_ctx, algorithm->digest) <= 0 ||
-	    EVP_PKEY_CTX_set_rsa_pss_saltlen(key_ctx, algorithm->salt) <= 0))
-		goto out;
-	ok = EVP_DigestVerify(ctx, crl->signature, crl->signature_len, crl->tbs,
+	ok = ctx != NULL && EVP_DigestVerifyInit(ctx, &key_ctx,
+	    algorithm->digest, NULL, key) == 1 && set_pss(key_ctx, algorithm) &&
+	    EVP_DigestVerify(ctx, crl->signature, crl->signature_len, crl->tbs,
 	    crl->tbs_len) == 1;
-out:
 	EVP_MD_CTX_free(ctx);
 	return ok;
 }

@@ -111,6 +111,64 @@ der_time(unsigned tag, const struct der *in, int64_t *seconds_r)
 	return true;
 }
 
+/*
+ * The two digits of each pair beside each other, the first pair in the lowest
+ * byte; false: not all are digits.
+ */
+static inline bool
+pairs(uint64_t text, uint64_t *pairs_r)
+{
+	const uint64_t	high = 0xf0f0f0f0f0f0f0f0u, zero = 0x3030303030303030u;
+
+	if ((text & high) != zero ||
+	    ((text + 0x0606060606060606u) & high) != zero)
+		return false;
+	text -= zero;
+	*pairs_r = (text * 10 + (text >> 8)) & 0x00ff00ff00ff00ffu;
+	return true;
+}
+
+bool
+der_utc(const unsigned char *p, int64_t *seconds_r)
+{
+	/* days before the month, of a year that is no leap year */
+	static const uint16_t before[13] = {
+		0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334
+	};
+	static const unsigned char length[13] = {
+		0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+	};
+	uint64_t	date, time;
+	uint32_t	rest;
+	unsigned	year, month, day, hour, minute, second, leap;
+	int64_t		days_since;
+
+	memcpy(&date, p, sizeof(date));
+	memcpy(&rest, p + 8, sizeof(rest));
+	/* two digits more, so that there are eight */
+	if (!pairs(date, &date) ||
+	    !pairs(rest | (uint64_t)0x30303030 << 32, &time) || p[12] != 'Z')
+		return false;
+	year = date & 0xff;
+	month = date >> 16 & 0xff;
+	day = date >> 32 & 0xff;
+	hour = date >> 48 & 0xff;
+	minute = time & 0xff;
+	second = time >> 16 & 0xff;
+	/* Of 1950 to 2049 every fourth year is a leap year. */
+	leap = year % 4 == 0;
+	if (month < 1 || month > 12 || day < 1 ||
+	    day > length[month] + (leap & (month == 2)) || hour > 23 ||
+	    minute > 59 || second > 59)
+		return false;
+	year += year < 50 ? 100 : 0;		/* since 1900 */
+	days_since = (int64_t)year * 365 + (year - 1) / 4 - 25567 +
+	    before[month] + (leap & (month > 2)) + day - 1;
+	*seconds_r = days_since * 86400 + (int64_t)hour * 3600 +
+	    (int64_t)minute * 60 + (int64_t)second;
+	return true;
+}
+
 bool
 der_take_time(struct der *in, int64_t *seconds_r)
 {

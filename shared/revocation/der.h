@@ -96,6 +96,8 @@ bool	der_integer(const struct der *, unsigned char *out, size_t max,
 	    size_t *len_r, bool *negative_r);
 /* UTCTime or GeneralizedTime as RFC 5280 5.1.2.4 wants them. */
 bool	der_time(unsigned tag, const struct der *, int64_t *seconds_r);
+/* The 13 octets of a UTCTime, quickly; says the same. */
+bool	der_utc(const unsigned char *, int64_t *seconds_r);
 bool	der_take_time(struct der *, int64_t *seconds_r);
 
 #endif

@@ -315,11 +315,13 @@ measure(struct index_table *table, const struct stage_bin *bin)
 static bool
 packer_init(struct packer *p, const struct stage_bin *bin)
 {
-	size_t	max = bin->num_few, i;
+	size_t	max = bin->num_few, i, n;
 
-	for (i = 0; bin->parts != NULL && i < STAGE_PARTS; i++)
-		if (bin->part_sizes[i] > max)
-			max = bin->part_sizes[i];
+	for (i = 0; bin->parts != NULL && i < STAGE_PARTS; i++) {
+		n = stage_part_end(&bin->parts[i], p->staged);
+		if (n > max)
+			max = n;
+	}
 	p->max_prints = 2 * INDEX_LINE_PRINTS;
 	p->prints = malloc(p->max_prints);
 	p->keys = calloc(max, sizeof(*p->keys));
@@ -360,7 +362,7 @@ pack_table(struct built_table *built, struct stage *stage,
 	if (ok && bin->parts == NULL)
 		ok = pack_part(&p, bin->num_few, 32);
 	for (i = 0; ok && bin->parts != NULL && i < STAGE_PARTS; i++)
-		ok = pack_part(&p, gather(&p, &bin->parts[i]), 24);
+		ok = pack_part(&p, gather(&p, &bin->parts[i].chain), 24);
 	ok = ok && next_line(&p, built->table.num_lines - 1);
 	/* the last line may be the one that was in work */
 	built->spill = built->own_spill;

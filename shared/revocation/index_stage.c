@@ -107,32 +107,54 @@ stage_free(struct stage *stage)
 			bin = &stage->bins[sign][i];
 			free(bin->few);
 			free(bin->parts);
-			free(bin->part_sizes);
 			memset(bin, 0, sizeof(*bin));
 		}
 	stage_blocks_free(&stage->blocks);
+}
+
+static bool
+next_block(struct stage *stage, struct stage_part *part)
+{
+	struct stage_block	*block = stage_block_take(&stage->blocks);
+
+	if (block == NULL)
+		return false;
+	if (part->chain.last != NULL) {
+		part->chain.last->used = (uint32_t)(part->at -
+		    part->chain.last->data);
+		part->chain.last->next = block;
+	} else
+		part->chain.first = block;
+	part->chain.last = block;
+	part->at = block->data;
+	part->end = block->data + sizeof(block->data);
+	return true;
 }
 
 /* Where a record of `size` bytes goes in the part of that hash. */
 static inline unsigned char *
 part_room(struct stage *stage, struct stage_bin *bin, uint32_t hash, size_t size)
 {
-	struct stage_chain	*chain = &bin->parts[hash >> 24];
-	struct stage_block	*block = chain->last;
+	struct stage_part	*part = &bin->parts[hash >> 24];
 
-	if (block == NULL || block->used + size > sizeof(block->data)) {
-		block = stage_block_take(&stage->blocks);
-		if (block == NULL)
-			return NULL;
-		if (chain->last != NULL)
-			chain->last->next = block;
-		else
-			chain->first = block;
-		chain->last = block;
-	}
-	bin->part_sizes[hash >> 24]++;
-	block->used += (uint32_t)size;
-	return block->data + block->used - size;
+	if ((size_t)(part->end - part->at) < size && !next_block(stage, part))
+		return NULL;
+	part->at += size;
+	return part->at - size;
+}
+
+size_t
+stage_part_end(struct stage_part *part, size_t size)
+{
+	struct stage_block	*block;
+	size_t			 n = 0;
+
+	if (part->chain.last != NULL)
+		part->chain.last->used = (uint32_t)(part->at -
+		    part->chain.last->data);
+	for (block = part->chain.first; block != NULL; block = block->next)
+		n += block->used / size;
+	return n;
 }
 
 /* They are no longer few. */
@@ -144,8 +166,7 @@ part_bin(struct stage *stage, struct stage_bin *bin, size_t size)
 	size_t		 i;
 
 	bin->parts = calloc(STAGE_PARTS, sizeof(*bin->parts));
-	bin->part_sizes = calloc(STAGE_PARTS, sizeof(*bin->part_sizes));
-	if (bin->parts == NULL || bin->part_sizes == NULL)
+	if (bin->parts == NULL)
 		return false;
 	for (i = 0; i < bin->num_few; i++) {
 		memcpy(&hash, bin->few + i * size + STAGE_HASH, sizeof(hash));
@@ -188,7 +209,7 @@ bool
 stage_add(struct stage *stage, const struct crl_entry *entry)
 {
 	unsigned char		 padded[INDEX_MAX_WIDTH] = { 0 };
-	const unsigned char	*serial = entry->serial;
+	const unsigned char	*serial = entry->octets;
 	struct stage_bin	*bin;
 	unsigned char		*room;
 	size_t			 width = entry->serial_len, size;

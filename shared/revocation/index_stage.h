@@ -45,12 +45,17 @@ void	stage_blocks_free(struct stage_blocks *);
 /* Records of one width and sign: in one piece while they are few, then parted by
  * the upper byte of their hash. */
 #define STAGE_PARTS	256u
+/* Where the next record goes is not looked up in the block: blocks lie 8 KB apart,
+ * and their heads would drive each other out of the cache. */
+struct stage_part {
+	struct stage_chain	 chain;		/* `used` of the last: see below */
+	unsigned char		*at, *end;	/* in the last block */
+};
 #define STAGE_FEW	4096u
 struct stage_bin {
 	unsigned char		*few;
 	size_t			 num_few, max_few;
-	struct stage_chain	*parts;		/* NULL: few */
-	uint32_t		*part_sizes;
+	struct stage_part	*parts;		/* NULL: few */
 	size_t			 num;
 	uint32_t		 first_date, last_date;
 };
@@ -67,6 +72,8 @@ struct stage {
 bool	stage_init(struct stage *);		/* false: no random numbers */
 /* False: out of memory or too many; said in the struct. */
 bool	stage_add(struct stage *, const struct crl_entry *);
+/* Sets `used` of every block; the records of the part. */
+size_t	stage_part_end(struct stage_part *, size_t size);
 /* The records, in the chains or few, and every block. */
 void	stage_free(struct stage *);		/* zeroed struct allowed */
 

@@ -97,6 +97,16 @@ bool	load_crls(struct index_writer *, const unsigned char *data, size_t data_len
 	    size_t num_pools, const struct index *last, bool copy, load_crl_fn *,
 	    void *context);
 
+/*
+ * The same for a file with one long list, read piece by piece from its
+ * descriptor; copies as with `copy`. False: it is no such file (PEM, short, ...),
+ * nothing was called and nothing is known of it: read it whole.
+ */
+bool	load_long_crl(struct index_writer *, int fd, size_t len,
+	    const struct index_source *, const struct pool *const *pools,
+	    size_t num_pools, const struct index *last, load_crl_fn *,
+	    void *context);
+
 /* Was this row made from that file? */
 bool	load_from_file(const struct index *, const struct index_row *,
 	    const char *file);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "revocation/crl_stream.h"
 #include "revocation/load.h"
 
 bool
@@ -80,19 +81,18 @@ keep_before(struct index_writer *writer, const struct crl *crl,
 	return true;
 }
 
+/* A list that was read; `stage` NULL: with its entries. */
 static bool
-take_crl(struct index_writer *writer, const unsigned char *data, size_t data_len,
+take_crl(struct index_writer *writer, const struct crl *crl, struct stage *stage,
     const struct index_source *source, const struct pool *const *pools,
-    size_t num_pools, const struct index *last, struct crl *crl,
-    struct certauth_error *error_r)
+    size_t num_pools, const struct index *last, struct certauth_error *error_r)
 {
 	const struct index_row	*edition;
 	unsigned char		 key[32];
 	char			 then[32], now[32];
 	bool			 kept;
 
-	if (!crl_parse(crl, data, data_len, error_r) ||
-	    !crl_find_signer(crl, pools, num_pools, key, error_r))
+	if (!crl_find_signer(crl, pools, num_pools, key, error_r))
 		return false;
 	edition = last != NULL ? find_edition(last, crl, key, source->file,
 	    NULL, false) : NULL;
@@ -108,8 +108,30 @@ take_crl(struct index_writer *writer, const unsigned char *data, size_t data_len
 		    edition->this_update));
 		return false;
 	}
-	return keep_before(writer, crl, key, source->file, last, error_r) &&
-	    index_writer_add(writer, crl, key, source, &kept, error_r);
+	if (!keep_before(writer, crl, key, source->file, last, error_r))
+		return false;
+	return stage != NULL ?
+	    index_writer_add_stage(writer, crl, stage, key, source, &kept,
+	    error_r) : index_writer_add(writer, crl, key, source, &kept, error_r);
+}
+
+/* What `last` has of that file and the writer has not, or has older. */
+static void
+copy_last(struct index_writer *writer, const char *file, const struct index *last,
+    load_crl_fn *fn, void *context)
+{
+	const struct index_row	*row;
+	struct certauth_error	 error;
+	size_t			 i;
+	bool			 kept;
+
+	for (i = 0; last != NULL && i < index_num_rows(last); i++) {
+		row = index_row(last, i);
+		/* An error is one more list that could not be kept. */
+		if (row != NULL && load_from_file(last, row, file) &&
+		    !index_writer_copy(writer, last, row, &kept, &error))
+			fn(context, NULL, error.text);
+	}
 }
 
 bool
@@ -123,9 +145,9 @@ load_crls(struct index_writer *writer, const unsigned char *data,
 	struct crl		*crl = calloc(1, sizeof(*crl));
 	const unsigned char	*der;
 	unsigned char		*owned;
-	size_t			 der_len, i;
+	size_t			 der_len;
 	enum crl_next		 next;
-	bool			 ok = true, kept;
+	bool			 ok = true;
 
 	if (crl == NULL) {
 		fn(context, NULL, "out of memory");
@@ -134,8 +156,9 @@ load_crls(struct index_writer *writer, const unsigned char *data,
 	while ((next = crl_file_next(&cursor, data, data_len, &owned, &der,
 	    &der_len, &error)) != CRL_NEXT_END) {
 		memset(crl, 0, sizeof(*crl));
-		if (next == CRL_NEXT_TAKEN && take_crl(writer, der, der_len,
-		    source, pools, num_pools, last, crl, &error))
+		if (next == CRL_NEXT_TAKEN &&
+		    crl_parse(crl, der, der_len, &error) && take_crl(writer, crl,
+		    NULL, source, pools, num_pools, last, &error))
 			fn(context, crl, NULL);
 		else {
 			fn(context, crl->issuer != NULL ? crl : NULL, error.text);
@@ -144,14 +167,43 @@ load_crls(struct index_writer *writer, const unsigned char *data,
 		free(owned);
 	}
 	free(crl);
-	for (i = 0; !ok && copy && last != NULL && i < index_num_rows(last);
-	    i++) {
-		const struct index_row *row = index_row(last, i);
-
-		/* An error is one more list that could not be kept. */
-		if (row != NULL && load_from_file(last, row, source->file) &&
-		    !index_writer_copy(writer, last, row, &kept, &error))
-			fn(context, NULL, error.text);
-	}
+	if (!ok && copy)
+		copy_last(writer, source->file, last, fn, context);
 	return ok;
+}
+
+bool
+load_long_crl(struct index_writer *writer, int fd, size_t len,
+    const struct index_source *source, const struct pool *const *pools,
+    size_t num_pools, const struct index *last, load_crl_fn *fn, void *context)
+{
+	struct certauth_error	 error = { 0 };
+	struct crl_stream	 stream = { 0 };
+	struct stage		*stage = NULL;
+	struct crl		*crl;
+	enum crl_streamed	 answer = CRL_STREAM_OTHER;
+
+	if (len < CRL_STREAM_LEAST)
+		return false;
+	crl = calloc(1, sizeof(*crl));
+	stage = calloc(1, sizeof(*stage));
+	if (crl == NULL || stage == NULL || !stage_init(stage))
+		goto out;
+	answer = crl_stream_read(&stream, fd, len, crl, stage, &error);
+	if (answer == CRL_STREAM_OTHER)
+		goto out;
+	if (answer == CRL_STREAM_TAKEN && take_crl(writer, crl, stage, source,
+	    pools, num_pools, last, &error))
+		fn(context, crl, NULL);
+	else {
+		fn(context, crl->issuer != NULL ? crl : NULL, error.text);
+		copy_last(writer, source->file, last, fn, context);
+	}
+out:
+	if (stage != NULL)
+		stage_free(stage);
+	free(stage);
+	free(crl);
+	crl_stream_free(&stream);
+	return answer != CRL_STREAM_OTHER;
 }
