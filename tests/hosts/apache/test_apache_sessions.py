@@ -4,13 +4,17 @@ Resumed sessions, kept-alive connections, refusal in the handshake.
 Rows of C1 in the list of other servers' past holes; a test's name begins with its row.
 """
 
+import os
 import re
+import shutil
 import ssl
+import subprocess
 import time
 
 import pytest
 
-from apache_world import MPM, Refused, TAKEN_UP
+from apache_world import MPM, ROOT, Refused, TAKEN_UP
+from h2 import H2
 
 TLS = ["1.2", "1.3"]
 # tickets, or (SSLSessionTickets off) the shmcb cache; mod_ssl's keys stay inside one server
@@ -314,3 +318,76 @@ def test_openssl_queue_is_left_clean(site):
         for who in ("revoked", "mallory", "alice"):
             assert site.get("/", who).status == (200 if who == "alice" else 403)
     assert ssl.OPENSSL_VERSION
+
+
+# ------------------------------------------------- sessions that live, each kind of data
+
+
+def publish(world):
+    """As certauth-compile.service does, beside a running server."""
+    command = os.path.join(ROOT, "build", os.environ.get("FLAVOUR", "test"), "certauth")
+    if not os.path.exists(command):
+        pytest.skip(command + " is not built")
+    os.makedirs(world.path("state"), exist_ok=True)
+    p = subprocess.run([command, "--config", world.path("compile.conf"), "compile"],
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    assert p.returncode == 0, p.stdout
+
+
+@pytest.fixture
+def only_published(world):
+    """The server sees no CRL file, only what is published."""
+    text = open(world.policy(), encoding="utf-8").read()
+    # the CRL of a CA that no authority lists is no part of an index
+    world.text("compile.conf", text.replace(', "unlisted.crl"', ""))
+    world.text("certauth.conf", re.sub(r"crls = \[[^]]*\];", "", text))
+    yield
+    world.policy()
+    shutil.rmtree(world.path("state"), ignore_errors=True)
+
+
+@pytest.mark.parametrize("kind", ["crl", "index", "denied"])
+@pytest.mark.parametrize("way", ["http/1.1", "h2", "resumed 1.2", "resumed 1.3"])
+def test_a_session_ends_with_its_certificate(site, world, request, way, kind):
+    if kind == "index":
+        request.getfixturevalue("only_published")
+        publish(world)
+    site.run(site.vhost("CertAuthProfile staff"))
+    ctx = site.context("later", way[-3:] if way.startswith("resumed") else None,
+                       alpn=["h2"] if way == "h2" else None)
+    if way == "h2":
+        c = H2(site.connect(context=ctx).sock)
+
+        def status():
+            return c.get("/", "localhost")
+    elif way == "http/1.1":
+        c = site.connect(context=ctx)
+
+        def status():
+            return c.get("/").status
+    else:
+        session, _ = session_of(site, ctx)
+        with site.connect(context=ctx, session=session) as first:
+            assert first.get("/").resumed
+
+        def status():
+            with site.connect(context=ctx, session=session) as again:
+                return again.get("/").status
+    assert status() == 200 and status() == 200
+    try:
+        if kind == "denied":
+            world.text("denied.txt", "user:denied reason=left\nuser:later\n")
+        else:
+            world.revoke("later")
+            if kind == "index":
+                publish(world)
+        start = time.monotonic()
+        while status() == 200:
+            assert time.monotonic() - start < TAKEN_UP + 0.3
+            time.sleep(0.1)
+        assert site.wait_log(" denied " if kind == "denied" else " revoked ")
+    finally:
+        world.text("denied.txt", "user:denied reason=left\n")
+        world.unrevoke("later")
+        if kind == "index":
+            publish(world)
