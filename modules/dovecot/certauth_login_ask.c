@@ -189,6 +189,25 @@ static void certauth_ask_verify(struct certauth_ask *ask, unsigned int flags)
 	certauth_login_verify(ask->client, flags, replies, count);
 }
 
+/* What the verdict stands on is wanted again while the session lives. */
+static void certauth_ask_keep(struct certauth_ask *ask,
+			      struct certauth_client *cclient)
+{
+	const struct certauth_bytes *replies;
+	unsigned int count;
+
+	replies = array_get(&ask->replies, &count);
+	pool_unref(&cclient->replies_pool);
+	cclient->num_replies = count;
+	cclient->replies = NULL;
+	if (count == 0)
+		return;
+	cclient->replies = p_memdup(ask->pool, replies,
+				    count * sizeof(*replies));
+	cclient->replies_pool = ask->pool;
+	pool_ref(cclient->replies_pool);
+}
+
 /* The verdict is settled, or made so. */
 static void certauth_ask_finish(struct certauth_ask *ask)
 {
@@ -198,6 +217,7 @@ static void certauth_ask_finish(struct certauth_ask *ask)
 
 	if (certauth_verdict_decision(cclient->verdict) == CERTAUTH_UNDECIDED)
 		certauth_ask_verify(ask, CERTAUTH_FINAL);
+	certauth_ask_keep(ask, cclient);
 	certauth_ask_free(ask);
 	cclient->settled = ioloop_time;
 	cclient->settled_generation = certauth_generation(certauth_login.engine);

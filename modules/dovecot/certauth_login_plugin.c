@@ -183,6 +183,8 @@ static void certauth_client_forget(struct certauth_client *cclient)
 	sk_X509_pop_free(cclient->sent, X509_free);
 	cclient->leaf = NULL;
 	cclient->sent = NULL;
+	pool_unref(&cclient->replies_pool);
+	cclient->num_replies = 0;
 }
 
 static void certauth_client_destroy(struct client *client)

@@ -91,6 +91,10 @@ struct certauth_client {
 	uint64_t settled_generation;
 	/* the wait that is under way, or NULL; owned */
 	struct certauth_ask *ask;
+	/* what the last wait brought; owned, in a pool of their own */
+	const struct certauth_bytes *replies;
+	size_t num_replies;
+	pool_t replies_pool;
 	/* this attempt waits for it; its response, which may be NULL; owned */
 	bool held;
 	char *held_response;

@@ -146,8 +146,9 @@ static void certauth_session_judge(struct certauth_session *session)
 	session->judged = ioloop_time;
 	session->generation = certauth_generation(certauth_login.engine);
 	/* Nobody waits here: what the refresher finds out is published, and
-	   seen then. */
-	certauth_login_verify(client, CERTAUTH_FINAL, NULL, 0);
+	   seen then. The answers of the login count for as long as they say. */
+	certauth_login_verify(client, CERTAUTH_FINAL, cclient->replies,
+			      cclient->num_replies);
 
 	if (certauth_verdict_decision(cclient->verdict) != CERTAUTH_ACCEPT) {
 		if (cclient->verdict != NULL && !certauth_reason_ours(

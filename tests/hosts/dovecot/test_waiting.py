@@ -433,6 +433,13 @@ def test_a_session_does_not_end_because_nobody_answers(asking, start):
         time.sleep(3)
         c.send("d NOOP")
         assert c.line().startswith("d OK")
+        # the answer of the login still counts, and so does everything else
+        w.write("denied", "user:denied\nuser:alice\n")
+        try:
+            said = c.line()
+        finally:
+            w.write("denied", "user:denied\n")
+        assert said.startswith("* BYE Client certificate refused: denied"), said
 
 
 def test_a_socket_that_is_not_for_us(asking, start):
