@@ -60,6 +60,11 @@ def many():
     bad = [tampered(CA("Issuing", ROOT, key=CA1.key)) for _ in range(5)]
     both("forged-beside", "accept", LEAF, ROOT, bad + [CA1])
     row("forged-alone", "reject", LEAF, ROOT, bad, reason="bad-signature")
+    # ten checks with such a key are the ceiling of one question
+    slow = CA("Slow root", key="p384")
+    forged = [tampered(CA("Issuing", slow, key=CA1.key)) for _ in range(20)]
+    row("forged-slow-keys", "reject", LEAF, slow, forged, reason="path-limit")
+    row("forged-slow-keys-few", "reject", LEAF, slow, forged[:5], reason="bad-signature")
     short = CA("Short", ROOT, pathlen=0)
     for name, issuer, more in [
             ("constraints", ROOT, dict(permitted=[rfc822("zzz.example")])),
