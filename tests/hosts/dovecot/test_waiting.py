@@ -5,6 +5,7 @@ profile's rule decides within the deadline.
 """
 
 import contextlib
+import grp
 import os
 import socket
 import threading
@@ -454,3 +455,17 @@ def test_a_socket_that_is_not_for_us(asking, start):
         assert r.seconds < DEADLINE / 2
         d.wait_log(r"Warning: certauth: refresher %s: connect\(\): Permission denied"
                    % asking.socket)
+
+
+def test_a_socket_for_a_group(asking, start):
+    """As on a real machine: 0660, and extra_groups for the login process."""
+    w = asking.world
+    if os.geteuid() != 0:
+        pytest.skip("needs another user")
+    group = grp.getgrnam("mail")
+    d = start(asking.dovecot("group", service_count=0,
+                             conf="service imap-login {\n  extra_groups = mail\n}\n"))
+    with asking.another(mode=0o660):
+        os.chown(asking.socket, 0, group.gr_gid)
+        r = login("imap", d, "EXTERNAL", cert=w.cert("alice"))
+        assert r.ok and r.user == "alice", r
