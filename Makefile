@@ -69,7 +69,8 @@ $(B)/certauth: $(CMD_O) $(B)/libcertauth.a
 # -------------------------------------------------------------- refresher
 # The only part that links libcurl; libsystemd when its header is there.
 REFRESHER   := main.c refresh.c schedule.c fetch.c fetch_url.c address.c store.c store_memory.c \
-	publish.c serve.c inquire.c kept.c tell.c status.c metrics.c notify.c log.c
+	publish.c serve.c inquire.c issuer.c hosts.c kept.c \
+	tell.c status.c metrics.c notify.c log.c
 REFRESHER_O := $(REFRESHER:%.c=$(B)/modules/refresher/%.o)
 # Without curl's headers these can be tested all the same.
 REFRESHER_PURE_O := $(patsubst %,$(B)/modules/refresher/%.o,schedule address)

@@ -87,6 +87,21 @@ fetch_origin(const char *url)
 	return text;
 }
 
+char *
+fetch_host(const char *url)
+{
+	CURLU	*u = curl_url();
+	char	*host = NULL, *copy = NULL;
+
+	if (u != NULL && strncasecmp(url, "http", 4) == 0 &&
+	    curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+		copy = strdup(host);
+	curl_free(host);
+	curl_url_cleanup(u);
+	return copy;
+}
+
 /* ----------------------------------------------------------------- proxies */
 
 static bool

@@ -19,5 +19,7 @@ bool	proxies_have(const struct proxies *, const struct sockaddr *);
 
 /* scheme://host:port, the caller frees with free(); NULL: no such thing. */
 char   *fetch_origin(const char *url);
+/* The host of an http: or https: URL, likewise. */
+char   *fetch_host(const char *url);
 
 #endif

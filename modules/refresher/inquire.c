@@ -14,15 +14,10 @@
 #include <jansson.h>
 #include <openssl/evp.h>
 
-#include "kept.h"
-#include "inquire.h"
+#include "inquire_inside.h"
 #include "log.h"
 #include "schedule.h"
 
-/* Responders of one certificate that are tried, one after the other. */
-#define MAX_RESPONDERS	2
-/* CRLs of one certificate that are waited for. */
-#define MAX_LISTS	4
 /* RFC 6960 A.1: up to so many bytes a request goes by GET. */
 #define MAX_GET		255
 /* A CRL that is on its way has this start before the responder is asked. */
@@ -30,46 +25,10 @@
 /* Answers fetched ahead in one turn of the loop. */
 #define MAX_AHEAD	8
 
-struct inquiry {
-	struct inquiry	*next;
-	struct inquiries *all;
-	unsigned char	 id[ASK_ID_BYTES];
-	struct asker	*waiters;	size_t num_waiters;
-	bool		 ahead;		/* nobody asked: fetched ahead */
-	size_t		 authority;
-	char		*authority_name;
-	STACK_OF(X509)	*proof;
-	unsigned char	*frame;		size_t frame_len;	/* the question */
-	/* CRLs on their way, by the name of their source */
-	char		 lists[MAX_LISTS][STORE_NAME_BYTES];
-	size_t		 num_lists;
-	/* the responder */
-	char		*responders[MAX_RESPONDERS];
-	size_t		 num_responders, next_responder;
-	unsigned char	*request;	size_t request_len;
-	char		*ca_file;
-	bool		 own, private_ok;	/* as fetch_request's */
-	bool		 asking;	/* a transfer has us */
-	int64_t		 ask_at;	/* ticks; 0: not at all, or asked */
-	int64_t		 began, began_now;	/* ticks, seconds */
-	bool		 done;		/* waiters have their reply */
-	char		 why[200];
-};
-
-struct inquiries {
-	struct refresher	*r;
-	struct server		*server;
-	struct kept		*answers;
-	struct known		*known;
-	struct inquiry		*first;
-	size_t			 num_items;
-};
-
 /* ------------------------------------------------------------------ replies */
 
-/* The waiters hear it; equal questions for a while, too. */
-static void
-reply_all(struct inquiry *q, enum ask_result result, const void *payload,
+void
+inquire_reply(struct inquiry *q, enum ask_result result, const void *payload,
     size_t len, int64_t keep_ms)
 {
 	struct inquiries	*all = q->all;
@@ -91,7 +50,7 @@ reply_all(struct inquiry *q, enum ask_result result, const void *payload,
 static void
 reply_nothing(struct inquiry *q, const char *why)
 {
-	reply_all(q, ASK_NOTHING, why, strlen(why), KEPT_NOTHING_MS);
+	inquire_reply(q, ASK_NOTHING, why, strlen(why), KEPT_NOTHING_MS);
 	known_fetched(q->all->known, q->id, schedule_now(), 0, 0);
 }
 
@@ -125,7 +84,7 @@ take_answer(struct inquiry *q, const struct certauth_bytes *response,
 
 	if (report->until - now < ms / 1000)
 		ms = report->until > now ? (report->until - now) * 1000 : 0;
-	reply_all(q, ASK_OCSP, response->data, response->data_len, ms);
+	inquire_reply(q, ASK_OCSP, response->data, response->data_len, ms);
 	if (!publish_answer(q->all->r->publisher, q->authority, q->proof,
 	    response))
 		say(LEVEL_WARNING, "an OCSP answer is not kept: out of memory");
@@ -208,6 +167,10 @@ ask_responder(struct inquiry *q)
 	char			*get;
 
 	q->ask_at = 0;
+	if (q->proof == NULL) {
+		issuer_ask(q);
+		return;
+	}
 	while (!q->asking && q->next_responder < q->num_responders) {
 		request.url = q->responders[q->next_responder++];
 		request.own = q->own;
@@ -242,6 +205,7 @@ take_url(void *context, enum certauth_url_kind kind, const char *url)
 	    refresh_seen(q->all->r, q->authority, url, f->now,
 	    q->lists[q->num_lists]))
 		q->num_lists++;
+	hosts_add(&q->all->r->hosts, q->authority, url);
 	if (kind != CERTAUTH_URL_OCSP || !f->responders ||
 	    q->num_responders == MAX_RESPONDERS ||
 	    !fetch_url_ok(url, q->own, q->private_ok, &why))
@@ -341,6 +305,13 @@ begin(struct inquiries *all, const struct ask_question *question,
 	q->began_now = schedule_now();
 	memcpy(q->id, id, ASK_ID_BYTES);
 	q->frame = ask_question_make(question, &q->frame_len);
+	if (q->frame != NULL && question->kind == ASK_ISSUER) {
+		(void)snprintf(why, 200, "nowhere to look for its issuer");
+		if (issuer_find_sources(q, question, q->began_now))
+			goto begun;
+		free_inquiry(q);
+		return NULL;
+	}
 	/* Nobody is asked anything before this holds. */
 	if (q->frame != NULL)
 		q->proof = certauth_prove(all->r->engine, question->authority,
@@ -351,15 +322,16 @@ begin(struct inquiries *all, const struct ask_question *question,
 	else {
 		(void)snprintf(why, 200, "nobody to ask: no CRL that is not "
 		    "known, no responder");
-		if (find_sources(q, q->began_now)) {
-			q->next = all->first;
-			all->first = q;
-			all->num_items++;
-			return q;
-		}
+		if (find_sources(q, q->began_now))
+			goto begun;
 	}
 	free_inquiry(q);
 	return NULL;
+begun:
+	q->next = all->first;
+	all->first = q;
+	all->num_items++;
+	return q;
 }
 
 /* {"now": AUTHORITY}: ask its addresses at once. */
@@ -399,13 +371,6 @@ inquire_question(void *context, struct asker asker,
 	all->r->questions++;
 	if (question->kind == ASK_ADMIN) {
 		admin(all, asker, question, id);
-		return;
-	}
-	if (question->kind != ASK_STATUS) {
-		static const char	text[] = "missing issuers are not fetched";
-
-		(void)serve_reply(all->server, asker, id, ASK_NOTHING, text,
-		    sizeof(text) - 1);
 		return;
 	}
 	if (kept_find(all->answers, id, schedule_ticks(), &result, &payload,
@@ -455,7 +420,7 @@ look_at_lists(struct inquiry *q)
 	q->num_lists = n;
 	/* Not remembered: the core asks again when it does not cover. */
 	if (came && !q->done)
-		reply_all(q, ASK_PUBLISHED, "published", 9, 0);
+		inquire_reply(q, ASK_PUBLISHED, "published", 9, 0);
 }
 
 /* Milliseconds until it wants to be looked at again. */

@@ -423,6 +423,7 @@ out:
 	fetcher_free(r.fetcher);
 	inquire_free(inquiries);
 	publisher_free(r.publisher);
+	hosts_clear(&r.hosts);
 	store_close(&r.store);
 	certauth_free(r.engine);
 	return status;

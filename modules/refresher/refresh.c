@@ -31,7 +31,9 @@ take_url(void *context, enum certauth_url_kind kind, const char *url)
 	struct listing	*l = context;
 	const char	*why;
 
-	if (kind != CERTAUTH_URL_CRL)
+	hosts_add(&l->r->hosts, l->number, url);
+	if (kind != CERTAUTH_URL_CRL || !l->authority->checked ||
+	    !l->authority->crl || l->authority->num_crl_urls > 0)
 		return;
 	/* A Microsoft CA names ldap: beside http:, without a host: no fault. */
 	if (!fetch_url_ok(url, false, l->authority->private_addresses, &why)) {
@@ -70,20 +72,23 @@ refresh_list(struct refresher *r)
 	int64_t				 now = schedule_now();
 	size_t				 i, j;
 
+	hosts_clear(&r->hosts);
 	/* What the policy no longer says is a stranger's word again. */
 	for (i = 0; i < r->store.num_sources; i++) {
 		r->store.sources[i]->listed = false;
 		r->store.sources[i]->origin = ORIGIN_SEEN;
 	}
 	for (i = 0; certauth_authority_at(r->engine, i, &a); i++) {
-		if (!a.checked || !a.crl)
-			continue;
-		for (j = 0; j < a.num_crl_urls; j++)
-			(void)store_source(&r->store, a.name, i, a.crl_urls[j],
-			    ORIGIN_POLICY);
+		for (j = 0; j < a.num_crl_urls; j++) {
+			hosts_add(&r->hosts, i, a.crl_urls[j]);
+			if (a.checked && a.crl)
+				(void)store_source(&r->store, a.name, i,
+				    a.crl_urls[j], ORIGIN_POLICY);
+		}
+		if (a.ocsp_url != NULL)
+			hosts_add(&r->hosts, i, a.ocsp_url);
 		l.number = i;
-		if (a.num_crl_urls == 0 && !certauth_proven_urls(r->engine, i,
-		    0, take_url, &l))
+		if (!certauth_proven_urls(r->engine, i, 0, take_url, &l))
 			say(LEVEL_ERROR, "authority \"%s\": out of memory",
 			    a.name);
 	}

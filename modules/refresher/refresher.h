@@ -4,6 +4,7 @@
 
 #include "certauth_data.h"
 #include "fetch.h"
+#include "hosts.h"
 #include "publish.h"
 #include "store.h"
 
@@ -15,6 +16,7 @@ struct refresher {
 	struct store		 store;
 	struct fetcher		*fetcher;
 	struct publisher	*publisher;
+	struct hosts		 hosts;
 	int64_t			 started;
 	/* counted since the start */
 	uint64_t		 fetches, fetch_errors, bytes, refused, published;
