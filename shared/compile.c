@@ -364,7 +364,7 @@ open_last(struct job *job)
 	if (publish_open(&ref, &owners, NULL, &stamp, &job->last, NULL) !=
 	    PUBLISH_TAKEN)
 		memset(&job->last, 0, sizeof(job->last));
-	else if (!index_check(&job->last.index, NULL))
+	else if (!publish_intact(&job->last, NULL))
 		publish_unmap(&job->last);	/* damaged: nothing to keep */
 	file_ref_close(&ref);
 }

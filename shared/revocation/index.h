@@ -121,7 +121,7 @@ size_t	index_writer_entries(const struct index_writer *);
 size_t	index_writer_rows(const struct index_writer *);
 /* One block of index_writer_size() bytes, the caller frees it with free(). */
 unsigned char *index_writer_bytes(const struct index_writer *);
-/* Into a descriptor, with the sha256 of what was written. False: errno. */
+/* Into a descriptor, with the sha256 of the head. False: errno. */
 bool	index_writer_write(const struct index_writer *, int fd,
 	    unsigned char sha256_r[32]);
 
@@ -190,7 +190,11 @@ bool	publish_commit_pool(struct publish_folder *, const unsigned char *data,
 	    size_t data_len, struct certauth_error *error_r);
 void	publish_end(struct publish_folder *);
 
-/* size and sha256 of the published file as the manifest says, and index_check(). */
+/* Is the mapped CRL index what was written, by the hash in its head? Does not
+ * stay in memory. For writers: index_check() is for what may be wrong in itself. */
+bool	publish_intact(const struct publish_map *, struct certauth_error *error_r);
+/* size and sha256 of the published file as the manifest says (of a CRL index:
+ * sha256 of its head, which has the hash of the rest), and index_check(). */
 bool	publish_verify(const struct publish_map *, struct certauth_error *error_r);
 
 #endif

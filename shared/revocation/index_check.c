@@ -96,8 +96,13 @@ index_check(const struct index *index, struct certauth_error *error_r)
 {
 	const struct index_row	*row;
 	uint64_t		 all = 0, entries;
+	size_t			 meta = index->header->meta_size;
 	uint32_t		 i, j;
 
+	if (XXH3_64bits(index->data + meta, index->data_len - meta) !=
+	    index->header->tables_hash)
+		return refuse(error_r, "is damaged: the hash of its tables does "
+		    "not match");
 	for (i = 0; i < index_num_rows(index); i++) {
 		row = &index->rows[i];
 		for (entries = 0, j = 0; j < row->num_tables; j++) {

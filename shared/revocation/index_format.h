@@ -48,7 +48,8 @@ struct index_header {
 	uint64_t	dps;		/* 32 bytes each */
 	uint64_t	strings;	/* NUL-terminated */
 	uint32_t	num_dps, strings_size;
-	unsigned char	reserved[16];	/* zero */
+	uint64_t	tables_hash;	/* XXH3 of all behind meta_size */
+	unsigned char	reserved[8];	/* zero */
 };
 _Static_assert(sizeof(struct index_header) == 128, "index_header");
 

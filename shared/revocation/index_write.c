@@ -284,6 +284,89 @@ records_size(const struct index_table *table)
 	    INDEX_ALIGN);
 }
 
+/* Where the pieces go: memory, a hash, or a descriptor. */
+struct sink { unsigned char *p; XXH3_state_t *hash; int fd; };
+
+static bool
+put(struct sink *sink, const void *data, size_t data_len)
+{
+	const unsigned char	*p = data;
+	unsigned		 interrupts = 0;
+	ssize_t			 n;
+
+	if (data_len == 0)
+		return true;
+	if (sink->p != NULL) {
+		memcpy(sink->p, data, data_len);
+		sink->p += data_len;
+		return true;
+	}
+	if (sink->hash != NULL) {
+		XXH3_64bits_update(sink->hash, data, data_len);
+		return true;
+	}
+	while (data_len > 0) {
+		n = write(sink->fd, p, data_len);
+		if (n < 0 && errno == EINTR && ++interrupts < MAX_INTERRUPTS)
+			continue;
+		if (n <= 0) {
+			errno = n == 0 ? EIO : errno;
+			return false;
+		}
+		p += n;
+		data_len -= (size_t)n;
+	}
+	return true;
+}
+
+/* Zeros up to `padded` after `len` bytes. */
+static bool
+put_zeros(struct sink *sink, size_t len, size_t padded)
+{
+	static const unsigned char zeros[INDEX_ALIGN + INDEX_SLACK];
+
+	return put(sink, zeros, padded - len);
+}
+
+static bool
+put_records(struct sink *sink, const struct built_table *built)
+{
+	const struct index_table	*table = &built->table;
+	const struct stage_block	*block;
+	size_t				 len = (size_t)table->num_records *
+					    INDEX_STRIDE(table->width,
+					    table->tail_size);
+
+	if (built->records != NULL && !put(sink, built->records, len))
+		return false;
+	for (block = built->chain.first; block != NULL; block = block->next)
+		if (!put(sink, block->data, block->used))
+			return false;
+	return put_zeros(sink, len, records_size(table));
+}
+
+/* Everything behind the head. */
+static bool
+put_tables(const struct index_writer *writer, struct sink *sink)
+{
+	size_t		i;
+	uint32_t	j;
+
+	for (i = 0; i < writer->num_all; i++)
+		for (j = 0; j < writer->all[i]->row.num_tables; j++) {
+			const struct built_table *built =
+			    &writer->all[i]->tables[j];
+			const struct index_table *table = &built->table;
+
+			if (!put(sink, built->lines, lines_size(table)) ||
+			    !put(sink, built->spill, table->spill_size) ||
+			    !put_zeros(sink, table->spill_size,
+			    spill_size(table)) || !put_records(sink, built))
+				return false;
+		}
+	return true;
+}
+
 /* Counts and offsets of the small parts. */
 static void
 lay_out(const struct index_writer *writer, struct index_header *header)
@@ -334,6 +417,8 @@ fill_meta(struct index_writer *writer, struct index_header *header)
 	struct index_table	*tables = (void *)(meta + header->tables);
 	uint64_t		 offset = header->meta_size;
 	uint32_t		 num_tables = 0, num_dps = 0, strings = 1, j;
+	XXH3_state_t		 state;
+	struct sink		 sink = { NULL, &state, -1 };
 	size_t			 i;
 
 	for (i = 0; i < writer->num_all; i++) {
@@ -362,6 +447,9 @@ fill_meta(struct index_writer *writer, struct index_header *header)
 		}
 	}
 	header->file_size = offset;
+	XXH3_64bits_reset(&state);
+	put_tables(writer, &sink);
+	header->tables_hash = XXH3_64bits_digest(&state);
 	memcpy(meta, header, sizeof(*header));
 	header->meta_hash = XXH3_64bits(meta, header->meta_size);
 	memcpy(meta, header, sizeof(*header));
@@ -411,100 +499,17 @@ index_writer_rows(const struct index_writer *writer)
 
 /* ------------------------------------------------------------------ output */
 
-/* Where the pieces go: memory, or a descriptor and a digest. */
-struct sink { unsigned char *p; int fd; EVP_MD_CTX *digest; };
-
-static bool
-put(struct sink *sink, const void *data, size_t data_len)
-{
-	const unsigned char	*p = data;
-	unsigned		 interrupts = 0;
-	ssize_t			 n;
-
-	if (data_len == 0)
-		return true;
-	if (sink->p != NULL) {
-		memcpy(sink->p, data, data_len);
-		sink->p += data_len;
-		return true;
-	}
-	if (EVP_DigestUpdate(sink->digest, data, data_len) != 1) {
-		errno = EIO;
-		return false;
-	}
-	while (data_len > 0) {
-		n = write(sink->fd, p, data_len);
-		if (n < 0 && errno == EINTR && ++interrupts < MAX_INTERRUPTS)
-			continue;
-		if (n <= 0) {
-			errno = n == 0 ? EIO : errno;
-			return false;
-		}
-		p += n;
-		data_len -= (size_t)n;
-	}
-	return true;
-}
-
-/* Zeros up to `padded` after `len` bytes. */
-static bool
-put_zeros(struct sink *sink, size_t len, size_t padded)
-{
-	static const unsigned char zeros[INDEX_ALIGN + INDEX_SLACK];
-
-	return put(sink, zeros, padded - len);
-}
-
-static bool
-put_records(struct sink *sink, const struct built_table *built)
-{
-	const struct index_table	*table = &built->table;
-	const struct stage_block	*block;
-	size_t				 len = (size_t)table->num_records *
-					    INDEX_STRIDE(table->width,
-					    table->tail_size);
-
-	if (built->records != NULL && !put(sink, built->records, len))
-		return false;
-	for (block = built->chain.first; block != NULL; block = block->next)
-		if (!put(sink, block->data, block->used))
-			return false;
-	return put_zeros(sink, len, records_size(table));
-}
-
-static bool
-put_all(const struct index_writer *writer, struct sink *sink)
-{
-	size_t		i;
-	uint32_t	j;
-
-	if (!put(sink, writer->meta, writer->meta_len))
-		return false;
-	for (i = 0; i < writer->num_all; i++)
-		for (j = 0; j < writer->all[i]->row.num_tables; j++) {
-			const struct built_table *built =
-			    &writer->all[i]->tables[j];
-			const struct index_table *table = &built->table;
-
-			if (!put(sink, built->lines, lines_size(table)) ||
-			    !put(sink, built->spill, table->spill_size) ||
-			    !put_zeros(sink, table->spill_size,
-			    spill_size(table)) || !put_records(sink, built))
-				return false;
-		}
-	return true;
-}
-
 unsigned char *
 index_writer_bytes(const struct index_writer *writer)
 {
-	struct sink	 sink = { NULL, -1, NULL };
+	struct sink	 sink = { NULL, NULL, -1 };
 	unsigned char	*bytes = aligned_alloc(INDEX_ALIGN, writer->size);
 
 	if (bytes == NULL)
 		return NULL;
 	sink.p = bytes;
-	put_all(writer, &sink);
+	put(&sink, writer->meta, writer->meta_len);
+	put_tables(writer, &sink);
 	return bytes;
 }
 
@@ -512,15 +517,13 @@ bool
 index_writer_write(const struct index_writer *writer, int fd,
     unsigned char sha256_r[32])
 {
-	struct sink	sink = { NULL, fd, EVP_MD_CTX_new() };
-	bool		ok = false;
+	struct sink	sink = { NULL, NULL, fd };
 
-	if (sink.digest == NULL ||
-	    EVP_DigestInit_ex(sink.digest, EVP_sha256(), NULL) != 1)
-		errno = ENOMEM;
-	else
-		ok = put_all(writer, &sink) &&
-		    EVP_DigestFinal_ex(sink.digest, sha256_r, NULL) == 1;
-	EVP_MD_CTX_free(sink.digest);
-	return ok;
+	if (EVP_Digest(writer->meta, writer->meta_len, sha256_r, NULL,
+	    EVP_sha256(), NULL) != 1) {
+		errno = EIO;
+		return false;
+	}
+	return put(&sink, writer->meta, writer->meta_len) &&
+	    put_tables(writer, &sink);
 }

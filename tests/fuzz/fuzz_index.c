@@ -3,7 +3,7 @@
  * look up must stay inside.
  *
  * Input: first byte odd: the rest is a manifest. Else the rest is an index whose
- * meta hash is mended first, or the fuzzer would never pass it.
+ * hashes are mended first, or the fuzzer would never pass it.
  */
 
 #include <assert.h>
@@ -113,6 +113,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size >= sizeof(header)) {
 		memcpy(&header, bytes, sizeof(header));
 		if (header.meta_size >= sizeof(header) && header.meta_size <= size) {
+			header.tables_hash = XXH3_64bits(bytes +
+			    header.meta_size, size - header.meta_size);
 			header.meta_hash = 0;
 			memcpy(bytes, &header, sizeof(header));
 			header.meta_hash = XXH3_64bits(bytes, header.meta_size);
