@@ -175,6 +175,29 @@ bool	certauth_override_write(struct certauth *, const char *authority,
 bool	certauth_push(const char *conf, const char *file, size_t *authority_r,
 	    struct certauth_crl_report *report_r, struct certauth_error *error_r);
 
+/* ------------------------------------------------------------------ people */
+
+/*
+ * Keeps somebody out, or lets them in again: edits the denied files of the profiles.
+ * `what`: user:NAME, mailbox:ADDR, serial:HEX, cert:SHA256, key:SHA256, or the
+ * file of a certificate, whose certificate and key are meant.
+ */
+struct certauth_deny {
+	const char	*profile;	/* NULL: all */
+	const char	*what;
+	const char	*until;		/* as in the file; NULL: without end */
+	const char	*reason;	/* NULL with allow */
+	bool		 allow;
+	int64_t		 now;		/* 0: the clock */
+};
+/* Once for each file: lines added or taken out; 0: nothing was to be done. And
+ * for each profile that has no such file: `file` NULL. */
+typedef void certauth_deny_fn(void *context, const char *profile,
+    const char *file, size_t num);
+/* False: error_r; files told of before stay changed. */
+bool	certauth_deny(const char *conf, const struct certauth_deny *,
+	    certauth_deny_fn *, void *context, struct certauth_error *error_r);
+
 /* --------------------------------------------------------------- refresher */
 
 /* What a policy file says of fetching for one authority; borrowed from the

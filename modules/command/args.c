@@ -31,6 +31,7 @@ static const struct option	options[] = {
 	{ "--serial", VALUE, OFFSET(serial) },
 	{ "--stale-until", VALUE, OFFSET(stale_until) },
 	{ "--reason", VALUE, OFFSET(reason) },
+	{ "--until", VALUE, OFFSET(until) },
 	{ "--password-file", VALUE, OFFSET(password_file) },
 	{ "--issuer", LIST, OFFSET(issuers) },
 	{ "--issuers", LIST, OFFSET(issuers) },

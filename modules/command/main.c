@@ -39,6 +39,13 @@ static const struct {
 	    "override AUTHORITY --stale-until TIME --reason TEXT\n"
 	    "      override AUTHORITY --end\n"
 	    "          in an emergency stale data counts for longer; ends by itself" },
+	{ "deny", cmd_deny,
+	    "deny [--profile NAME] CERT | user:NAME | mailbox:ADDR | serial:HEX\n"
+	    "             --reason TEXT [--until TIME]\n"
+	    "          out, in two seconds, at every door" },
+	{ "allow", cmd_allow,
+	    "allow [--profile NAME] CERT | user:NAME | mailbox:ADDR | serial:HEX\n"
+	    "          takes such lines out of the denied files again" },
 	{ "show", cmd_show,
 	    "show revocation [--config FILE]\n"
 	    "          how fresh is what is known, and who could not be reached\n"

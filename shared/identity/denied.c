@@ -14,8 +14,8 @@
 #include <openssl/objects.h>
 
 #include "base/text.h"
+#include "identity/denied.h"
 #include "identity/keyindex.h"
-#include "identity/lines.h"
 #include "identity/rules.h"
 #include "identity/source.h"
 #include "identity/suggest.h"
@@ -26,28 +26,14 @@
 /* Bytes of a reason that are shown. */
 #define DENIED_MAX_REASON	200u
 
-enum denied_kind {
-	DENIED_CERT, DENIED_KEY, DENIED_SERIAL, DENIED_USER, DENIED_MAILBOX,
-	DENIED_NUM_KINDS
-};
-static const char *const kind_names[] = {
+const char *const denied_kinds[] = {
 	"cert:", "key:", "serial:", "user:", "mailbox:", NULL
-};
-
-struct row {
-	enum denied_kind kind;
-	const char	*data;		/* in the copy of the file */
-	size_t		 data_len;
-	const char	*reason;
-	int64_t		 until;		/* belongs to it */
-	unsigned	 line;
-	uint32_t	 next;		/* another line of the same */
 };
 
 struct denied {
 	atomic_uint	 refs;
 	char		*data;
-	struct row	*rows;
+	struct denied_row	*rows;
 	size_t		 num_rows, max_rows;
 	bool		 has_certs;	/* any cert: line */
 	bool		 timed;		/* any until= */
@@ -74,7 +60,7 @@ expected(const struct lines *lines, const char *found, size_t found_len,
  * (X.690 8.3), "-" in front of a negative one.
  */
 static bool
-read_hex(const struct lines *lines, struct row *row, struct word *word,
+read_hex(const struct lines *lines, struct denied_row *row, struct word *word,
     struct certauth_error *error_r)
 {
 	bool	serial = row->kind == DENIED_SERIAL;
@@ -109,7 +95,7 @@ read_hex(const struct lines *lines, struct row *row, struct word *word,
 }
 
 static bool
-read_value(const struct lines *lines, struct row *row, struct word *word,
+read_value(const struct lines *lines, struct denied_row *row, struct word *word,
     struct certauth_error *error_r)
 {
 	const char	*at;
@@ -145,7 +131,7 @@ read_value(const struct lines *lines, struct row *row, struct word *word,
 
 /* until=TIME; a date alone is the whole day, in UTC. */
 static bool
-read_until(const struct lines *lines, struct row *row, const struct word *word,
+read_until(const struct lines *lines, struct denied_row *row, const struct word *word,
     struct certauth_error *error_r)
 {
 	const char	*text = word->data + strlen("until=");
@@ -162,8 +148,9 @@ read_until(const struct lines *lines, struct row *row, const struct word *word,
 	return true;
 }
 
-static bool
-read_row(struct lines *lines, struct row *row, struct certauth_error *error_r)
+bool
+denied_read_row(struct lines *lines, struct denied_row *row,
+    struct certauth_error *error_r)
 {
 	struct word		 word;
 	enum lines_result	 got;
@@ -174,8 +161,8 @@ read_row(struct lines *lines, struct row *row, struct certauth_error *error_r)
 	row->until = INT64_MAX;
 	row->line = lines->line;
 	for (kind = 0; kind < DENIED_NUM_KINDS; kind++)
-		if (strncmp(lines->at, kind_names[kind],
-		    strlen(kind_names[kind])) == 0)
+		if (strncmp(lines->at, denied_kinds[kind],
+		    strlen(denied_kinds[kind])) == 0)
 			break;
 	if (kind == DENIED_NUM_KINDS) {
 		size_t	n = strcspn(lines->at, ": \t");
@@ -183,11 +170,11 @@ read_row(struct lines *lines, struct row *row, struct certauth_error *error_r)
 		n += lines->at[n] == ':';
 		(void)expected(lines, lines->at, n,
 		    "cert:, key:, serial:, user: or mailbox:", error_r);
-		error_suggest(error_r, lines->at, n, kind_names);
+		error_suggest(error_r, lines->at, n, denied_kinds);
 		return false;
 	}
 	row->kind = (enum denied_kind)kind;
-	lines->at += strlen(kind_names[kind]);
+	lines->at += strlen(denied_kinds[kind]);
 	/* A blank here would make the next word, an until= perhaps, the value. */
 	if (*lines->at == ' ' || *lines->at == '\t' || *lines->at == '#')
 		return expected(lines, "", 0, "a value right behind the colon",
@@ -233,7 +220,7 @@ find_row(const struct denied *denied, enum denied_kind kind, const void *data,
 {
 	char			 key[LINES_MAX_LINE + 1];
 	struct keyindex_probe	 probe;
-	const struct row	*row;
+	const struct denied_row	*row;
 	uint32_t		 n;
 
 	if (data_len > LINES_MAX_LINE)
@@ -252,9 +239,9 @@ find_row(const struct denied *denied, enum denied_kind kind, const void *data,
 }
 
 static bool
-add_row(struct denied *denied, const struct row *row)
+add_row(struct denied *denied, const struct denied_row *row)
 {
-	struct row	*grown;
+	struct denied_row	*grown;
 	size_t		 larger;
 
 	if (denied->num_rows == denied->max_rows) {
@@ -274,7 +261,7 @@ static bool
 index_rows(struct denied *denied)
 {
 	struct keyindex_probe	 end;
-	struct row		*row;
+	struct denied_row		*row;
 	uint32_t		 n, head;
 
 	if (!keyindex_init(&denied->index, denied->num_rows))
@@ -300,7 +287,7 @@ denied_parse(const unsigned char *data, size_t data_len, const char *file,
 {
 	struct denied		*denied;
 	struct lines		 lines;
-	struct row		 row;
+	struct denied_row		 row;
 	enum lines_result	 got;
 
 	if (data_len > DENIED_MAX_BYTES) {
@@ -322,7 +309,7 @@ denied_parse(const unsigned char *data, size_t data_len, const char *file,
 	denied->data[data_len] = '\0';
 	lines_init(&lines, denied->data, data_len, file);
 	while ((got = lines_next(&lines, error_r)) == LINES_GOT) {
-		if (!read_row(&lines, &row, error_r))
+		if (!denied_read_row(&lines, &row, error_r))
 			goto fail;
 		if (!add_row(denied, &row))
 			goto no_memory;
@@ -372,7 +359,7 @@ static bool
 is_listed(const struct question *q, enum denied_kind kind, const char *data,
     size_t data_len)
 {
-	const struct row	*row;
+	const struct denied_row	*row;
 	char			 shown[256], reason[4 * DENIED_MAX_REASON + 1];
 	uint32_t		 n;
 
@@ -385,7 +372,7 @@ is_listed(const struct question *q, enum denied_kind kind, const char *data,
 		text_printable(reason, sizeof(reason), row->reason,
 		    strnlen(row->reason, DENIED_MAX_REASON));
 		*q->detail_r = arena_printf(q->arena, "line %u denies %s%s%s%s",
-		    row->line, kind_names[kind], shown,
+		    row->line, denied_kinds[kind], shown,
 		    row->reason[0] != '\0' ? ": " : "", reason);
 		if (*q->detail_r == NULL)
 			*q->detail_r = "a line denies it";

@@ -7,6 +7,7 @@
 #define CERTAUTH_IDENTITY_TABLE_H
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "certauth.h"
 #include "trust/cert.h"
 
@@ -65,5 +66,21 @@ bool	denied_is_timed(const struct denied *);
  * static when out of memory). */
 bool	denied_match(const struct denied *, const struct cert *, const char *user,
 	    int64_t now, struct arena *, const char **detail_r);
+
+/*
+ * A denied file with one line more, or without those of one value; comments and
+ * all other bytes stay. `what` is as at the beginning of a line, kind:value, the
+ * value without quotes; `until` a time as in a file, NULL: none; `reason` one line.
+ * *text_r is zeroed by the caller and his. *num_r: lines added or taken out; 0: a
+ * line that holds as long is there already, or none is. False: error_r.
+ */
+bool	denied_add(const unsigned char *data, size_t data_len, const char *file,
+	    const char *what, const char *until, const char *reason, int64_t now,
+	    struct text *text_r, size_t *num_r, struct certauth_error *error_r);
+bool	denied_remove(const unsigned char *data, size_t data_len,
+	    const char *file, const char *what, struct text *text_r,
+	    size_t *num_r, struct certauth_error *error_r);
+/* Does it begin as a line does: kind and a colon? */
+bool	denied_is_line(const char *what);
 
 #endif
