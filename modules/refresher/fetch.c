@@ -201,7 +201,7 @@ finish(struct transfer *t)
 	for (p = (unsigned char *)t->result.error; *p != '\0'; p++)
 		if (*p < ' ' || *p >= 0x7f || *p == '"' || *p == '\\')
 			*p = '?';
-	t->result.data = t->data;
+	t->result.data = t->data != NULL ? t->data : (const unsigned char *)"";
 	t->result.data_len = t->request.fd < 0 && t->result.ok ?
 	    t->result.size : 0;
 	t->fn(t->context, &t->result);

@@ -420,6 +420,7 @@ main(int argc, char **argv)
 	else
 		status = run(&r, inquiries, &o);
 out:
+	publisher_wait(r.publisher);
 	fetcher_free(r.fetcher);
 	inquire_free(inquiries);
 	publisher_free(r.publisher);

@@ -168,14 +168,21 @@ publisher_new(const char *conf, struct store *store, struct fetcher *fetcher)
 }
 
 void
+publisher_wait(struct publisher *p)
+{
+	if (p != NULL && p->started) {
+		(void)pthread_join(p->thread, NULL);
+		p->started = false;
+	}
+}
+
+void
 publisher_free(struct publisher *p)
 {
 	if (p == NULL)
 		return;
-	if (p->started) {
-		(void)pthread_join(p->thread, NULL);
-		certauth_compile_free(&p->result.report);
-	}
+	publisher_wait(p);
+	certauth_compile_free(&p->result.report);
 	free_answers(&p->running);
 	free_answers(&p->waiting);
 	free(p->running.items);

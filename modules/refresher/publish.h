@@ -41,7 +41,9 @@ struct publisher;
 /* The store and the fetcher (to be woken) must outlive it. NULL: no memory. */
 struct publisher *publisher_new(const char *conf, struct store *,
 	    struct fetcher *);
-void	publisher_free(struct publisher *);	/* waits for the batch */
+/* The thread has ended: from now on it wakes nobody. Before fetcher_free(). */
+void	publisher_wait(struct publisher *);	/* NULL allowed */
+void	publisher_free(struct publisher *);	/* likewise; after fetcher_free() */
 /* NAME.part of the source came whole: the next batch looks at it. */
 bool	publish_add(struct publisher *, struct source *,
 	    const struct fetch_result *);
