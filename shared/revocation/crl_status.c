@@ -35,7 +35,9 @@ judge_age(const struct index_row *row, const struct revocation_options *options,
 		return FUTURE;
 	}
 	if (row->next_update != INDEX_NO_TIME) {
-		fresh = row->next_update;
+		/* "after the value of the next update field" it is not
+		 * current any more, RFC 5280 6.3.3 (a) (1) */
+		fresh = row->next_update + 1;
 		end = fresh + options->grace;
 	} else if (options->max_age > 0)
 		fresh = end = oldest;

@@ -290,20 +290,20 @@ test_c4_37_stale(void **state)
 	struct revocation_data	*data = one_list(&m);
 
 	(void)state;
-	assert_true(leaf_says_at(data, T_NEXT - 1, CERTAUTH_OK, 0));
-	assert_true(leaf_says_at(data, T_NEXT, CERTAUTH_REVOCATION_STALE,
+	assert_true(leaf_says_at(data, T_NEXT, CERTAUTH_OK, 0));
+	assert_true(leaf_says_at(data, T_NEXT + 1, CERTAUTH_REVOCATION_STALE,
 	    CERTAUTH_WARNING));
 	assert_non_null(strstr(detail, "within its grace"));
-	assert_true(leaf_says_at(data, T_NEXT + 3 * DAY - 1,
-	    CERTAUTH_REVOCATION_STALE, CERTAUTH_WARNING));
 	assert_true(leaf_says_at(data, T_NEXT + 3 * DAY,
+	    CERTAUTH_REVOCATION_STALE, CERTAUTH_WARNING));
+	assert_true(leaf_says_at(data, T_NEXT + 3 * DAY + 1,
 	    CERTAUTH_REVOCATION_STALE, CERTAUTH_FATAL));
 	options.grace = 0;
-	assert_true(leaf_says_at(data, T_NEXT - 1, CERTAUTH_OK, 0));
-	assert_true(leaf_says_at(data, T_NEXT, CERTAUTH_REVOCATION_STALE,
+	assert_true(leaf_says_at(data, T_NEXT, CERTAUTH_OK, 0));
+	assert_true(leaf_says_at(data, T_NEXT + 1, CERTAUTH_REVOCATION_STALE,
 	    CERTAUTH_FATAL));
 	options.unknown = REVOCATION_ACCEPT;
-	assert_true(leaf_says_at(data, T_NEXT, CERTAUTH_REVOCATION_STALE,
+	assert_true(leaf_says_at(data, T_NEXT + 1, CERTAUTH_REVOCATION_STALE,
 	    CERTAUTH_WARNING));
 	revocation_free(data);
 }
@@ -321,7 +321,7 @@ test_max_age(void **state)
 	assert_true(leaf_says_at(data, T_THIS + 2 * DAY,
 	    CERTAUTH_REVOCATION_STALE, CERTAUTH_FATAL));
 	options.max_age = 8 * DAY;
-	assert_true(leaf_says_at(data, T_NEXT, CERTAUTH_REVOCATION_STALE,
+	assert_true(leaf_says_at(data, T_NEXT + 1, CERTAUTH_REVOCATION_STALE,
 	    CERTAUTH_WARNING));
 	assert_true(leaf_says_at(data, T_THIS + 8 * DAY,
 	    CERTAUTH_REVOCATION_STALE, CERTAUTH_FATAL));
@@ -397,8 +397,8 @@ test_holds(void **state)
 	struct revocation_data	*data = one_list(&m);
 	struct cert *const	path[] = { leaf.cert, issuing.cert };
 	static const struct { int64_t now, last; } ends[] = {
-		{ NOW, T_NEXT - 1 },			/* fresh */
-		{ T_NEXT, T_NEXT + 3 * DAY - 1 }	/* grace */
+		{ NOW, T_NEXT },			/* fresh */
+		{ T_NEXT + 1, T_NEXT + 3 * DAY }	/* grace */
 	};
 	size_t			i;
 
