@@ -57,7 +57,7 @@ grep -nE '\b(TODO|FIXME|XXX|HACK)\b' $core $hosts && fault "words: unfinished"
 knows() {
 	strip -g -o "$tmp/object" "$1" && strings -a "$tmp/object" | grep test_clock >/dev/null
 }
-for o in build/release/certauth build/release/*.so; do
+for o in build/release/certauth build/release/certauth-refresher build/release/*.so; do
 	[ -e "$o" ] || { fault "words: $o is not built"; continue; }
 	if knows "$o"; then
 		fault "words: $o knows test_clock"
