@@ -238,8 +238,9 @@ const char     *certauth_verdict_explain(const struct certauth_verdict *);
 /*
  * One attribute as text, NULL when unknown name, "" when it has no value:
  * verdict (accept, reject, none), reason, message, user, groups (comma), email,
- * serial, issuer, subject, fingerprint, policies (comma), days_left, profile,
- * authority, rule, id. "none" is the verdict of a request without certificate.
+ * serial, issuer, subject, fingerprint, policies (comma), days_left, not_after
+ * (RFC 3339), renewal (due: valid, time to renew; overdue: expired, its CA still
+ * renews it; or ""), profile, authority, rule, id. "none" is the verdict of a request without certificate.
  */
 const char     *certauth_verdict_get(const struct certauth_verdict *,
 		    const char *name);

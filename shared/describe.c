@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "engine.h"
+#include "trust/renewal.h"
 
 static void
 set_hex(struct certauth_verdict *v, enum verdict_attr attr,
@@ -65,9 +66,10 @@ set_mailboxes(struct certauth_verdict *v, const struct cert *c)
 }
 
 void
-describe_leaf(struct certauth_verdict *v, const struct cert *c, int64_t now)
+describe_leaf(struct certauth_verdict *v, const struct cert *c,
+    const struct policy_options *policy, int64_t now)
 {
-	char	days[24];
+	char	days[24], when[32];
 
 	set_serial(v, c);
 	set_hex(v, VERDICT_FINGERPRINT, c->sha256, 32);
@@ -76,4 +78,8 @@ describe_leaf(struct certauth_verdict *v, const struct cert *c, int64_t now)
 	(void)snprintf(days, sizeof(days), "%lld",
 	    (long long)((c->not_after - now) / 86400));
 	verdict_set(v, VERDICT_DAYS_LEFT, days);
+	verdict_set(v, VERDICT_NOT_AFTER, text_time_print(when, sizeof(when),
+	    c->not_after));
+	verdict_set(v, VERDICT_RENEWAL, renewal_word(renewal_state(policy, c,
+	    now)));
 }

@@ -133,7 +133,7 @@ bool	engine_may_issue(const struct cert *);
 
 /* describe.c */
 void	describe_leaf(struct certauth_verdict *, const struct cert *leaf,
-	    int64_t now);
+	    const struct policy_options *, int64_t now);
 
 /* certauth.c */
 int64_t	engine_clock(const struct certauth *);	/* may be NULL */

@@ -523,7 +523,7 @@ answer(struct question *q)
 		    "OpenSSL reads it, but not all of it.");
 		return -1;
 	}
-	describe_leaf(q->v, q->leaf, q->now);
+	describe_leaf(q->v, q->leaf, &q->profile->policy, q->now);
 	if ((q->leaf->faults & CERT_FAULT_TOO_BIG) != 0)
 		verdict_fault(q->v, CERTAUTH_TOO_BIG, -1, 0,
 		    "The certificate is over %u bytes, or has over %d names.",

@@ -161,7 +161,7 @@ check_text(struct run *r, const struct certauth_verdict *v, bool explain)
 	static const char *const names[] = { "verdict", "reason", "message",
 	    "user", "groups", "email", "serial", "issuer", "subject",
 	    "fingerprint", "policies", "days_left", "profile", "authority",
-	    "rule", "id" };
+	    "rule", "id", "not_after", "renewal" };
 	const char	*value;
 	size_t		 i;
 

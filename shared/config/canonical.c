@@ -131,6 +131,7 @@ add_value(struct text *text, const struct directive *row,
 	case TYPE_PROFILES:
 	case TYPE_REVOCATION:
 	case TYPE_KEYS:
+	case TYPE_RENEWAL:
 	case TYPE_RULES:
 	case TYPE_GROUP_LATER:
 		break;
@@ -145,6 +146,7 @@ is_value(const struct directive *row)
 	case TYPE_PROFILES:
 	case TYPE_REVOCATION:
 	case TYPE_KEYS:
+	case TYPE_RENEWAL:
 	case TYPE_RULES:
 	case TYPE_GROUP_LATER:
 		return false;
@@ -267,7 +269,7 @@ char *
 canonical_profile(struct load *load, const struct chain *chain)
 {
 	struct lines	lines = { 0 };
-	struct chain	keys;
+	struct chain	keys, renewal;
 	struct text	text = { 0 };
 	char		*canonical = NULL;
 	size_t		 i;
@@ -276,6 +278,8 @@ canonical_profile(struct load *load, const struct chain *chain)
 	add_section(&lines, load, chain, "profile.");
 	values_sub_chain(chain, "keys", SECTION_KEYS, &keys);
 	add_section(&lines, load, &keys, "profile.keys.");
+	values_sub_chain(chain, "renewal", SECTION_RENEWAL, &renewal);
+	add_section(&lines, load, &renewal, "profile.renewal.");
 	add_rules(&lines, load, values_find(load, chain, "identity"));
 	add_authorities(&lines, load, values_find(load, chain, "authorities"));
 	if (lines.failed)

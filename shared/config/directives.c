@@ -119,6 +119,8 @@ directive_section_name(enum directive_section section)
 		return "a profile";
 	case SECTION_KEYS:
 		return "the keys of a profile";
+	case SECTION_RENEWAL:
+		return "the renewal of a profile";
 	case SECTION_RULE:
 		return "an identity rule";
 	case SECTION_COUNT:

@@ -217,6 +217,19 @@ load_keys(struct load *load, const struct chain *profile,
 }
 
 static bool
+load_renewal(struct load *load, const struct chain *profile,
+    struct policy_options *policy)
+{
+	struct chain	renewal;
+
+	values_sub_chain(profile, "renewal", SECTION_RENEWAL, &renewal);
+	return values_duration(load, values_find(load, &renewal, "before"),
+	    &policy->renew_before) &&
+	    values_duration(load, values_find(load, &renewal, "after"),
+	    &policy->renew_after);
+}
+
+static bool
 load_policy(struct load *load, const struct chain *chain,
     struct policy_options *policy)
 {
@@ -232,7 +245,8 @@ load_policy(struct load *load, const struct chain *chain,
 	    CONFIG_MAX_DEPTH, &policy->depth) &&
 	    load_purposes(load, values_find(load, chain, "purposes"), policy) &&
 	    load_policies(load, values_find(load, chain, "policies"), policy) &&
-	    load_keys(load, chain, policy);
+	    load_keys(load, chain, policy) &&
+	    load_renewal(load, chain, policy);
 }
 
 /* ---------------------------------------------------------------- identity */

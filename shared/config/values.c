@@ -298,6 +298,8 @@ check_type(const struct load *load, const config_setting_t *at,
 		return check_group(load, at, SECTION_REVOCATION);
 	case TYPE_KEYS:
 		return check_group(load, at, SECTION_KEYS);
+	case TYPE_RENEWAL:
+		return check_group(load, at, SECTION_RENEWAL);
 	case TYPE_RULES:
 		return check_rules(load, at);
 	case TYPE_GROUP_LATER:
@@ -331,7 +333,8 @@ static const char *
 fallback_group(enum directive_section section)
 {
 	static const char *const	names[SECTION_COUNT] = {
-		"top", "authority", "revocation", "profile", "keys", "rule"
+		"top", "authority", "revocation", "profile", "keys", "renewal",
+		"rule"
 	};
 
 	return names[section];

@@ -50,6 +50,7 @@ struct policy_options {
 	bool			ed;			/* Ed25519 and Ed448 */
 	unsigned		digests;		/* POLICY_DIGEST_* */
 	int64_t			max_lifetime;		/* seconds; 0: no limit */
+	int64_t			renew_before, renew_after; /* trust/renewal.h; 0: no window */
 	unsigned		depth;			/* intermediates, self-issued ones not counted */
 	char		       *email;			/* the leaf must carry it; NULL: none. Owned */
 };

@@ -18,6 +18,7 @@
 #include "trust/constraints.h"
 #include "trust/extension.h"
 #include "trust/policies.h"
+#include "trust/renewal.h"
 #include "trust/signature.h"
 #include "trust/validate.h"
 
@@ -105,16 +106,22 @@ static void
 check_dates(struct walk *w, size_t depth)
 {
 	const struct cert	*c = w->path->certs[depth];
-	char			 when[32];
+	char			 when[32], until[32];
 
 	if (w->now < c->not_before)
 		fault(w, CERTAUTH_NOT_YET_VALID, depth,
 		    "It is valid from %s.",
 		    text_time_print(when, sizeof(when), c->not_before));
-	if (w->now > c->not_after)
+	if (w->now <= c->not_after)
+		return;
+	text_time_print(when, sizeof(when), c->not_after);
+	if (depth == 0 && renewal_state(w->options, c, w->now) == RENEWAL_OVERDUE)
+		fault(w, CERTAUTH_EXPIRED, depth, "It was valid until %s. Its CA "
+		    "still renews it until %s.", when, text_time_print(until,
+		    sizeof(until), renewal_end(w->options, c)));
+	else
 		fault(w, depth == 0 ? CERTAUTH_EXPIRED : CERTAUTH_ISSUER_EXPIRED,
-		    depth, "It was valid until %s.",
-		    text_time_print(when, sizeof(when), c->not_after));
+		    depth, "It was valid until %s.", when);
 }
 
 static void

@@ -77,6 +77,10 @@ explain_line(const struct certauth_verdict *v)
 		add_quoted(&out, "subject", verdict_attr(v, VERDICT_SUBJECT));
 		add_quoted(&out, "issuer", verdict_attr(v, VERDICT_ISSUER));
 	}
+	if (verdict_attr(v, VERDICT_RENEWAL)[0] != '\0')
+		text_printf(&out, " renewal=%s days_left=%s",
+		    verdict_attr(v, VERDICT_RENEWAL),
+		    verdict_attr(v, VERDICT_DAYS_LEFT));
 	text_printf(&out, " id=%s", verdict_attr(v, VERDICT_ID));
 	if (told != NULL && told->detail[0] != '\0')
 		add_quoted(&out, "detail", told->detail);
@@ -174,6 +178,11 @@ explain_json(const struct certauth_verdict *v)
 	add_string(root, "rule", verdict_attr(v, VERDICT_RULE));
 	add_string(root, "serial", verdict_attr(v, VERDICT_SERIAL));
 	add_string(root, "fingerprint", verdict_attr(v, VERDICT_FINGERPRINT));
+	add_string(root, "email", verdict_attr(v, VERDICT_EMAIL));
+	add_string(root, "subject", verdict_attr(v, VERDICT_SUBJECT));
+	add_string(root, "issuer", verdict_attr(v, VERDICT_ISSUER));
+	add_string(root, "notAfter", verdict_attr(v, VERDICT_NOT_AFTER));
+	add_string(root, "renewal", verdict_attr(v, VERDICT_RENEWAL));
 	add_string(root, "id", verdict_attr(v, VERDICT_ID));
 	list = json_array();
 	n = certauth_verdict_findings(v, &f);
@@ -251,11 +260,13 @@ explain_story(const struct certauth_verdict *v)
 		    certauth_reason_mend(reason));
 	text_printf(&out, "\ncertificate\n  subject     %s\n  issuer      %s\n"
 	    "  serial      %s\n  sha256      %s\n  mailboxes   %s\n"
-	    "  days left   %s\n  judged at   %s\n  profile     %s\n",
+	    "  days left   %s%s%s\n  judged at   %s\n  profile     %s\n",
 	    verdict_attr(v, VERDICT_SUBJECT), verdict_attr(v, VERDICT_ISSUER),
 	    verdict_attr(v, VERDICT_SERIAL),
 	    verdict_attr(v, VERDICT_FINGERPRINT),
 	    verdict_attr(v, VERDICT_EMAIL), verdict_attr(v, VERDICT_DAYS_LEFT),
+	    verdict_attr(v, VERDICT_RENEWAL)[0] != '\0' ? ", renewal " : "",
+	    verdict_attr(v, VERDICT_RENEWAL),
 	    text_time_print(when, sizeof(when), verdict_now(v)),
 	    verdict_attr(v, VERDICT_PROFILE));
 	if (verdict_attr(v, VERDICT_POLICIES)[0] != '\0')

@@ -21,12 +21,11 @@ static const struct { const char *name; enum verdict_attr attr; } attr_names[] =
 	{ "policies", VERDICT_POLICIES }, { "days_left", VERDICT_DAYS_LEFT },
 	{ "profile", VERDICT_PROFILE }, { "authority", VERDICT_AUTHORITY },
 	{ "rule", VERDICT_RULE }, { "id", VERDICT_ID },
+	{ "not_after", VERDICT_NOT_AFTER }, { "renewal", VERDICT_RENEWAL },
 };
 
-/*
- * Room for one more: most verdicts have one path and no finding, a few have
- * hundreds. The lists double, at 4, 8, 16 ...; what they were is the arena's.
- */
+/* Room for one more: most verdicts have one path and no finding, a few have
+ * hundreds. The lists double, at 4, 8, 16 ...; what they were is the arena's. */
 static void *
 room(struct arena *arena, void *list, size_t num, size_t size)
 {

@@ -32,7 +32,7 @@ P1 = "1.3.6.1.4.1.99999.1"
 VARS = " ".join("%s=[$%s]" % (v, v) for v in (
     "certauth_verdict", "certauth_reason", "certauth_user", "certauth_groups",
     "certauth_email", "certauth_serial", "certauth_issuer", "certauth_subject",
-    "certauth_fingerprint", "certauth_policies", "certauth_days_left",
+    "certauth_fingerprint", "certauth_policies", "certauth_days_left", "certauth_renewal",
     "certauth_profile", "certauth_id", "certauth_message", "remote_user",
     "ssl_client_verify"))
 

@@ -261,6 +261,8 @@ def test_variables(site):
     assert v["certauth_subject"] == "CN=Alice"
     assert re.fullmatch("[0-9a-f]{64}", v["certauth_fingerprint"])
     assert v["certauth_days_left"] in ("364", "365")
+    # its whole year is over 90 days: not due yet
+    assert v["certauth_renewal"] == ""
     assert v["certauth_profile"] == "staff"
     assert v["certauth_id"] in site.log()
     assert v["certauth_message"]

@@ -72,6 +72,8 @@ test_canonical(void **state)
 	    "profile.keys.rsa_max=8192\n"
 	    "profile.keys.rsa_min=2048\n"
 	    "profile.purposes=\"clientAuth\"\n"
+	    "profile.renewal.after=604800s\n"
+	    "profile.renewal.before=7776000s\n"
 	    "refresher=\"/run/certauth/refresher.sock\"\n"
 	    "state=\"/var/lib/certauth\"\n"
 	    "version=1\n");
@@ -177,7 +179,8 @@ test_defaults(void **state)
 		{ SECTION_REVOCATION, "revocation: {", "}; }; };\n" },
 		{ SECTION_PROFILE, "profiles: { p: { authorities = [ \"a\" ];",
 		    "" },
-		{ SECTION_KEYS, "keys: {", "}; }; };\n" },
+		{ SECTION_KEYS, "keys: {", "};" },
+		{ SECTION_RENEWAL, "renewal: {", "}; }; };\n" },
 	};
 	const struct directive	*row;
 	struct text		 text = { 0 };

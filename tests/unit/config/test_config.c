@@ -285,7 +285,18 @@ test_later(void **state)
 	refused(PROFILE("classes = [ \"mailbox\" ];"), 4, "unknown");
 	refused(PROFILE("min_lifetime = \"1d\";"), 4, "unknown");
 	refused(PROFILE("no_empty_names = true;"), 4, "unknown");
-	refused(PROFILE("renewal: { before = \"90d\"; };"), 4, "unknown");
+}
+
+static void
+test_renewal(void **state)
+{
+	(void)state;
+	refused(PROFILE("renewal: { befor = \"90d\"; };"), 4, "did you mean "
+	    "\"before\"?");
+	refused(PROFILE("renewal: { before = 90; };"), 4, "duration");
+	refused(PROFILE("renewal = \"90d\";"), 4, "a group { ... }");
+	refused(PROFILE("before = \"90d\";"), 4,
+	    "belongs into the renewal of a profile");
 }
 
 static void
@@ -787,7 +798,7 @@ main(void)
 	const struct CMUnitTest	tests[] = {
 		TEST(test_minimal), TEST(test_online),
 		TEST(test_everything), TEST(test_live),
-		TEST(test_unknown), TEST(test_later), TEST(test_required),
+		TEST(test_unknown), TEST(test_later), TEST(test_renewal), TEST(test_required),
 		TEST(test_types), TEST(test_empty_lists), TEST(test_values),
 		TEST(test_hostile_text), TEST(test_many), TEST(test_names),
 		TEST(test_files), TEST(test_descriptors),
