@@ -308,13 +308,18 @@ bool
 ocsp_parse(struct ocsp *o, const unsigned char *data, size_t data_len,
     struct certauth_error *error_r)
 {
-	struct der	in = { data, data + data_len }, basic, value;
+	struct der	in, basic, value;
 	const unsigned char *start;
 	bool		critical = false;
 
 	memset(o, 0, sizeof(*o));
+	/* Nothing may come as NULL, which has no offsets. */
+	if (data_len == 0)
+		return refuse(error_r, "is empty");
 	if (data_len > OCSP_MAX_BYTES)
 		return refuse(error_r, "is too large for an OCSP response");
+	in.p = data;
+	in.end = data + data_len;
 	if (!open_response(in, &basic, error_r))
 		return false;
 	start = basic.p;

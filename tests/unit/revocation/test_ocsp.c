@@ -142,6 +142,22 @@ test_nonce(void **state)
 	OPENSSL_free(der);
 }
 
+/* No bytes at all, however they are said. */
+static void
+test_empty(void **state)
+{
+	static const unsigned char	nothing[1] = "";
+	struct certauth_error		error;
+	struct ocsp			o;
+
+	(void)state;
+	assert_false(ocsp_parse(&o, NULL, 0, &error));
+	assert_string_equal(error.text, "is empty");
+	assert_false(ocsp_parse(&o, nothing, 0, &error));
+	assert_string_equal(error.text, "is empty");
+	assert_int_equal(ERR_peek_error(), 0);
+}
+
 /* No cut and no flipped bit leaves a good word that was not signed. */
 static void
 test_every_bit(void **state)
@@ -182,7 +198,7 @@ main(void)
 {
 	const struct CMUnitTest	tests[] = {
 		cmocka_unit_test(test_request), cmocka_unit_test(test_nonce),
-		cmocka_unit_test(test_every_bit),
+		cmocka_unit_test(test_empty), cmocka_unit_test(test_every_bit),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
