@@ -118,7 +118,11 @@ answers_find(const struct answers *answers, const unsigned char key[32],
 
 /* ----------------------------------------------------------------- writing */
 
-/* By key; of one key the newest first, of equal ones the worst. */
+/*
+ * By key; of one key the newest first, of equal ones the worst. But a revocation
+ * is for ever: a responder that lags behind, or that is somebody else's by now,
+ * does not take it away.
+ */
 static int
 compare_records(const void *a, const void *b)
 {
@@ -127,6 +131,8 @@ compare_records(const void *a, const void *b)
 
 	if (c != 0)
 		return c;
+	if ((x->status == OCSP_REVOKED) != (y->status == OCSP_REVOKED))
+		return x->status == OCSP_REVOKED ? -1 : 1;
 	if (x->this_update != y->this_update)
 		return x->this_update > y->this_update ? -1 : 1;
 	return (int)y->status - (int)x->status;
@@ -161,7 +167,7 @@ answers_make(const struct answers *last, const struct answers_record *fresh,
 			continue;
 		memcpy(seen, records[i].key, 32);
 		any = true;
-		/* Unknown, and what is over, hides what is older as well. */
+		/* Unknown, and what is over, hides what is behind it as well. */
 		if (record_ok(&records[i]) && records[i].keep_until > now)
 			records[n++] = records[i];
 	}

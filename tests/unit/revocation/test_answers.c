@@ -81,8 +81,8 @@ test_merge(void **state)
 	assert_false(answers_find(&a, key.key, &said));
 
 	r[0] = record(1, OCSP_REVOKED, NOW - 5, NOW + 10);	/* newer */
-	r[1] = record(2, OCSP_REVOKED, NOW - 20, NOW + 10);	/* older */
-	r[2] = record(3, OCSP_UNKNOWN, NOW - 5, NOW + 10);	/* taken away */
+	r[1] = record(2, OCSP_HOLD, NOW - 20, NOW + 10);	/* older */
+	r[2] = record(8, OCSP_UNKNOWN, NOW - 5, NOW + 10);	/* taken away */
 	r[3] = record(4, OCSP_REVOKED, NOW - 10, NOW + 10);	/* as old, worse */
 	r[4] = record(5, OCSP_GOOD, NOW - 5, NOW);		/* over already */
 	r[5] = record(7, OCSP_UNKNOWN, NOW - 20, NOW + 10);	/* older */
@@ -101,6 +101,44 @@ test_merge(void **state)
 	/* All of it ends. */
 	next(&a, &bytes, NULL, 0, NOW + 11);
 	assert_int_equal(a.num_records, 0);
+	free(bytes);
+}
+
+/* One responder of a CA lags behind the other, or is somebody else's by now:
+ * neither "good" nor "unknown", however new, takes a revocation away. A hold is
+ * lifted by newer word. */
+static void
+test_revoked_for_ever(void **state)
+{
+	static const enum ocsp_status	after[] = { OCSP_GOOD, OCSP_UNKNOWN,
+		OCSP_HOLD };
+	struct answers_record	 r[2];
+	struct answers		 a;
+	struct ocsp_answer	 said;
+	unsigned char		*bytes = NULL;
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(after) / sizeof(after[0]); i++) {
+		r[0] = record((unsigned)i, OCSP_REVOKED, NOW - 10, NOW + 1000);
+		next(&a, &bytes, r, 1, NOW);
+		r[1] = record((unsigned)i, after[i], NOW - 5, NOW + 1000);
+		next(&a, &bytes, r + 1, 1, NOW);
+		assert_true(answers_find(&a, r[0].key, &said));
+		assert_int_equal(said.status, OCSP_REVOKED);
+		/* also when both come in one batch, and when it comes late */
+		r[0] = record((unsigned)i + 10, after[i], NOW - 5, NOW + 1000);
+		r[1] = record((unsigned)i + 10, OCSP_REVOKED, NOW - 10,
+		    NOW + 1000);
+		next(&a, &bytes, r, 2, NOW);
+		assert_true(answers_find(&a, r[0].key, &said));
+		assert_int_equal(said.status, OCSP_REVOKED);
+	}
+	r[0] = record(20, OCSP_HOLD, NOW - 10, NOW + 1000);
+	r[1] = record(20, OCSP_GOOD, NOW - 5, NOW + 1000);
+	next(&a, &bytes, r, 2, NOW);
+	assert_true(answers_find(&a, r[0].key, &said));
+	assert_int_equal(said.status, OCSP_GOOD);
 	free(bytes);
 }
 
@@ -148,7 +186,9 @@ int
 main(void)
 {
 	const struct CMUnitTest	tests[] = {
-		cmocka_unit_test(test_merge), cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_revoked_for_ever),
+		cmocka_unit_test(test_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
