@@ -1,8 +1,8 @@
 /*
  * push.c - a CRL that somebody hands in: whose is it, and is it good?
  *
- * Kept where the refresher keeps what it fetches, under a name made of issuer and
- * scope's hash, so that the next edition takes its place. For CAs that push, and
+ * Kept where the refresher keeps what it fetches, under a name made of the hash of
+ * issuer, key and scope, so that the next edition takes its place. For CAs that push, and
  * for machines that reach no network.
  */
 
@@ -26,35 +26,59 @@
 /* "pushed-" 32 hex digits ".crl" */
 #define PUSH_NAME_BYTES	64
 
-/* Of the first list: issuer and scope, not the edition. */
+/* Issuer, key and scope of a list, not its edition. The key: a CA that changes it
+ * and keeps its name has a list for each. */
 static bool
-make_name(const struct certauth_bytes *object, char name_r[PUSH_NAME_BYTES],
+add_identity(EVP_MD_CTX *ctx, const struct crl *crl,
+    const struct pool *const *pools, size_t num_pools,
     struct certauth_error *error_r)
 {
+	unsigned char	signer[32];
+	char		scope[64];
+
+	if (!crl_find_signer(crl, pools, num_pools, signer, error_r))
+		return false;
+	(void)snprintf(scope, sizeof(scope), "%d %d %d %d %u %zu",
+	    crl->user_only, crl->ca_only, crl->delta, crl->indirect,
+	    (unsigned)crl->reasons, crl->num_dps);
+	return EVP_DigestUpdate(ctx, crl->issuer_sha256, 32) == 1 &&
+	    EVP_DigestUpdate(ctx, signer, sizeof(signer)) == 1 &&
+	    EVP_DigestUpdate(ctx, scope, strlen(scope) + 1) == 1 &&
+	    EVP_DigestUpdate(ctx, crl->dps, sizeof(crl->dps[0]) * crl->num_dps) ==
+	    1;
+}
+
+/* Of all lists in the object: one alone does not take the place of a bundle. */
+static bool
+make_name(const struct certauth *e, const struct certauth_bytes *object,
+    char name_r[PUSH_NAME_BYTES], struct certauth_error *error_r)
+{
+	const struct pool	*pools[CONFIG_MAX_AUTHORITIES];
 	struct crl_file		 cursor = { 0 };
 	struct crl		 crl;
 	const unsigned char	*der;
 	unsigned char		*owned, digest[EVP_MAX_MD_SIZE];
-	char			 scope[64];
-	size_t			 der_len, i;
-	EVP_MD_CTX		*ctx;
+	enum crl_next		 next;
+	size_t			 der_len, num = 0, i;
+	EVP_MD_CTX		*ctx = EVP_MD_CTX_new();
 	bool			 ok;
 
-	if (crl_file_next(&cursor, object->data, object->data_len, &owned, &der,
-	    &der_len, error_r) != CRL_NEXT_TAKEN)
-		return false;
-	ctx = EVP_MD_CTX_new();
-	ok = ctx != NULL && crl_parse(&crl, der, der_len, error_r);
-	(void)snprintf(scope, sizeof(scope), "%d %d %d %d %u",
-	    ok && crl.user_only, ok && crl.ca_only, ok && crl.delta,
-	    ok && crl.indirect, ok ? (unsigned)crl.reasons : 0);
-	ok = ok && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
-	    EVP_DigestUpdate(ctx, crl.issuer_sha256, 32) == 1 &&
-	    EVP_DigestUpdate(ctx, scope, strlen(scope)) == 1 &&
-	    EVP_DigestUpdate(ctx, crl.dps, sizeof(crl.dps[0]) * crl.num_dps) ==
-	    1 && EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
+	for (i = 0; i < e->num_authorities && i < CONFIG_MAX_AUTHORITIES; i++)
+		pools[i] = e->authorities[i].pool;
+	ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
+	while (ok && (next = crl_file_next(&cursor, object->data,
+	    object->data_len, &owned, &der, &der_len, error_r)) !=
+	    CRL_NEXT_END) {
+		ok = next == CRL_NEXT_TAKEN;
+		if (!ok)
+			break;
+		num++;
+		ok = crl_parse(&crl, der, der_len, error_r) &&
+		    add_identity(ctx, &crl, pools, i, error_r);
+		free(owned);
+	}
+	ok = ok && num > 0 && EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
 	EVP_MD_CTX_free(ctx);
-	free(owned);
 	if (!ok)
 		return false;
 	(void)snprintf(name_r, PUSH_NAME_BYTES, "pushed-");
@@ -156,7 +180,7 @@ certauth_push(const char *conf, const char *file, size_t *authority_r,
 		goto out;
 	object.data = data;
 	object.data_len = data_len;
-	if (!make_name(&object, name, error_r))
+	if (!make_name(e, &object, name, error_r))
 		goto out;
 	if (certauth_state(e)[0] == '\0' ||
 	    !publish_begin(&folder, certauth_state(e), error_r))

@@ -62,6 +62,28 @@ def test_publish_beside_the_refresher(w):
     assert w.show(w.alice) == "not-listed" and w.show(w.ca, w.root) == "revoked"
 
 
+def test_publish_of_a_ca_with_two_keys(w):
+    """A CA has changed its key and keeps its name: each key has a list of its own, and
+    neither takes the other's place, whatever its number."""
+    new = CA("Test Issuing CA", issuer=w.root)
+    bob = new.leaf("Bob", email="bob@example.com")
+    bob.write(w.folder, "bob")
+    with open(w.path("ca.pem"), "w", encoding="ascii") as f:
+        f.write(w.ca.pem.decode() + new.pem.decode())
+    w.command("publish", put(w, w.crl([w.alice], 1)), status=0)
+    assert verdict(w)["reason"] == "revoked"
+    w.command("publish", put(w, new.crl([bob], 7).der), status=0)
+    assert verdict(w, "bob")["reason"] == "revoked"
+    assert verdict(w)["reason"] == "revoked"
+    w.command("publish", put(w, w.crl([w.alice], 2)), status=0)
+    assert (verdict(w)["reason"], verdict(w, "bob")["reason"]) == ("revoked", "revoked")
+    assert len(w.spool()) == 2
+    # both in one file, then one alone: the other's list is still there
+    w.command("publish", put(w, w.ca.crl([w.alice], 3).pem + new.crl([bob], 8).pem), status=0)
+    w.command("publish", put(w, w.crl([w.alice], 4)), status=0)
+    assert (verdict(w)["reason"], verdict(w, "bob")["reason"]) == ("revoked", "revoked")
+
+
 def test_publish_as_root_into_a_folder_of_another(w):
     if os.geteuid() != 0:
         pytest.skip("only root gives files away")
