@@ -273,6 +273,18 @@ bool certauth_verdict_is_user(const struct certauth_verdict *,
 bool certauth_verdict_has_san(const struct certauth_verdict *,
     const char *type, const char *value);
 
+/*
+ * A place that asks for more than the profile: is `word` one of the ACCEPT's
+ * "groups" or "policies", or its "authority" or "user"? Exactly; false for
+ * everybody else and for "". And the refusal (not-permitted) of such a verdict, in
+ * which the certificate can still be seen; `detail` as of certauth_refuse(). NULL:
+ * out of memory, which refuses.
+ */
+bool certauth_verdict_has(const struct certauth_verdict *, const char *name,
+    const char *word);
+struct certauth_verdict *certauth_verdict_not_permitted(
+    const struct certauth_verdict *, const char *detail);
+
 /* "certauth 0.1.0"; and, in a build with fixed times for tests only, true. */
 const char *certauth_version(void);
 bool certauth_is_test_build(void);

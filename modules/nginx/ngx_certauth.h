@@ -9,6 +9,7 @@
  * ngx_http_certauth_server.c  what is checked before nginx starts or reloads
  * ngx_http_certauth_gate.c    who gets through, in which phase
  * ngx_http_certauth_judge.c   the verdict about a request
+ * ngx_http_certauth_require.c what a location asks for besides
  * ngx_http_certauth_variables.c  $certauth_* and $remote_user
  *
  * None of them knows anything about certificates: what is decided is decided
@@ -81,13 +82,19 @@ typedef struct {
 
 
 typedef struct {
+    /* in force; `written` is what "certauth" says */
     ngx_uint_t                        mode;
+    ngx_uint_t                        written;
     ngx_str_t                         name;
     ngx_certauth_profile_t           *profile;
 
     /* where the directive stands, for messages */
     u_char                           *file;
     ngx_uint_t                        line;
+
+    /* ngx_http_certauth_require_t; all must hold; NULL: none */
+    ngx_array_t                      *requires;
+    unsigned                          requires_own:1;
 } ngx_http_certauth_loc_conf_t;
 
 
@@ -231,6 +238,15 @@ ngx_http_certauth_ctx_t *ngx_http_certauth_get_ctx(ngx_http_request_t *r,
     ngx_uint_t create);
 /* Judges by the profile in force when that was not done yet; NULL: no profile. */
 ngx_http_certauth_ctx_t *ngx_http_certauth_judged(ngx_http_request_t *r);
+
+/* ngx_http_certauth_require.c */
+
+char *ngx_http_certauth_require(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_http_certauth_merge_require(ngx_http_certauth_loc_conf_t *prev,
+    ngx_http_certauth_loc_conf_t *conf);
+/* The verdict, or in its place the refusal of it; takes it over. */
+struct certauth_verdict *ngx_http_certauth_required(
+    ngx_http_certauth_loc_conf_t *lcf, struct certauth_verdict *verdict);
 
 /* ngx_http_certauth_variables.c */
 

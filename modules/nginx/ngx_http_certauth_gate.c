@@ -388,12 +388,18 @@ static ngx_int_t
 ngx_http_certauth_refuse(ngx_http_request_t *r, ngx_http_certauth_ctx_t *ctx,
     struct certauth_verdict *verdict)
 {
-    int                status;
-    ngx_connection_t  *c;
+    int                   status;
+    ngx_connection_t     *c;
+    enum certauth_reason  reason;
 
     c = r->connection;
+    reason = certauth_verdict_reason(verdict);
 
-    if (ngx_http_certauth_transport(r) == CERTAUTH_OK) {
+    /* another location may be open to the same certificate */
+
+    if (reason != CERTAUTH_NOT_PERMITTED
+        && ngx_http_certauth_transport(r) == CERTAUTH_OK)
+    {
         ngx_ssl_remove_cached_session(c->ssl->session_ctx,
                                    (SSL_get0_session(c->ssl->connection)));
     }
@@ -404,7 +410,7 @@ ngx_http_certauth_refuse(ngx_http_request_t *r, ngx_http_certauth_ctx_t *ctx,
         ctx->placed = 1;
     }
 
-    status = certauth_reason_nginx(certauth_verdict_reason(verdict));
+    status = certauth_reason_nginx(reason);
 
     return status >= NGX_HTTP_BAD_REQUEST ? status
                                           : NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -18,6 +18,7 @@ ngx_http_certauth_judge(ngx_http_request_t *r,
 {
     SSL                           *ssl;
     ngx_int_t                      rc;
+    ngx_uint_t                     accepted;
     ngx_connection_t              *c;
     enum certauth_reason           reason;
     struct certauth_verdict       *verdict;
@@ -40,6 +41,9 @@ ngx_http_certauth_judge(ngx_http_request_t *r,
         }
     }
 
+    accepted = (certauth_verdict_decision(verdict) == CERTAUTH_ACCEPT);
+    verdict = ngx_http_certauth_required(lcf, verdict);
+
     *verdict_r = verdict;
 
     if (certauth_verdict_decision(verdict) != CERTAUTH_UNDECIDED) {
@@ -59,9 +63,8 @@ ngx_http_certauth_judge(ngx_http_request_t *r,
         ssl = c->ssl->connection;
 
         if (SSL_get0_peer_certificate(ssl) != NULL) {
-            SSL_set_verify_result(ssl,
-                     certauth_verdict_decision(verdict) == CERTAUTH_ACCEPT
-                     ? X509_V_OK : X509_V_ERR_CERT_UNTRUSTED);
+            SSL_set_verify_result(ssl, accepted ? X509_V_OK
+                                                : X509_V_ERR_CERT_UNTRUSTED);
         }
     }
 

@@ -48,6 +48,13 @@ static ngx_command_t  ngx_http_certauth_commands[] = {
       0,
       NULL },
 
+    { ngx_string("certauth_require"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_certauth_require,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("certauth_refuse"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
@@ -262,7 +269,7 @@ ngx_http_certauth_create_loc_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    lcf->mode = NGX_CONF_UNSET_UINT;
+    lcf->written = NGX_CONF_UNSET_UINT;
 
     return lcf;
 }
@@ -277,14 +284,19 @@ ngx_http_certauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_certauth_place_t     *place;
     ngx_http_certauth_srv_conf_t  *scf;
 
-    if (conf->mode == NGX_CONF_UNSET_UINT) {
+    if (conf->written == NGX_CONF_UNSET_UINT) {
 
-        if (prev->mode == NGX_CONF_UNSET_UINT) {
-            prev->mode = NGX_CERTAUTH_OFF;
+        if (prev->written == NGX_CONF_UNSET_UINT) {
+            prev->written = NGX_CERTAUTH_OFF;
         }
 
-        *conf = *prev;
+        conf->written = prev->written;
+        conf->name = prev->name;
+        conf->file = prev->file;
+        conf->line = prev->line;
     }
+
+    ngx_http_certauth_merge_require(prev, conf);
 
     /* merged server by server, each server's own configuration first */
 
@@ -309,7 +321,7 @@ ngx_http_certauth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_str_t  *value;
 
-    if (lcf->mode != NGX_CONF_UNSET_UINT) {
+    if (lcf->written != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
     }
 
@@ -328,12 +340,12 @@ ngx_http_certauth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return "off takes no further word";
         }
 
-        lcf->mode = NGX_CERTAUTH_OFF;
+        lcf->written = NGX_CERTAUTH_OFF;
         return NGX_CONF_OK;
     }
 
     lcf->name = value[1];
-    lcf->mode = NGX_CERTAUTH_REQUIRED;
+    lcf->written = NGX_CERTAUTH_REQUIRED;
 
     if (cf->args->nelts == 3) {
 
@@ -344,7 +356,7 @@ ngx_http_certauth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        lcf->mode = NGX_CERTAUTH_OPTIONAL;
+        lcf->written = NGX_CERTAUTH_OPTIONAL;
     }
 
     return NGX_CONF_OK;

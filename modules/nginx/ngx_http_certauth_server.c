@@ -10,6 +10,8 @@
 
 static ngx_int_t ngx_http_certauth_add_profile(
     ngx_http_certauth_srv_conf_t *scf, ngx_certauth_profile_t *profile);
+static ngx_int_t ngx_http_certauth_nothing(ngx_conf_t *cf,
+    ngx_http_core_srv_conf_t *cscf);
 static ngx_int_t ngx_http_certauth_digest(ngx_http_certauth_srv_conf_t *scf,
     ngx_conf_t *cf);
 static int ngx_libc_cdecl ngx_http_certauth_cmp_profiles(const void *one,
@@ -57,6 +59,7 @@ ngx_http_certauth_init_server(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
                 && ngx_strncmp(lcf->name.data, place[0].lcf->name.data,
                                lcf->name.len)
                    != 0)
+            || lcf->requires != place[0].lcf->requires
             || place[i].clcf->satisfy != place[0].clcf->satisfy
             || place[i].clcf->error_pages != place[0].clcf->error_pages)
         {
@@ -64,6 +67,11 @@ ngx_http_certauth_init_server(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
         }
 
         if (lcf->mode == NGX_CERTAUTH_OFF) {
+
+            if (i && lcf->requires_own) {
+                return ngx_http_certauth_nothing(cf, cscf);
+            }
+
             continue;
         }
 
@@ -84,7 +92,24 @@ ngx_http_certauth_init_server(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
         }
     }
 
-    return scf->profiles.nelts ? ngx_http_certauth_digest(scf, cf) : NGX_OK;
+    if (scf->profiles.nelts == 0) {
+        return place[0].lcf->requires_own ? ngx_http_certauth_nothing(cf, cscf)
+                                          : NGX_OK;
+    }
+
+    return ngx_http_certauth_digest(scf, cf);
+}
+
+
+static ngx_int_t
+ngx_http_certauth_nothing(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf)
+{
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "certauth: \"certauth_require\" where no profile is in force "
+                  "would require nothing; give the place a \"certauth "
+                  "PROFILE\" in the server in %s:%ui",
+                  cscf->file_name, cscf->line);
+    return NGX_ERROR;
 }
 
 

@@ -18,10 +18,10 @@ expired:1201 not-yet-valid:1202 not-a-ca:1203 path-length:1204 key-usage:1205 pu
 name-constraints:1207 critical-extension:1208 policy-required:1209 bad-extension:1210
 issuer-expired:1211 weak-key:1301 weak-signature:1302 lifetime:1303
 revoked:1401 issuer-revoked:1402 on-hold:1403 revocation-unknown:1404 revocation-stale:1405
-no-user:1501 ambiguous-user:1502 wrong-user:1503 bad-name:1504 denied:1505 new-key:1506
+no-user:1501 ambiguous-user:1502 wrong-user:1503 bad-name:1504 denied:1505 new-key:1506 not-permitted:1507
 data-missing:1801 data-refused:1802 internal:1901"
 # Given by a server or by a broken file, never by a certificate: no case can ask.
-outside="no-tls early-data misdirected wrong-user data-missing data-refused internal"
+outside="no-tls early-data misdirected wrong-user not-permitted data-missing data-refused internal"
 
 rows=$(sed -nE 's/^REASON\(([0-9]+), ([A-Z_0-9]+), "([a-z-]+)".*/\3:\1 \2/p' shared/reasons.def)
 [ -n "$rows" ] || fault "no row in reasons.def"
