@@ -198,6 +198,23 @@ typedef void certauth_deny_fn(void *context, const char *profile,
 bool	certauth_deny(const char *conf, const struct certauth_deny *,
 	    certauth_deny_fn *, void *context, struct certauth_error *error_r);
 
+/* Texts (files or folders) into one compiled table, which every process maps. */
+struct certauth_table_report {
+	size_t	 rows, bytes;
+	bool	 compiled;
+};
+bool	certauth_table_build(const char *const *inputs, size_t num_inputs,
+	    const char *output, struct certauth_table_report *report_r,
+	    struct certauth_error *error_r);
+/* Is all of a map good: a text, a folder, a compiled table with its digest? */
+bool	certauth_table_check(const char *file,
+	    struct certauth_table_report *report_r,
+	    struct certauth_error *error_r);
+/* What a map says of one key at `now` (0: the clock); *found_r. False: error_r. */
+bool	certauth_table_lookup(const char *file, const char *key, int64_t now,
+	    char *user_r, size_t user_len, char *groups_r, size_t groups_len,
+	    bool *found_r, struct certauth_error *error_r);
+
 /* --------------------------------------------------------------- refresher */
 
 /* What a policy file says of fetching for one authority; borrowed from the

@@ -155,24 +155,38 @@ load_live(struct certauth *e, struct snapshot *next, size_t i,
     struct certauth_error *error_r)
 {
 	const struct config_live	*live = &e->config->live[i];
-	bool				 is_table = live->kind == CONFIG_TABLE;
 	struct file_bytes		 bytes;
+	struct file_stamp		 stamp;
 	bool				 ok;
 
-	if (!file_read(&live->ref, &e->config->owners,
-	    is_table ? TABLE_MAX_BYTES : DENIED_MAX_BYTES, &bytes, error_r))
+	if (live->kind == CONFIG_TABLE) {
+		next->tables[i] = table_load(&live->ref, &e->config->owners,
+		    &stamp, error_r);
+		if (next->tables[i] != NULL)
+			e->stamps[i] = stamp;
+		return next->tables[i] != NULL;
+	}
+	if (!file_read(&live->ref, &e->config->owners, DENIED_MAX_BYTES, &bytes,
+	    error_r))
 		return false;
-	if (is_table)
-		next->tables[i] = table_parse(bytes.data, bytes.data_len,
-		    live->ref.path, error_r);
-	else
-		next->denied[i] = denied_parse(bytes.data, bytes.data_len,
-		    live->ref.path, error_r);
-	ok = next->tables[i] != NULL || next->denied[i] != NULL;
+	next->denied[i] = denied_parse(bytes.data, bytes.data_len,
+	    live->ref.path, error_r);
+	ok = next->denied[i] != NULL;
 	/* What was read counts, not what stands there by now. */
 	e->stamps[i] = bytes.stamp;
 	file_bytes_free(&bytes);
 	return ok;
+}
+
+static void
+live_stamp(const struct certauth *e, size_t i, struct file_stamp *stamp_r)
+{
+	const struct config_live	*live = &e->config->live[i];
+
+	if (live->kind == CONFIG_TABLE)
+		table_stamp(&live->ref, &e->config->owners, stamp_r);
+	else
+		file_stat(&live->ref, stamp_r);
 }
 
 static void
@@ -195,7 +209,7 @@ load_live_files(struct certauth *e, struct snapshot *next, bool *changed_r,
 
 	for (i = 0; i < next->num_live; i++) {
 		if (e->current != NULL) {
-			file_stat(&e->config->live[i].ref, &stamp);
+			live_stamp(e, i, &stamp);
 			if (file_stamp_equal(&stamp, &e->stamps[i])) {
 				keep_live(next, e->current, i);
 				continue;

@@ -62,5 +62,6 @@ int	cmd_publish(struct args *);
 int	cmd_override(struct args *);
 int	cmd_deny(struct args *);
 int	cmd_allow(struct args *);
+int	cmd_table(struct args *);
 
 #endif

@@ -46,6 +46,11 @@ static const struct {
 	{ "allow", cmd_allow,
 	    "allow [--profile NAME] CERT | user:NAME | mailbox:ADDR | serial:HEX\n"
 	    "          takes such lines out of the denied files again" },
+	{ "table", cmd_table,
+	    "table build --output FILE MAP...\n"
+	    "          maps into one compiled table; also for a million users\n"
+	    "      table check MAP | table lookup MAP KEY\n"
+	    "          is it good, and what does it say?" },
 	{ "show", cmd_show,
 	    "show revocation [--config FILE]\n"
 	    "          how fresh is what is known, and who could not be reached\n"

@@ -52,9 +52,10 @@ keyindex_probe(const struct keyindex *index, const void *data, size_t data_len,
 
 	probe_r->tag = (uint32_t)(hash >> 32);
 	probe_r->at = (uint32_t)hash & index->mask;
+	probe_r->left = index->mask;
 }
 
-/* Ends: the index is never full. */
+/* Our own are never full; one from a file may be, so each slot is seen once. */
 uint32_t
 keyindex_next(const struct keyindex *index, struct keyindex_probe *probe)
 {
@@ -62,8 +63,9 @@ keyindex_next(const struct keyindex *index, struct keyindex_probe *probe)
 
 	for (;;) {
 		slot = &index->slots[probe->at];
-		if (slot->row == 0)
+		if (slot->row == 0 || probe->left == 0)
 			return KEYINDEX_NONE;
+		probe->left--;
 		probe->at = (probe->at + 1) & index->mask;
 		if (slot->tag == probe->tag)
 			return slot->row - 1;
@@ -80,4 +82,11 @@ keyindex_put(struct keyindex *index, const struct keyindex_probe *probe,
 		at = (at + 1) & index->mask;
 	index->slots[at].tag = probe->tag;
 	index->slots[at].row = row + 1;
+}
+
+void
+keyindex_replace(struct keyindex *index, const struct keyindex_probe *probe,
+    uint32_t row)
+{
+	index->slots[(probe->at - 1) & index->mask].row = row + 1;
 }

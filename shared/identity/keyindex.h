@@ -16,7 +16,7 @@ struct keyindex {
 	uint64_t		 seed;
 	uint32_t		 mask;
 };
-struct keyindex_probe { uint32_t tag, at; };
+struct keyindex_probe { uint32_t tag, at, left; };
 
 #define KEYINDEX_NONE	UINT32_MAX
 
@@ -32,6 +32,9 @@ void	keyindex_free(struct keyindex *);	/* zeroed struct allowed */
 void	keyindex_probe(const struct keyindex *, const void *data, size_t data_len,
 	    struct keyindex_probe *probe_r);
 uint32_t keyindex_next(const struct keyindex *, struct keyindex_probe *);
+/* In place of the row that keyindex_next() gave last. */
+void	keyindex_replace(struct keyindex *, const struct keyindex_probe *,
+	    uint32_t row);
 void	keyindex_put(struct keyindex *, const struct keyindex_probe *,
 	    uint32_t row);
 

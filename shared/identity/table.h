@@ -1,5 +1,6 @@
 /*
- * table.h - key -> user and groups, from a text file; and who is denied.
+ * table.h - key -> user and groups, from a text or a compiled file; and who is
+ * denied.
  *
  * Immutable after parsing, reference counted, any thread may look up.
  */
@@ -7,6 +8,7 @@
 #define CERTAUTH_IDENTITY_TABLE_H
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "certauth.h"
 #include "trust/cert.h"
@@ -26,6 +28,34 @@ struct table;
  */
 struct table *table_parse(const unsigned char *data, size_t data_len,
     const char *file, struct certauth_error *error_r);
+/* Several files as if they were one: a key of two must say the same in both. */
+#define TABLE_MAX_FILES		1000u
+struct table_source {
+	const unsigned char	*data;
+	size_t			 data_len;
+	const char		*file;		/* for messages */
+};
+struct table *table_parse_all(const struct table_source *, size_t num_sources,
+    struct certauth_error *error_r);
+/*
+ * What `ref` names: a text, a compiled table (mapped: no process has its own copy;
+ * a new one is put in place by rename), or a folder of texts. *stamp_r: what
+ * table_stamp() will say as long as nothing changes. NULL: error_r.
+ */
+struct table *table_load(const struct file_ref *, const struct file_owners *,
+    struct file_stamp *stamp_r, struct certauth_error *error_r);
+void	table_stamp(const struct file_ref *, const struct file_owners *,
+	    struct file_stamp *stamp_r);
+/*
+ * Writes a compiled table in place of `path`, with the mode, owner and group of
+ * what was there, else of `like` (a descriptor), else 0640. False: error_r, what
+ * was there stays.
+ */
+bool	table_write(const struct table *, const char *path, int like,
+	    struct certauth_error *error_r);
+/* Digest of a compiled one, and each row within its bounds. True for others. */
+bool	table_is_sound(const struct table *, struct certauth_error *error_r);
+bool	table_is_compiled(const struct table *);
 struct table *table_ref(struct table *);
 void	table_free(struct table *);
 

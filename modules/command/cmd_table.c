@@ -1,0 +1,117 @@
+/*
+ * cmd_table.c - maps: compile them, look whether they are good, ask them.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "command.h"
+
+/* A user name has 255 bytes at most, groups are the rest of a line. */
+#define USER_BYTES	512
+#define GROUPS_BYTES	4200
+
+static int
+print_json(json_t *root)
+{
+	char	*text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+	int	 status = EXIT_FINE;
+
+	if (text != NULL)
+		(void)printf("%s\n", text);
+	else
+		status = complain("out of memory");
+	free(text);
+	json_decref(root);
+	return status;
+}
+
+static int
+report(const struct args *args, const char *file,
+    const struct certauth_table_report *report)
+{
+	if (args->json)
+		return print_json(json_pack("{s:s,s:I,s:I,s:b}", "file", file,
+		    "rows", (json_int_t)report->rows, "bytes",
+		    (json_int_t)report->bytes, "compiled", report->compiled));
+	(void)printf("%s: %zu lines, %zu bytes%s\n", file, report->rows,
+	    report->bytes, report->compiled ? ", compiled" : "");
+	return EXIT_FINE;
+}
+
+static int
+build(struct args *args)
+{
+	struct certauth_table_report	 r;
+	struct certauth_error		 error = { .line = 0 };
+
+	if (args->output == NULL || args->rest.num_items < 2)
+		return complain("expected table build --output FILE MAP...");
+	if (!certauth_table_build(args->rest.items + 1, args->rest.num_items - 1,
+	    args->output, &r, &error)) {
+		(void)complain_error(&error);
+		return EXIT_REJECTED;
+	}
+	return report(args, args->output, &r);
+}
+
+static int
+check(struct args *args)
+{
+	struct certauth_table_report	 r;
+	struct certauth_error		 error = { .line = 0 };
+
+	if (args->rest.num_items != 2)
+		return complain("expected table check MAP");
+	if (!certauth_table_check(args->rest.items[1], &r, &error)) {
+		(void)complain_error(&error);
+		return EXIT_REJECTED;
+	}
+	return report(args, args->rest.items[1], &r);
+}
+
+static int
+lookup(struct args *args)
+{
+	struct certauth_error	 error = { .line = 0 };
+	char			 user[USER_BYTES], groups[GROUPS_BYTES];
+	bool			 found;
+
+	if (args->rest.num_items != 3)
+		return complain("expected table lookup MAP KEY");
+	if (!certauth_table_lookup(args->rest.items[1], args->rest.items[2],
+	    args->now, user, sizeof(user), groups, sizeof(groups), &found,
+	    &error))
+		return complain_error(&error);
+	if (args->json) {
+		if (print_json(json_pack("{s:b,s:s,s:s}", "found", found,
+		    "user", user, "groups", groups)) != EXIT_FINE)
+			return EXIT_USAGE;
+	} else if (found)
+		(void)printf("%s%s%s\n", user, groups[0] != '\0' ? " " : "",
+		    groups);
+	else
+		(void)printf("not in the map\n");
+	return found ? EXIT_FINE : EXIT_REJECTED;
+}
+
+int
+cmd_table(struct args *args)
+{
+	static const struct {
+		const char	*name;
+		int		(*run)(struct args *);
+	} verbs[] = {
+		{ "build", build }, { "check", check }, { "lookup", lookup },
+	};
+	size_t	i;
+
+	for (i = 0; args->rest.num_items > 0 &&
+	    i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(args->rest.items[0], verbs[i].name) == 0)
+			return verbs[i].run(args);
+	return complain("expected table build, check or lookup");
+}
