@@ -28,12 +28,12 @@ FORTIFY      := $(if $(filter asan tsan fuzz,$(FLAVOUR)),,-D_FORTIFY_SOURCE=2)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wconversion -Wvla -Wformat=2 -Werror
-PKGS := libcrypto libconfig libpcre2-8 jansson libxxhash
+PKGS := libcrypto libconfig libpcre2-8 jansson libxxhash libidn2
 CFLAGS  ?= -O2 -g
 CORE_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) -fPIC -fvisibility=hidden -fstack-protector-strong \
 	$(FORTIFY) $(FLAGS) -DCERTAUTH_VERSION='"$(VERSION)"' -Ishared -MMD -MP
 LDFLAGS += -Wl,-z,relro,-z,now
-LIBS     = $(shell pkg-config --libs libcrypto libconfig libpcre2-8 jansson) -lpthread
+LIBS     = $(shell pkg-config --libs libcrypto libconfig libpcre2-8 jansson libidn2) -lunistring -lpthread
 
 # ------------------------------------------------------------------- sources
 CORE := $(patsubst shared/%,%,$(wildcard shared/*.c shared/*/*.c))

@@ -15,7 +15,7 @@
 #include "identity/when.h"
 
 /* Rules of a profile, compiled: 256 rules of a few KB. */
-#define RULES_MAX_BYTES		(32u * 1024 * 1024)
+#define RULES_MAX_BYTES		(64u * 1024 * 1024)
 #define RULES_MAX_NAME		64u
 #define RULES_MAX_AUTHORITIES	256u
 /* Groups of one person, joined. */
@@ -526,7 +526,8 @@ rules_map(const struct rules *rules, const struct cert *cert,
     int64_t now, struct arena *arena, rules_tell_fn *tell, void *context,
     struct rules_answer *answer_r)
 {
-	struct question	q = { { cert, arena, NULL, 0 }, authority, tables,
+	struct question	q = { { .cert = cert, .arena = arena,
+			    .authority = authority }, authority, tables,
 			    num_tables, now, tell, context, answer_r };
 	enum outcome	outcome = OUTCOME_PASS;
 	bool		missed = false;

@@ -16,6 +16,11 @@
 #define RULES_MAX_VALUES	64
 #define RULES_MAX_USER_LEN	255
 
+/* How surely a rule's name is one person's: docs/mapping.md. */
+enum rule_strength {
+	STRENGTH_NONE, STRENGTH_WEAK, STRENGTH_MEDIUM, STRENGTH_STRONG
+};
+
 enum rule_miss { RULE_MISS_REFUSE, RULE_MISS_NEXT };
 
 /* One rule as written; strings borrowed for rules_compile() only. */

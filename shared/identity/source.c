@@ -1,9 +1,7 @@
 /*
- * source.c - what does this certificate say under this name?
+ * source.c - which thing of a certificate does this word mean?
  *
- * Reads typed values out of the certificate and refuses those that cannot be a
- * name: it never skips one, because a skipped value is a decision made without
- * it. Does not judge who somebody is.
+ * Reads words of the language, not certificates (extract.c does).
  */
 
 #include <string.h>
@@ -11,28 +9,71 @@
 #include <openssl/err.h>
 #include <openssl/objects.h>
 
-#include "base/text.h"
 #include "identity/source.h"
-#include "identity/suggest.h"
 
 static const struct known {
 	const char		*name;
 	enum source_kind	 kind;
+	enum source_form	 form;
 } known[] = {
-	{ "san.email", SOURCE_SAN_EMAIL },
-	{ "san.upn", SOURCE_SAN_UPN },
-	{ "san.uri", SOURCE_SAN_URI },
-	{ "san.dns", SOURCE_SAN_DNS },
-	{ "serial", SOURCE_SERIAL },
-	{ "spki.sha256", SOURCE_SPKI_SHA256 },
-	{ "cert.sha256", SOURCE_CERT_SHA256 },
-	{ "ski", SOURCE_SKI }
+	{ "san.email", SOURCE_SAN_EMAIL, FORM_PLAIN },
+	{ "san.upn", SOURCE_SAN_UPN, FORM_PLAIN },
+	{ "san.uri", SOURCE_SAN_URI, FORM_PLAIN },
+	{ "san.dns", SOURCE_SAN_DNS, FORM_PLAIN },
+	{ "serial", SOURCE_SERIAL, FORM_PLAIN },
+	{ "serial.hex", SOURCE_SERIAL, FORM_PLAIN },
+	{ "serial.colon", SOURCE_SERIAL, FORM_COLON },
+	{ "serial.dec", SOURCE_SERIAL, FORM_DEC },
+	{ "serial.reversed", SOURCE_SERIAL, FORM_REVERSED },
+	{ "spki.sha256", SOURCE_SPKI_SHA256, FORM_PLAIN },
+	{ "spki.sha1", SOURCE_SPKI_SHA1, FORM_PLAIN },
+	{ "cert.sha256", SOURCE_CERT_SHA256, FORM_PLAIN },
+	{ "ski", SOURCE_SKI, FORM_PLAIN },
+	{ "sid", SOURCE_SID, FORM_PLAIN },
+	{ "policy", SOURCE_POLICY, FORM_PLAIN },
+	{ "class", SOURCE_CLASS, FORM_PLAIN },
+	{ "eku", SOURCE_EKU, FORM_PLAIN },
+	{ "ku", SOURCE_KEY_USAGE, FORM_PLAIN },
+	{ "key.type", SOURCE_KEY_TYPE, FORM_PLAIN },
+	{ "key.bits", SOURCE_KEY_BITS, FORM_PLAIN },
+	{ "lifetime", SOURCE_LIFETIME, FORM_PLAIN },
+	{ "authority", SOURCE_AUTHORITY, FORM_PLAIN },
+	{ "user", SOURCE_USER, FORM_PLAIN }
 };
 #define NUM_KNOWN	(sizeof(known) / sizeof(known[0]))
 
+static const struct prefix {
+	const char		*text;
+	enum source_where	 where;
+} prefixes[] = {
+	{ "subject.", WHERE_SUBJECT },
+	{ "issuer.", WHERE_ISSUER },
+	{ "san.dirname.", WHERE_SAN }
+};
+#define NUM_PREFIXES	(sizeof(prefixes) / sizeof(prefixes[0]))
+
+static const struct { const char *name; enum source_form form; } forms[] = {
+	{ "dn", FORM_RFC4514 },
+	{ "dn.rfc4514", FORM_RFC4514 },
+	{ "dn.nginx", FORM_NGINX },
+	{ "dn.apache", FORM_APACHE },
+	{ "dn.oneline", FORM_ONELINE },
+	{ "dn.ad", FORM_AD },
+	{ "dn.sha256", FORM_SHA256 },
+	{ "dn.normal", FORM_NORMAL }
+};
+#define NUM_FORMS	(sizeof(forms) / sizeof(forms[0]))
+
 static const char *const source_names[] = {
-	"san.email", "san.upn", "san.uri", "san.dns", "serial", "spki.sha256",
-	"cert.sha256", "ski", "subject.CN", "subject.commonName",
+	"san.email", "san.upn", "san.uri", "san.dns", "san.dirname",
+	"san.other(OID)", "serial", "serial.colon", "serial.dec",
+	"serial.reversed", "spki.sha256", "spki.sha1", "cert.sha256", "ski",
+	"sid", "policy", "class", "eku", "ku", "key.type", "key.bits",
+	"lifetime", "authority", "subject.dn", "subject.dn.nginx",
+	"subject.dn.apache", "subject.dn.oneline", "subject.dn.ad",
+	"subject.dn.sha256", "subject.dn.normal", "issuer.dn", "issuer.dn.ad",
+	"issuer.dn.sha256", "issuer.dn.normal", "issuer.CN", "issuer.O",
+	"subject.CN", "subject.commonName",
 	"subject.emailAddress", "subject.O", "subject.organizationName",
 	"subject.OU", "subject.organizationalUnitName", "subject.UID",
 	"subject.userId", "subject.serialNumber", "subject.SN",
@@ -43,20 +84,11 @@ static const char *const source_names[] = {
 	"subject.name", "subject.dnQualifier", "subject.organizationIdentifier",
 	"subject.description", "subject.street", NULL
 };
-static const char *const transform_names[] = { "lower", "local", "domain", NULL };
 
-/* ----------------------------------------------------------------- parsing */
-
-static void
-fault_at(struct certauth_error *error_r, size_t offset, const char *word,
-    size_t word_len, const char *expected)
+const char *const *
+source_words(void)
 {
-	char	shown[128];
-
-	text_printable(shown, sizeof(shown), word, word_len);
-	error_set(error_r, NULL, 0, "found \"%s\", expected %s", shown, expected);
-	if (error_r != NULL)
-		error_r->column = (unsigned)(offset + 1);
+	return source_names;
 }
 
 /*
@@ -82,8 +114,9 @@ is_attribute(const ASN1_OBJECT *oid)
 	return false;
 }
 
+/* An attribute by its name, or any OID in digits and dots. */
 static bool
-subject_parse(const char *name, struct source *source_r)
+oid_parse(const char *name, bool dotted_only, struct source *source_r)
 {
 	ASN1_OBJECT	*oid = NULL;
 	bool		 ok = false, dotted;
@@ -91,14 +124,14 @@ subject_parse(const char *name, struct source *source_r)
 	dotted = name[0] >= '0' && name[0] <= '9';
 	ERR_set_mark();
 	/* OBJ_txt2obj() reads "2.5.4." as 2.5.4. */
-	if (dotted && name[strlen(name) - 1] == '.')
+	if (name[0] == '\0' || (dotted && name[strlen(name) - 1] == '.') ||
+	    (dotted_only && !dotted))
 		goto out;
 	oid = OBJ_txt2obj(name, dotted ? 1 : 0);
 	if (oid == NULL || (!dotted && !is_attribute(oid)))
 		goto out;
 	if (OBJ_length(oid) == 0 || OBJ_length(oid) > SOURCE_MAX_OID)
 		goto out;
-	source_r->kind = SOURCE_SUBJECT;
 	source_r->oid_len = OBJ_length(oid);
 	memcpy(source_r->oid, OBJ_get0_data(oid), source_r->oid_len);
 	ok = true;
@@ -108,10 +141,72 @@ out:
 	return ok;
 }
 
+/* "[2]" or "[-1]" at the end; cuts it off. */
 static bool
+position_parse(char *name, int *position_r)
+{
+	char	*open = strchr(name, '['), *at;
+	bool	 last;
+	int	 n = 0;
+
+	*position_r = 0;
+	if (open == NULL)
+		return true;
+	at = open + 1;
+	last = *at == '-';
+	at += last;
+	if (*at < '1' || *at > '9')
+		return false;
+	for (; *at >= '0' && *at <= '9'; at++) {
+		n = n * 10 + (*at - '0');
+		if (n > SOURCE_MAX_POSITION)
+			return false;
+	}
+	if (at[0] != ']' || at[1] != '\0')
+		return false;
+	*open = '\0';
+	*position_r = last ? -n : n;
+	return true;
+}
+
+/* What stands behind "subject." and the like. */
+static bool
+name_parse(const char *word, enum source_where where, struct source *source_r)
+{
+	char	name[SOURCE_MAX_NAME];
+	size_t	i;
+
+	source_r->where = where;
+	for (i = 0; i < NUM_FORMS; i++)
+		if (strcmp(word, forms[i].name) == 0) {
+			source_r->kind = SOURCE_DN;
+			source_r->form = forms[i].form;
+			return true;
+		}
+	memcpy(name, word, strlen(word) + 1);
+	source_r->kind = SOURCE_ATTRIBUTE;
+	return position_parse(name, &source_r->position) &&
+	    oid_parse(name, false, source_r);
+}
+
+static bool
+other_parse(const char *word, struct source *source_r)
+{
+	char	oid[SOURCE_MAX_NAME];
+	size_t	len = strlen(word);
+
+	if (len < 2 || word[len - 1] != ')')
+		return false;
+	memcpy(oid, word, len - 1);
+	oid[len - 1] = '\0';
+	source_r->kind = SOURCE_SAN_OTHER;
+	return oid_parse(oid, true, source_r);
+}
+
+bool
 source_parse(const char *word, size_t word_len, struct source *source_r)
 {
-	size_t	i;
+	size_t	i, len;
 
 	memset(source_r, 0, sizeof(*source_r));
 	if (word_len == 0 || word_len >= sizeof(source_r->name) ||
@@ -121,115 +216,47 @@ source_parse(const char *word, size_t word_len, struct source *source_r)
 	for (i = 0; i < NUM_KNOWN; i++)
 		if (strcmp(source_r->name, known[i].name) == 0) {
 			source_r->kind = known[i].kind;
+			source_r->form = known[i].form;
 			return true;
 		}
-	return strncmp(source_r->name, "subject.", 8) == 0 &&
-	    subject_parse(source_r->name + 8, source_r);
-}
-
-static bool
-transform_add(struct expression *expression, const char *word, size_t word_len,
-    size_t offset, struct certauth_error *error_r)
-{
-	enum source_part	part;
-
-	if (word_len == 5 && memcmp(word, "lower", 5) == 0) {
-		expression->lower = true;
-		return true;
+	if (strcmp(source_r->name, "san.dirname") == 0)
+		return name_parse("dn", WHERE_SAN, source_r);
+	if (strncmp(source_r->name, "san.other(", 10) == 0)
+		return other_parse(source_r->name + 10, source_r);
+	for (i = 0; i < NUM_PREFIXES; i++) {
+		len = strlen(prefixes[i].text);
+		if (strncmp(source_r->name, prefixes[i].text, len) == 0)
+			return name_parse(source_r->name + len,
+			    prefixes[i].where, source_r);
 	}
-	if (word_len == 5 && memcmp(word, "local", 5) == 0)
-		part = PART_LOCAL;
-	else if (word_len == 6 && memcmp(word, "domain", 6) == 0)
-		part = PART_DOMAIN;
-	else {
-		fault_at(error_r, offset, word, word_len,
-		    "a transform (lower, local, domain)");
-		error_suggest(error_r, word, word_len, transform_names);
-		return false;
-	}
-	/* What is left has no `@` any more: it would never have a value. */
-	if (expression->part != PART_WHOLE || source_is_hex(&expression->source)) {
-		fault_at(error_r, offset, word, word_len,
-		    "it only once, and on a value that may hold an @");
-		return false;
-	}
-	expression->part = part;
-	return true;
-}
-
-/*
- * The alias spelling: "san.email.domain" is "san.email|domain". From the right,
- * as long as what is left is no source by itself.
- */
-static bool
-alias_parse(const char *word, size_t word_len, size_t offset,
-    struct expression *expression, struct certauth_error *error_r)
-{
-	size_t	dot, len = word_len;
-
-	while (!source_parse(word, len, &expression->source)) {
-		for (dot = len; dot > 0 && word[dot - 1] != '.'; dot--)
-			;
-		if (dot <= 1) {
-			fault_at(error_r, offset, word, word_len,
-			    "a source (san.email, san.upn, san.uri, san.dns, "
-			    "subject.ATTRIBUTE, serial, spki.sha256, "
-			    "cert.sha256, ski)");
-			error_suggest(error_r, word, word_len, source_names);
-			return false;
-		}
-		len = dot - 1;
-	}
-	while (len < word_len) {
-		size_t	start = len + 1;
-
-		for (len = start; len < word_len && word[len] != '.'; len++)
-			;
-		if (!transform_add(expression, word + start, len - start,
-		    offset + start, error_r))
-			return false;
-	}
-	return true;
-}
-
-bool
-expression_parse(const char *text, size_t text_len,
-    struct expression *expression_r, struct certauth_error *error_r)
-{
-	size_t	start, stop, next;
-	bool	first = true;
-
-	memset(expression_r, 0, sizeof(*expression_r));
-	for (start = 0; first || start <= text_len; start = next + 1) {
-		for (next = start; next < text_len && text[next] != '|'; next++)
-			;
-		while (start < next && text[start] == ' ')
-			start++;
-		for (stop = next; stop > start && text[stop - 1] == ' '; stop--)
-			;
-		if (first ? !alias_parse(text + start, stop - start, start,
-		    expression_r, error_r) :
-		    !transform_add(expression_r, text + start, stop - start,
-		    start, error_r))
-			return false;
-		first = false;
-	}
-	return true;
+	return false;
 }
 
 bool
 source_equal(const struct source *a, const struct source *b)
 {
-	return a->kind == b->kind && a->oid_len == b->oid_len &&
+	return a->kind == b->kind && a->where == b->where &&
+	    a->form == b->form && a->position == b->position &&
+	    a->oid_len == b->oid_len &&
 	    memcmp(a->oid, b->oid, a->oid_len) == 0;
 }
 
 bool
 source_is_san(const struct source *source)
 {
-	return source->kind == SOURCE_SAN_EMAIL ||
-	    source->kind == SOURCE_SAN_UPN || source->kind == SOURCE_SAN_URI ||
-	    source->kind == SOURCE_SAN_DNS;
+	switch (source->kind) {
+	case SOURCE_SAN_EMAIL:
+	case SOURCE_SAN_UPN:
+	case SOURCE_SAN_URI:
+	case SOURCE_SAN_DNS:
+	case SOURCE_SAN_OTHER:
+		return true;
+	case SOURCE_ATTRIBUTE:
+	case SOURCE_DN:
+		return source->where == WHERE_SAN;
+	default:
+		return false;
+	}
 }
 
 bool
@@ -237,7 +264,7 @@ source_is_mailbox(const struct source *source)
 {
 	const ASN1_OBJECT	*oid;
 
-	if (source->kind != SOURCE_SUBJECT)
+	if (source->kind != SOURCE_ATTRIBUTE)
 		return source->kind == SOURCE_SAN_EMAIL ||
 		    source->kind == SOURCE_SAN_UPN;
 	oid = OBJ_nid2obj(NID_pkcs9_emailAddress);
@@ -248,330 +275,50 @@ source_is_mailbox(const struct source *source)
 bool
 source_is_hex(const struct source *source)
 {
-	return source->kind == SOURCE_SERIAL ||
-	    source->kind == SOURCE_SPKI_SHA256 ||
-	    source->kind == SOURCE_CERT_SHA256 || source->kind == SOURCE_SKI;
-}
-
-/* ------------------------------------------------------------------ values */
-
-static size_t
-mailbox_at(const char *data, size_t data_len)
-{
-	const char	*at = memchr(data, '@', data_len);
-	size_t		 n;
-
-	if (at == NULL)
-		return 0;
-	n = (size_t)(at - data);
-	if (n == 0 || n + 1 == data_len ||
-	    memchr(at + 1, '@', data_len - n - 1) != NULL)
-		return 0;
-	return n;
-}
-
-void
-mailbox_fold(char *data, size_t data_len)
-{
-	size_t	at = mailbox_at(data, data_len);
-
-	if (at != 0)
-		text_lower_ascii(data + at + 1, data_len - at - 1);
-}
-
-static const char *
-value_fault(const unsigned char *data, size_t data_len, bool ascii)
-{
-	size_t	i;
-
-	if (data_len == 0)
-		return "an empty value";
-	if (memchr(data, '\0', data_len) != NULL)
-		return "a NUL byte";
-	if (data_len > RULES_MAX_USER_LEN)
-		return "a value over 255 bytes";
-	if (!text_utf8_valid(data, data_len))
-		return "bytes that are not UTF-8";
-	if (text_has_control(data, data_len))
-		return "a control character";
-	for (i = 0; ascii && i < data_len; i++)
-		if (data[i] >= 0x80)
-			return "bytes over 7f in a string that must be ASCII";
-	return NULL;
-}
-
-static void
-set_fault(struct extractor *extractor, struct values *values,
-    const struct source *source, const char *fault, const void *data,
-    size_t data_len)
-{
-	char	shown[256];
-
-	text_printable(shown, sizeof(shown), data, data_len);
-	values->fault = arena_printf(extractor->arena, "%s has %s: \"%s\"",
-	    source->name, fault, shown);
-	if (values->fault == NULL)
-		values->fault = fault;
-}
-
-/* `ascii`: the string's type allows nothing over 7f. False: stop here. */
-static bool
-add_value(struct extractor *extractor, const struct source *source,
-    const unsigned char *data, size_t data_len, bool ascii,
-    struct values *values)
-{
-	const char	*fault;
-	char		*copy;
-	size_t		 i;
-
-	fault = value_fault(data, data_len, ascii);
-	if (fault != NULL) {
-		set_fault(extractor, values, source, fault, data, data_len);
-		return false;
-	}
-	copy = arena_string_n(extractor->arena, (const char *)data, data_len);
-	if (copy == NULL) {
-		values->no_memory = true;
-		return false;
-	}
-	if (source_is_mailbox(source))
-		mailbox_fold(copy, data_len);
-	for (i = 0; i < values->num_items; i++)
-		if (values->items[i].data_len == data_len &&
-		    memcmp(values->items[i].data, copy, data_len) == 0)
-			return true;
-	if (values->num_items == RULES_MAX_VALUES) {
-		set_fault(extractor, values, source, "more than 64 values",
-		    data, data_len);
-		return false;
-	}
-	values->items[values->num_items].data = copy;
-	values->items[values->num_items++].data_len = data_len;
-	return true;
-}
-
-static void
-san_values(struct extractor *extractor, const struct source *source,
-    enum cert_san_kind kind, struct values *values)
-{
-	const struct cert	*cert = extractor->cert;
-	size_t			 i;
-
-	if ((cert->faults & (CERT_FAULT_SAN | CERT_FAULT_TOO_BIG |
-	    CERT_FAULT_DUPLICATE | CERT_FAULT_TRAILING)) != 0) {
-		values->fault = "the subjectAltName is not readable";
-		return;
-	}
-	for (i = 0; i < cert->num_sans && i < CERT_MAX_NAMES; i++)
-		/* rfc822Name, dNSName and URI are IA5String, RFC 5280 4.2.1.6;
-		 * the UPN is UTF8String. */
-		if (cert->sans[i].kind == kind && !add_value(extractor, source,
-		    cert->sans[i].data, cert->sans[i].data_len,
-		    kind != CERT_SAN_UPN, values))
-			return;
-}
-
-/*
- * One attribute value. OpenSSL reads T61String, and any single-byte string, as
- * Latin-1; whether the CA meant that nobody knows, so over 7f they are no name.
- */
-static bool
-attribute_value(struct extractor *extractor, const struct source *source,
-    const ASN1_STRING *string, struct values *values)
-{
-	unsigned char	*utf8 = NULL;
-	const unsigned char *data = ASN1_STRING_get0_data(string);
-	int		 len = ASN1_STRING_length(string);
-	bool		 ok;
-
-	switch (ASN1_STRING_type(string)) {
-	case V_ASN1_UTF8STRING:
-		return add_value(extractor, source, data, (size_t)len, false,
-		    values);
-	case V_ASN1_PRINTABLESTRING:
-	case V_ASN1_IA5STRING:
-	case V_ASN1_NUMERICSTRING:
-	case V_ASN1_VISIBLESTRING:
-	case V_ASN1_T61STRING:
-		return add_value(extractor, source, data, (size_t)len, true,
-		    values);
-	case V_ASN1_BMPSTRING:
-	case V_ASN1_UNIVERSALSTRING:
-		ERR_set_mark();
-		len = ASN1_STRING_to_UTF8(&utf8, string);
-		ERR_pop_to_mark();
-		if (len < 0) {
-			set_fault(extractor, values, source,
-			    "a BMPString or UniversalString that is not Unicode",
-			    data, (size_t)ASN1_STRING_length(string));
-			return false;
-		}
-		ok = add_value(extractor, source, utf8, (size_t)len, false,
-		    values);
-		OPENSSL_free(utf8);
-		return ok;
-	default:
-		set_fault(extractor, values, source, "a value that is no text",
-		    data, (size_t)len);
-		return false;
-	}
-}
-
-static void
-subject_values(struct extractor *extractor, const struct source *source,
-    struct values *values)
-{
-	const X509_NAME		*subject;
-	const X509_NAME_ENTRY	*entry;
-	const ASN1_OBJECT	*oid;
-	int			 i, n;
-
-	if (extractor->cert->x509 == NULL)
-		return;
-	subject = X509_get_subject_name(extractor->cert->x509);
-	n = X509_NAME_entry_count(subject);
-	if (n > SOURCE_MAX_ENTRIES) {
-		values->fault = "the subject has more than 1024 attributes";
-		return;
-	}
-	/* Entry by entry, the members of a multi-valued RDN like any other. */
-	for (i = 0; i < n; i++) {
-		entry = X509_NAME_get_entry(subject, i);
-		oid = X509_NAME_ENTRY_get_object(entry);
-		if (OBJ_length(oid) == source->oid_len &&
-		    memcmp(OBJ_get0_data(oid), source->oid,
-		    source->oid_len) == 0 &&
-		    !attribute_value(extractor, source,
-		    X509_NAME_ENTRY_get_data(entry), values))
-			return;
-	}
-}
-
-static void
-hex_values(struct extractor *extractor, const struct source *source,
-    const unsigned char *data, size_t data_len, bool upper, bool negative,
-    struct values *values)
-{
-	const char	*digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
-	char		 hex[RULES_MAX_USER_LEN + 1];
-	size_t		 i, n = 0;
-
-	if (data_len == 0 || data_len > (sizeof(hex) - 2) / 2) {
-		set_fault(extractor, values, source, "no value or too long a one",
-		    data, data_len < 32 ? data_len : 32);
-		return;
-	}
-	if (negative)
-		hex[n++] = '-';
-	for (i = 0; i < data_len; i++) {
-		hex[n++] = digits[data[i] >> 4];
-		hex[n++] = digits[data[i] & 0x0f];
-	}
-	(void)add_value(extractor, source, (const unsigned char *)hex, n, true,
-	    values);
-}
-
-static void
-read_values(struct extractor *extractor, const struct source *source,
-    struct values *values)
-{
-	const struct cert	*cert = extractor->cert;
-
 	switch (source->kind) {
-	case SOURCE_NONE:
-		values->fault = "no source";
-		return;
-	case SOURCE_SAN_EMAIL:
-		san_values(extractor, source, CERT_SAN_EMAIL, values);
-		return;
-	case SOURCE_SAN_UPN:
-		san_values(extractor, source, CERT_SAN_UPN, values);
-		return;
-	case SOURCE_SAN_URI:
-		san_values(extractor, source, CERT_SAN_URI, values);
-		return;
-	case SOURCE_SAN_DNS:
-		san_values(extractor, source, CERT_SAN_DNS, values);
-		return;
-	case SOURCE_SUBJECT:
-		subject_values(extractor, source, values);
-		return;
 	case SOURCE_SERIAL:
-		if ((cert->faults & CERT_FAULT_SERIAL) != 0)
-			values->fault = "the serial number has more than 20 bytes";
-		else
-			hex_values(extractor, source, cert->serial,
-			    cert->serial_len, true, cert->serial_negative,
-			    values);
-		return;
+		return source->form == FORM_PLAIN ||
+		    source->form == FORM_REVERSED;
+	case SOURCE_DN:
+		return source->form == FORM_SHA256 ||
+		    source->form == FORM_NORMAL;
 	case SOURCE_SPKI_SHA256:
-		hex_values(extractor, source, cert->spki_sha256, 32, false,
-		    false, values);
-		return;
+	case SOURCE_SPKI_SHA1:
 	case SOURCE_CERT_SHA256:
-		hex_values(extractor, source, cert->sha256, 32, false, false,
-		    values);
-		return;
 	case SOURCE_SKI:
-		if ((cert->faults & (CERT_FAULT_DUPLICATE |
-		    CERT_FAULT_EXTENSION)) != 0)
-			values->fault = "an extension is not readable";
-		else if (cert->ski != NULL)
-			hex_values(extractor, source, cert->ski, cert->ski_len,
-			    false, false, values);
-		return;
+		return true;
+	default:
+		return false;
 	}
-}
-
-struct cached {
-	struct cached	*next;
-	struct source	 source;
-	struct values	 values;
-};
-
-const struct values *
-source_values(struct extractor *extractor, const struct source *source)
-{
-	static const struct values	 no_memory = { .no_memory = true };
-	struct cached			*cached;
-
-	for (cached = extractor->cached; cached != NULL; cached = cached->next)
-		if (source_equal(&cached->source, source))
-			return &cached->values;
-	if (extractor->num_cached == SOURCE_MAX_CACHED)
-		return &no_memory;
-	cached = arena_alloc(extractor->arena, sizeof(*cached));
-	if (cached == NULL)
-		return &no_memory;
-	cached->source = *source;
-	read_values(extractor, source, &cached->values);
-	cached->next = extractor->cached;
-	extractor->cached = cached;
-	extractor->num_cached++;
-	return &cached->values;
 }
 
 bool
-expression_part(const struct expression *expression, const struct value *in,
-    struct value *out_r)
+source_is_number(const struct source *source)
 {
-	size_t	at, i;
+	return source->kind == SOURCE_KEY_BITS ||
+	    source->kind == SOURCE_LIFETIME;
+}
 
-	*out_r = *in;
-	if (expression->part == PART_WHOLE)
-		return true;
-	at = mailbox_at(in->data, in->data_len);
-	if (at == 0)
-		return false;
-	/* "Alice <alice@example.com>" and "alice@example.com, x" hold an
-	 * address and are none (RFC 5280 4.2.1.6: Mailbox of RFC 2821). */
-	for (i = 0; i < in->data_len; i++)
-		if (strchr(" ,;<>", in->data[i]) != NULL)
-			return false;
-	if (expression->part == PART_DOMAIN) {
-		out_r->data += at + 1;
-		out_r->data_len -= at + 1;
-	} else
-		out_r->data_len = at;
-	return true;
+enum rule_strength
+source_strength(const struct source *source, bool pinned)
+{
+	switch (source->kind) {
+	case SOURCE_SPKI_SHA256:
+	case SOURCE_CERT_SHA256:
+	case SOURCE_SID:
+		return STRENGTH_STRONG;
+	case SOURCE_SAN_EMAIL:
+	case SOURCE_SAN_UPN:
+	case SOURCE_SAN_URI:
+	case SOURCE_SAN_DNS:
+	case SOURCE_SAN_OTHER:
+	/* Chosen by the CA; SHA-1 can be made to collide. */
+	case SOURCE_SKI:
+	case SOURCE_SPKI_SHA1:
+	/* Of one CA's certificates; with the issuer's name: expression.c. */
+	case SOURCE_SERIAL:
+		return pinned ? STRENGTH_MEDIUM : STRENGTH_WEAK;
+	default:
+		return STRENGTH_WEAK;
+	}
 }

@@ -1,5 +1,6 @@
 /*
- * source.h - one thing that a certificate says: `san.email|domain|lower`.
+ * source.h - one thing that a certificate says: `san.email`, `subject.OU[2]`,
+ * `serial.dec`. And its values.
  *
  * Typed values only, taken from the decoded certificate; no printed name is ever
  * taken apart. Used by templates and by `when`.
@@ -8,6 +9,7 @@
 #define CERTAUTH_IDENTITY_SOURCE_H
 
 #include "base/arena.h"
+#include "identity/mailbox.h"
 #include "identity/rules.h"
 #include "trust/cert.h"
 
@@ -18,27 +20,38 @@
 #define SOURCE_MAX_ENTRIES	1024
 /* Different sources that one certificate may be asked for. */
 #define SOURCE_MAX_CACHED	512u
+/* A whole name is longer than a user may be. */
+#define SOURCE_MAX_DN		2000u
+#define SOURCE_MAX_POSITION	99
 
 enum source_kind {
 	SOURCE_NONE,		/* zero has no value */
 	SOURCE_SAN_EMAIL, SOURCE_SAN_UPN, SOURCE_SAN_URI, SOURCE_SAN_DNS,
-	SOURCE_SUBJECT,
-	SOURCE_SERIAL, SOURCE_SPKI_SHA256, SOURCE_CERT_SHA256, SOURCE_SKI
+	SOURCE_SAN_OTHER,	/* otherName of that OID */
+	SOURCE_ATTRIBUTE,	/* of a name */
+	SOURCE_DN,		/* a whole name */
+	SOURCE_SERIAL, SOURCE_SPKI_SHA256, SOURCE_SPKI_SHA1,
+	SOURCE_CERT_SHA256, SOURCE_SKI, SOURCE_SID,
+	SOURCE_POLICY, SOURCE_CLASS, SOURCE_EKU, SOURCE_KEY_USAGE,
+	SOURCE_KEY_TYPE, SOURCE_KEY_BITS, SOURCE_LIFETIME, SOURCE_AUTHORITY,
+	SOURCE_USER		/* what the rule found, in `users` */
 };
-enum source_part { PART_WHOLE, PART_LOCAL, PART_DOMAIN };
+enum source_where { WHERE_SUBJECT, WHERE_ISSUER, WHERE_SAN };
+enum source_form {
+	FORM_PLAIN,
+	FORM_COLON, FORM_DEC, FORM_REVERSED,			/* serial */
+	FORM_RFC4514, FORM_NGINX, FORM_APACHE, FORM_ONELINE,	/* whole names */
+	FORM_AD, FORM_SHA256, FORM_NORMAL
+};
 
 struct source {
-	enum source_kind kind;
-	unsigned char	 oid[SOURCE_MAX_OID];	/* SOURCE_SUBJECT */
-	size_t		 oid_len;
-	char		 name[SOURCE_MAX_NAME];	/* as written, for messages */
-};
-/* A source and its transforms; these three say all that lower, local and domain
- * can, in whichever order they were written. */
-struct expression {
-	struct source	 source;
-	enum source_part part;
-	bool		 lower;
+	enum source_kind  kind;
+	enum source_where where;	/* ATTRIBUTE, DN */
+	enum source_form  form;		/* SERIAL, DN */
+	int		  position;	/* ATTRIBUTE: 1 first, -1 last, 0 all */
+	unsigned char	  oid[SOURCE_MAX_OID];	/* ATTRIBUTE, OTHER */
+	size_t		  oid_len;
+	char		  name[SOURCE_MAX_NAME];	/* as written, for messages */
 };
 
 struct value { const char *data; size_t data_len; };
@@ -51,12 +64,10 @@ struct values {
 	bool		 no_memory;
 };
 
-/*
- * "san.email|local|lower" or the alias spelling "san.email.local.lower". False:
- * error_r says what was found and expected (column: in `text`, 1 first).
- */
-bool	expression_parse(const char *text, size_t text_len,
-	    struct expression *expression_r, struct certauth_error *error_r);
+/* Exactly this word? False: it is no source, *source_r is undefined. */
+bool	source_parse(const char *word, size_t word_len, struct source *source_r);
+/* Known words, for "did you mean"; the last is NULL. */
+const char *const *source_words(void);
 
 bool	source_equal(const struct source *, const struct source *);
 /* May a certificate have several values of it? */
@@ -65,26 +76,23 @@ bool	source_is_san(const struct source *);
 bool	source_is_mailbox(const struct source *);
 /* Hexadecimal: no mailbox, no letters to fold. */
 bool	source_is_hex(const struct source *);
+/* A whole number: it may be compared with < and >. */
+bool	source_is_number(const struct source *);
+
+/* How surely it is one person's: see docs/mapping.md. `pinned`: the authority
+ * lists the CAs that may issue. */
+enum rule_strength source_strength(const struct source *, bool pinned);
 
 /* What one certificate says, each source read once. */
 struct extractor {
 	const struct cert	*cert;
 	struct arena		*arena;
+	const char		*authority;	/* NULL: not known */
+	struct value		 user;		/* SOURCE_USER */
 	struct cached		*cached;
 	size_t			 num_cached;
 };
 /* Never NULL. Lives as long as the arena. */
 const struct values *source_values(struct extractor *, const struct source *);
-
-/* The part the expression asks for, a slice of `in`. False: it has none, as local
- * and domain of what is not one plain mailbox. Lower case is left to the caller. */
-bool	expression_part(const struct expression *, const struct value *in,
-	    struct value *out_r);
-
-/*
- * Folds the domain of a mailbox in place: exactly one `@`, something on both
- * sides. Anything else stays as it is.
- */
-void	mailbox_fold(char *data, size_t data_len);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "identity/expression.h"
 #include "identity/template.h"
 
 struct piece {
@@ -107,9 +108,10 @@ source_number(struct template *template, struct piece *piece, size_t offset,
 
 static bool
 hole_read(struct template *template, const char *text, size_t *at,
-    struct certauth_error *error_r)
+    struct arena *arena, struct certauth_error *error_r)
 {
-	size_t		 start = *at + 1, stop = strcspn(text + start, "{}");
+	size_t		 start = *at + 1;
+	size_t		 stop = expression_length(text + start, "{}");
 	struct piece	*piece;
 
 	if (text[start + stop] != '}') {
@@ -120,8 +122,9 @@ hole_read(struct template *template, const char *text, size_t *at,
 	piece = new_piece(template, *at, error_r);
 	if (piece == NULL)
 		return false;
-	if (!expression_parse(text + start, stop, &piece->expression, error_r)) {
-		if (error_r != NULL)
+	if (!expression_parse(text + start, stop, arena, &piece->expression,
+	    error_r)) {
+		if (error_r != NULL && error_r->column > 0)
 			error_r->column += (unsigned)start;
 		return false;
 	}
@@ -169,7 +172,7 @@ template_compile(const char *text, enum template_use use, struct arena *arena,
 				goto no_memory;
 		}
 		if (text[at] == '{' &&
-		    !hole_read(template, text, &at, error_r))
+		    !hole_read(template, text, &at, arena, error_r))
 			return NULL;
 	}
 	return template;
@@ -189,6 +192,53 @@ bool
 template_has_source(const struct template *template)
 {
 	return template->num_sources > 0;
+}
+
+bool
+template_uses(const struct template *template, enum source_kind kind)
+{
+	size_t	i;
+
+	for (i = 0; i < template->num_sources; i++)
+		if (template->sources[i]->kind == kind)
+			return true;
+	return false;
+}
+
+bool
+template_folds(const struct template *template, enum step_kind kind)
+{
+	size_t	i;
+
+	for (i = 0; i < template->num_pieces; i++)
+		if (template->pieces[i].literal == NULL &&
+		    expression_has(&template->pieces[i].expression, kind))
+			return true;
+	return false;
+}
+
+/* As strong as the strongest: whoever has all of it has that too. */
+enum rule_strength
+template_strength(const struct template *template, bool pinned)
+{
+	enum rule_strength	best = STRENGTH_NONE, one;
+	const struct expression	*e;
+	bool			 serial = false, issuer = false;
+	size_t			 i;
+
+	for (i = 0; i < template->num_pieces; i++) {
+		if (template->pieces[i].literal != NULL)
+			continue;
+		e = &template->pieces[i].expression;
+		one = expression_strength(e, pinned);
+		best = one > best ? one : best;
+		if (expression_has(e, STEP_CAPTURE))
+			continue;
+		serial = serial || e->source.kind == SOURCE_SERIAL;
+		issuer = issuer || (e->source.kind == SOURCE_DN &&
+		    e->source.where == WHERE_ISSUER);
+	}
+	return serial && issuer ? STRENGTH_STRONG : best;
 }
 
 /* ------------------------------------------------------------- legal names */
@@ -324,6 +374,7 @@ fill_once(const struct template *template, const struct value *chosen,
     struct extractor *extractor, struct template_results *results)
 {
 	char		 out[TEMPLATE_MAX_KEY];
+	struct room	 room;
 	size_t		 i, n = 0, max;
 	const char	*fault;
 
@@ -334,9 +385,17 @@ fill_once(const struct template *template, const struct value *chosen,
 					    piece->literal_len };
 
 		if (piece->literal == NULL) {
-			if (!expression_part(&piece->expression,
-			    &chosen[piece->source], &part))
+			switch (expression_apply(&piece->expression,
+			    &chosen[piece->source], &room, &part, &fault)) {
+			case APPLY_BAD:
+				results->detail = fault;
+				return fault == NULL ? TEMPLATE_NO_MEMORY :
+				    TEMPLATE_BAD;
+			case APPLY_NONE:
 				return TEMPLATE_NONE;
+			case APPLY_DONE:
+				break;
+			}
 			fault = part_fault(template->use, &piece->expression,
 			    &part);
 			if (fault != NULL) {
@@ -351,8 +410,6 @@ fill_once(const struct template *template, const struct value *chosen,
 			return TEMPLATE_BAD;
 		}
 		memcpy(out + n, part.data, part.data_len);
-		if (piece->literal == NULL && piece->expression.lower)
-			text_lower_ascii(out + n, part.data_len);
 		n += part.data_len;
 	}
 	if (template->use == TEMPLATE_USER &&

@@ -6,7 +6,7 @@
 #ifndef CERTAUTH_IDENTITY_TEMPLATE_H
 #define CERTAUTH_IDENTITY_TEMPLATE_H
 
-#include "identity/source.h"
+#include "identity/expression.h"
 #include "identity/when.h"
 
 #define TEMPLATE_MAX_PIECES	32u
@@ -26,6 +26,11 @@ const struct template *template_compile(const char *text, enum template_use,
 const char *template_text(const struct template *);
 /* Does it say anything about the certificate? */
 bool	template_has_source(const struct template *);
+bool	template_uses(const struct template *, enum source_kind);
+/* Does one of its sources go through that step? */
+bool	template_folds(const struct template *, enum step_kind);
+/* NONE: it has no source. */
+enum rule_strength template_strength(const struct template *, bool pinned);
 
 enum template_status {
 	TEMPLATE_BAD,		/* detail: a value that must not be used */

@@ -3,12 +3,13 @@
  *
  *	san.email.domain in example.com, example.org and not subject.OU present
  *
- * SOURCE in LIST, SOURCE == "value", SOURCE present; not, and, or, parentheses.
+ * SOURCE in LIST, == "value", matches 'PATTERN', count >= N, present; numbers also
+ * < <= >= >; not, and, or, parentheses.
  */
 #ifndef CERTAUTH_IDENTITY_WHEN_H
 #define CERTAUTH_IDENTITY_WHEN_H
 
-#include "identity/source.h"
+#include "identity/expression.h"
 
 #define WHEN_MAX_BYTES		(64u * 1024)
 /* Conditions, words between them, and depth of parentheses and nots. */

@@ -281,9 +281,9 @@ c6_64_types_are_never_mixed(void **state)
 	    V_ASN1_UTF8STRING, "a@x")), CERTAUTH_NO_USER);
 	assert_refused(T("{san.upn}"), CERT(OTHER("1.3.6.1.4.1.311.20.2.3",
 	    V_ASN1_IA5STRING, "a@x")), CERTAUTH_NO_USER);
-	/* SmtpUTF8Mailbox is no rfc822Name. */
+	/* SmtpUTF8Mailbox is not for what an rfc822Name can say. */
 	assert_refused(T("{san.email}"), CERT(OTHER("1.3.6.1.5.5.7.8.9",
-	    V_ASN1_UTF8STRING, "a@x")), CERTAUTH_NO_USER);
+	    V_ASN1_UTF8STRING, "a@x")), CERTAUTH_BAD_NAME);
 	/* Nor does the subject stand in for a missing SAN. */
 	assert_refused(T("{san.email}"), CERT(SUBJECT_AS("emailAddress",
 	    V_ASN1_IA5STRING, "a@x")), CERTAUTH_NO_USER);
