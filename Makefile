@@ -39,7 +39,8 @@ LIBS     = $(shell pkg-config --libs libcrypto libconfig libpcre2-8 jansson libi
 CORE := $(patsubst shared/%,%,$(wildcard shared/*.c shared/*/*.c))
 CORE_O  := $(CORE:%.c=$(B)/shared/%.o)
 CMD     := main.c args.c cmd_verify.c cmd_check.c cmd_compile.c cmd_show.c cmd_publish.c \
-	cmd_state.c cmd_deny.c cmd_table.c check_running.c
+	cmd_state.c cmd_deny.c cmd_table.c check_running.c \
+	cmd_pool.c cmd_pool_setup.c cmd_pool_fetch.c
 CMD_O   := $(CMD:%.c=$(B)/modules/command/%.o)
 UNIT    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
 
@@ -60,6 +61,7 @@ $(B)/shared/%.o: shared/%.c
 	@echo "  CC $<"; $(CC) $(CFLAGS) $(CORE_CFLAGS) -c -o $@ $<
 
 command: $(B)/certauth
+$(B)/modules/command/cmd_pool_setup.o: CORE_CFLAGS += -DCERTAUTH_SHARE='"$(PREFIX)/share/certauth"'
 $(B)/modules/command/%.o: modules/command/%.c
 	@mkdir -p $(@D)
 	@echo "  CC $<"; $(CC) $(CFLAGS) $(CORE_CFLAGS) -c -o $@ $<
@@ -69,7 +71,7 @@ $(B)/certauth: $(CMD_O) $(B)/libcertauth.a
 # -------------------------------------------------------------- refresher
 # The only part that links libcurl; libsystemd when its header is there.
 REFRESHER   := main.c refresh.c schedule.c fetch.c fetch_url.c address.c store.c store_memory.c \
-	publish.c serve.c inquire.c issuer.c hosts.c kept.c \
+	get.c publish.c serve.c inquire.c issuer.c hosts.c kept.c \
 	tell.c status.c metrics.c notify.c log.c
 REFRESHER_O := $(REFRESHER:%.c=$(B)/modules/refresher/%.o)
 # Without curl's headers these can be tested all the same.
@@ -292,6 +294,7 @@ install: all
 	install -D -m 644 conf-examples/certauth-compile.service $(DESTDIR)$(PREFIX)/lib/systemd/system/certauth-compile.service
 	install -D -m 644 conf-examples/certauth-compile.path $(DESTDIR)$(PREFIX)/lib/systemd/system/certauth-compile.path
 	install -D -m 644 conf-examples/certauth.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/certauth.conf
+	@for f in $$(cd conf-examples && find personalsign -type f); do install -D -m 644 conf-examples/$$f $(DESTDIR)$(PREFIX)/share/certauth/$$f; done
 	@for f in conf-examples/*.conf; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/certauth/examples/$${f##*/}; done
 
 help:

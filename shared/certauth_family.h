@@ -60,4 +60,58 @@ void	certauth_family_free(struct certauth_family *);	/* NULL allowed */
 const struct family_ca *certauth_family_find(const struct certauth_family *,
 	    const unsigned char sha256[32]);
 
+/* ------------------------------------------------------------------ folders */
+
+/*
+ * Below a folder: GROUP/anchors, GROUP/issuers, GROUP/intermediates, one file for
+ * each certificate. Writers hold a lock in it.
+ */
+enum family_word {
+	FAMILY_TAKEN,		/* written now */
+	FAMILY_HAD,		/* there already */
+	FAMILY_LEFT,		/* known, and not taken: apart, or retired */
+	FAMILY_UNKNOWN,		/* no certificate of the family */
+	FAMILY_UNREADABLE,	/* nothing in it could be read */
+	FAMILY_MISSING,		/* current, in a group that is in use, not there */
+	FAMILY_ENDING,		/* ends within FAMILY_SOON */
+	FAMILY_SUPERSEDED,	/* there, but ended or retired */
+	FAMILY_OWN,		/* there, and not of the family: accepted by hand */
+	FAMILY_WRONG,		/* there, and must not be: apart, or in a wrong folder */
+	FAMILY_NEW,		/* diff: like one of ours, and not in the manifest */
+	FAMILY_REVOKED,		/* diff: current in the manifest, revoked in the record */
+	FAMILY_GONE,		/* diff: current in the manifest, not in the record */
+	FAMILY_OTHER		/* diff: another under the same anchors */
+};
+const char *certauth_family_word(enum family_word);	/* "taken", ... */
+#define FAMILY_SOON	((int64_t)90 * 86400)
+
+/* Borrowed for the call; printable. */
+struct family_line {
+	enum family_word word;
+	const char	*sha256;	/* hex; "" where there is no certificate */
+	const char	*name, *group, *file, *text;
+};
+typedef void certauth_family_fn(void *context, const struct family_line *);
+
+/*
+ * Takes from the file (PEM, DER, PKCS#7, or a CSV of the Common CA Database with
+ * a PEM column) what the manifest names as current. `data` NULL: it is read.
+ * False: error_r; what was written stays, each file whole.
+ */
+bool	certauth_family_import(const struct certauth_family *, const char *folder,
+	    const char *file, const void *data, size_t data_len,
+	    certauth_family_fn *, void *context, struct certauth_error *error_r);
+/* What is missing, ending, superseded, or should not be there. */
+bool	certauth_family_check(const struct certauth_family *, const char *folder,
+	    int64_t now, certauth_family_fn *, void *context,
+	    struct certauth_error *error_r);
+/* What a CSV of the Common CA Database says and the manifest does not. */
+bool	certauth_family_diff(const struct certauth_family *, const char *csv,
+	    certauth_family_fn *, void *context, struct certauth_error *error_r);
+/* Groups that have an anchor and an issuer there: bit n, group n. */
+uint32_t certauth_family_ready(const struct certauth_family *, const char *folder);
+/* Writes a whole file (0644), never half of one. */
+bool	certauth_family_write(const char *folder, const char *name,
+	    const void *data, size_t data_len, struct certauth_error *error_r);
+
 #endif

@@ -28,6 +28,7 @@ static const struct option	options[] = {
 	{ "--revocation", VALUE, OFFSET(revocation) },
 	{ "--output", VALUE, OFFSET(output) },
 	{ "--index", VALUE, OFFSET(index) },
+	{ "--from", VALUE, OFFSET(from) },
 	{ "--serial", VALUE, OFFSET(serial) },
 	{ "--stale-until", VALUE, OFFSET(stale_until) },
 	{ "--reason", VALUE, OFFSET(reason) },

@@ -22,7 +22,7 @@ struct list { const char **items; size_t num_items; };
 /* Everything that any subcommand takes; strings are argv's. */
 struct args {
 	const char	*config, *profile, *time, *purpose, *max_depth, *email,
-			*revocation, *output, *index, *serial, *password_file, *stale_until, *reason,
+			*revocation, *output, *index, *serial, *password_file, *stale_until, *reason, *from,
 			*until;
 	struct list	 roots, intermediates, crls, responses, policies, sent, issuers,
 			 users, rest;
@@ -60,6 +60,7 @@ int	cmd_show(struct args *);
 int	cmd_show_revocation(struct args *);
 int	cmd_publish(struct args *);
 int	cmd_override(struct args *);
+int	cmd_pool(struct args *);
 int	cmd_deny(struct args *);
 int	cmd_allow(struct args *);
 int	cmd_table(struct args *);

@@ -46,6 +46,11 @@ static const struct {
 	{ "allow", cmd_allow,
 	    "allow [--profile NAME] CERT | user:NAME | mailbox:ADDR | serial:HEX\n"
 	    "          takes such lines out of the denied files again" },
+	{ "pool", cmd_pool,
+	    "pool setup [--config FILE] [--from DIR] [FILE...]\n"
+	    "          PersonalSign from nothing: its CAs, profiles, policy file\n"
+	    "      pool import FILE... | fetch | check | diff RECORD.csv\n"
+	    "          the CAs beside the policy file, by SHA-256" },
 	{ "table", cmd_table,
 	    "table build --output FILE MAP...\n"
 	    "          maps into one compiled table; also for a million users\n"

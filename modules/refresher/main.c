@@ -18,6 +18,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
+#include "get.h"
 #include "inquire.h"
 #include "log.h"
 #include "notify.h"
@@ -55,6 +56,7 @@ usage(FILE *to)
 	    "  --metrics FILE    Prometheus text file\n"
 	    "  --state DIR       instead of the policy's `state`: must be the "
 	    "same folder\n"
+	    "  --fetch URL...    small files to standard output, for certauth pool\n"
 	    "\nExit status: 0 fine, 1 some address gave no good answer, 2 usage "
 	    "or I/O.\n", to);
 	return to == stdout ? EXIT_FINE : EXIT_USAGE;
@@ -64,7 +66,7 @@ usage(FILE *to)
 static int
 read_options(struct options *o, int argc, char **argv)
 {
-	enum { CONFIG = 256, STATE, METRICS, ONCE, NOW, FOREGROUND, VERSION };
+	enum { CONFIG = 256, STATE, METRICS, ONCE, NOW, FOREGROUND, FETCH, VERSION };
 	static const struct option	longs[] = {
 		{ "config", required_argument, NULL, CONFIG },
 		{ "state", required_argument, NULL, STATE },
@@ -72,6 +74,7 @@ read_options(struct options *o, int argc, char **argv)
 		{ "once", no_argument, NULL, ONCE },
 		{ "now", required_argument, NULL, NOW },
 		{ "foreground", no_argument, NULL, FOREGROUND },
+		{ "fetch", no_argument, NULL, FETCH },
 		{ "version", no_argument, NULL, VERSION },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
@@ -100,6 +103,8 @@ read_options(struct options *o, int argc, char **argv)
 			break;
 		case FOREGROUND:
 			break;
+		case FETCH:
+			return get_urls(argv + optind, (size_t)(argc - optind));
 		case VERSION:
 			(void)printf("%s\n", certauth_version());
 			return EXIT_FINE;

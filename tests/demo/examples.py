@@ -173,6 +173,29 @@ def tmpfiles(folder, _):
     return good, said
 
 
+def personalsign(folder, build):
+    """The folder beside its policy, with a CA in each of its groups; test_pool.py has more."""
+    d = os.path.join(folder, "personalsign-etc")
+    there = os.path.join(d, "personalsign")
+    shutil.copytree(os.path.join(world.EXAMPLES, "personalsign"), there)
+    shutil.move(os.path.join(there, "certauth.conf"), d)
+    ca = CA("Any CA")
+    for name in os.listdir(os.path.join(there, "authorities")):
+        for role in ("anchors", "issuers", "intermediates"):
+            os.makedirs(os.path.join(there, name[:-len(".conf")], role))
+        for role in ("anchors", "issuers"):
+            write_pem(os.path.join(there, name[:-len(".conf")], role, "ca.pem"), ca)
+    leaf = ca.leaf("Alice", email="alice@example.com").write(d)
+    for name in os.listdir(os.path.join(there, "profiles")):
+        good, said = run(os.path.join(build, "certauth"), "verify", "--json", "--config",
+                         os.path.join(d, "certauth.conf"), "--profile",
+                         name[:-len(".conf")], leaf)
+        # taken, and nobody is let in without CRLs and lines of a map
+        if good or '"result":"reject"' not in said:
+            return False, "%s: %s" % (name, said)
+    return True, ""
+
+
 READERS = {
     "certauth.conf": policy_certauth, "minimal.conf": policy_minimal,
     "smartcard.conf": policy_smartcard, "nginx-http.conf": nginx,
@@ -180,6 +203,7 @@ READERS = {
     "certauth-compile.service": service, "certauth-compile.path": path_unit,
     "certauth.tmpfiles": tmpfiles,
     "certauth-refresher.service": refresher_service, "certauth.sysusers": sysusers,
+    "personalsign": personalsign,
 }
 # These look at the world, the others at its folder.
 WORLDLY = {nginx, apache, dovecot}
