@@ -96,7 +96,8 @@ snapshot_new(size_t num_live)
 	s->num_live = num_live;
 	s->tables = calloc(num_live + 1, sizeof(*s->tables));
 	s->denied = calloc(num_live + 1, sizeof(*s->denied));
-	if (s->tables == NULL || s->denied == NULL) {
+	s->enrolled = calloc(num_live + 1, sizeof(*s->enrolled));
+	if (s->tables == NULL || s->denied == NULL || s->enrolled == NULL) {
 		snapshot_free(s);
 		return NULL;
 	}
@@ -118,7 +119,10 @@ snapshot_free(struct snapshot *s)
 			table_free(s->tables[i]);
 		if (s->denied != NULL)
 			denied_free(s->denied[i]);
+		if (s->enrolled != NULL)
+			enrolled_free(s->enrolled[i]);
 	}
+	free(s->enrolled);
 	free(s->tables);
 	free(s->denied);
 	free(s);
@@ -149,6 +153,23 @@ certauth_generation(const struct certauth *e)
 	return generation;
 }
 
+/* The marks in a map; NULL without any. Without them a renewal is a stranger's:
+ * refused all the same. */
+static struct enrolled *
+read_enrolled(const struct certauth *e, const struct table *table,
+    const struct file_ref *ref)
+{
+	struct file_bytes	 bytes;
+	struct enrolled		*enrolled;
+
+	if (table == NULL || table_is_compiled(table) || file_is_folder(ref) ||
+	    !file_read(ref, &e->config->owners, TABLE_MAX_BYTES, &bytes, NULL))
+		return NULL;
+	enrolled = enrolled_parse(bytes.data, bytes.data_len);
+	file_bytes_free(&bytes);
+	return enrolled;
+}
+
 /* One map or denied file, parsed into the new snapshot. */
 static bool
 load_live(struct certauth *e, struct snapshot *next, size_t i,
@@ -164,6 +185,8 @@ load_live(struct certauth *e, struct snapshot *next, size_t i,
 		    &stamp, error_r);
 		if (next->tables[i] != NULL)
 			e->stamps[i] = stamp;
+		next->enrolled[i] = read_enrolled(e, next->tables[i],
+		    &live->ref);
 		return next->tables[i] != NULL;
 	}
 	if (!file_read(&live->ref, &e->config->owners, DENIED_MAX_BYTES, &bytes,
@@ -196,6 +219,8 @@ keep_live(struct snapshot *next, const struct snapshot *last, size_t i)
 		next->tables[i] = table_ref(last->tables[i]);
 	if (last->denied[i] != NULL)
 		next->denied[i] = denied_ref(last->denied[i]);
+	if (last->enrolled[i] != NULL)
+		next->enrolled[i] = enrolled_ref(last->enrolled[i]);
 }
 
 static bool

@@ -12,6 +12,7 @@
 
 #include "certauth.h"
 #include "config/config.h"
+#include "identity/enrolled.h"
 #include "trust/sigcache.h"
 #include "verdict/cache.h"
 
@@ -46,6 +47,7 @@ struct snapshot {
 	struct overrides	*overrides;	/* NULL: none */
 	/* one entry per config live file; the other kind's entry is NULL */
 	struct table	       **tables;
+	struct enrolled	       **enrolled;	/* of the tables; NULL: none */
 	struct denied	       **denied;
 	size_t			 num_live;
 	bool			 timed;	/* some line of them begins or ends */
@@ -125,6 +127,12 @@ void	replies_orphan(struct replies *, const struct engine_authority *,
 /* Asks for those issuers: the finding recorded last is open. */
 void	replies_ask_issuers(struct replies *, struct certauth_verdict *);
 void	replies_free(struct replies *);
+
+/* renewal.c: a NO_USER of somebody whose former certificate a map knows becomes
+ * NEW_KEY, with the line that would let the new one in. */
+void	renewal_explain(struct rules_answer *, const struct snapshot *,
+	    const struct cert *leaf, const char *authority, const char *profile,
+	    struct arena *);
 
 /* refresh.c: did that CA sign this, with a key we use at all? */
 bool	engine_signed_by(const struct policy_options *floors, const struct cert *,

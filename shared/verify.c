@@ -255,6 +255,8 @@ map_user(struct question *q, int path_no, enum certauth_severity severity)
 	rules_map(q->profile->rules, q->leaf, q->authority->name,
 	    q->data->tables, q->data->num_live, q->now, verdict_arena(q->v),
 	    explain ? tell : NULL, q->v, &answer);
+	renewal_explain(&answer, q->data, q->leaf, q->authority->name,
+	    q->profile->name, verdict_arena(q->v));
 	if (answer.reason != CERTAUTH_OK) {
 		verdict_add(q->v, answer.reason, severity, path_no, 0, "%s",
 		    answer.detail != NULL ? answer.detail : "");

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "config/load.h"
+#include "identity/enrolled.h"
 
 #define KEYS_RSA_FLOOR		1024u
 #define KEYS_RSA_CEILING	8192u
@@ -305,6 +306,7 @@ load_rule(struct load *load, const config_setting_t *group,
 {
 	static const char *const misses[] = { "refuse", "next" };
 	struct chain	chain = { SECTION_RULE, { group }, 1 };
+	const config_setting_t	*at;
 	size_t		word;
 
 	if (!values_required(load, &chain) ||
@@ -319,6 +321,11 @@ load_rule(struct load *load, const config_setting_t *group,
 	rule->user = string_or_null(load, &chain, "user");
 	rule->key = string_or_null(load, &chain, "key");
 	rule->groups = string_or_null(load, &chain, "groups");
+	at = values_find(load, &chain, "continuity");
+	if (!enrolled_continuity(at->value.sval))
+		return load_expected(load, at, "san.email, san.upn, san.uri or "
+		    "san.dns");
+	rule->continuity = at->value.sval;
 	rule->on_miss = word == 0 ? RULE_MISS_REFUSE : RULE_MISS_NEXT;
 	rule->file = load_place(load, group, &rule->line);
 	return true;

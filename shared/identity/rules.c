@@ -30,6 +30,7 @@ struct rule {
 	const struct template	*user, *key, *groups;
 	int			 table, must_exist;
 	enum rule_miss		 on_miss;
+	const char		*continuity;
 };
 
 struct rules {
@@ -150,6 +151,10 @@ compile_rule(struct rules *rules, const struct rule_options *option,
 	rule->must_exist = option->must_exist;
 	rule->on_miss = option->on_miss;
 	rule->name = arena_string(rules->arena, option->name);
+	rule->continuity = arena_string(rules->arena,
+	    option->continuity != NULL ? option->continuity : "san.email");
+	if (rule->continuity == NULL)
+		return fault(option, "out of memory", error_r);
 	rule->authorities = arena_array(rules->arena, option->num_authorities,
 	    sizeof(*rule->authorities));
 	if (rule->name == NULL || rule->authorities == NULL)
@@ -433,6 +438,26 @@ miss(struct question *q, const struct rule *rule, const char *why)
 	    next ? "; the next rule is asked" : ""));
 }
 
+/* Who renews a certificate has another key: renewal.c looks for the old one. */
+static void
+note_miss(struct question *q, const struct rule *rule,
+    const struct template_results *results)
+{
+	struct rules_miss	*m = &q->answer->misses[q->answer->num_misses];
+
+	if (rule->key == NULL || q->answer->num_misses == RULES_MAX_MISSES)
+		return;
+	m->table = rule->table;
+	m->num_keys = results->num_items;
+	m->key = arena_string_n(q->extractor.arena, results->items[0].data,
+	    results->items[0].data_len);
+	/* The answer outlives the rules. */
+	m->rule = arena_string(q->extractor.arena, rule->name);
+	m->continuity = arena_string(q->extractor.arena, rule->continuity);
+	if (m->key != NULL && m->rule != NULL && m->continuity != NULL)
+		q->answer->num_misses++;
+}
+
 /* The rule speaks of this certificate: what does it say? */
 static enum outcome
 decide(struct question *q, const struct rule *rule)
@@ -465,6 +490,7 @@ decide(struct question *q, const struct rule *rule)
 	if (outcome != OUTCOME_PASS)
 		goto out;
 	if (user == NULL) {
+		note_miss(q, rule, &results);
 		what = arena_printf(q->extractor.arena, "%s, which %s", shown,
 		    rule->key != NULL ? rule->must_exist >= 0 ?
 		    "the tables do not lead to a user for" :

@@ -35,6 +35,7 @@ struct rule_options {
 	int		 must_exist;	/* likewise */
 	enum rule_miss	 on_miss;
 	const char	*groups;	/* template, or NULL: from the table */
+	const char	*continuity;	/* enrolled.h; NULL: san.email */
 	const char	*file;		/* for messages */
 	unsigned	 line;
 };
@@ -46,11 +47,20 @@ struct rules *rules_compile(const struct rule_options *, size_t num,
     struct certauth_error *error_r);
 void	rules_free(struct rules *);
 
+/* A key that its table does not have. */
+#define RULES_MAX_MISSES	8
+struct rules_miss {
+	const char	*rule, *key, *continuity;	/* in the arena */
+	size_t		 num_keys;	/* values that the certificate gave */
+	int		 table;
+};
 struct rules_answer {
 	/* OK, NO_USER, AMBIGUOUS_USER, BAD_NAME, DATA_MISSING, INTERNAL */
 	enum certauth_reason reason;
 	const char	*user, *groups, *rule;	/* in the arena; "" when none */
 	const char	*detail;	/* printable, for the finding */
+	struct rules_miss misses[RULES_MAX_MISSES];	/* in the order asked */
+	size_t		 num_misses;
 };
 typedef void rules_tell_fn(void *context, const char *line);
 

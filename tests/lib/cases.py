@@ -172,6 +172,9 @@ def lay_out(case, folder):
         if case.has(kind) or case.has(kind + "-file"):
             data = b"".join(_read(f) for f in case.words(kind + "-file"))
             data += "".join(line + "\n" for line in case.all(kind)).encode()
+            # Authorities are called as they are in this policy file.
+            data = data.replace(b" # enrolled authority=", b" # enrolled authority=" +
+                                os.path.basename(folder).encode() + b"-")
             _put(os.path.join(folder, kind), data)
     for name in case.authorities:
         key = "crls" if name == "ca" else "crls." + name
