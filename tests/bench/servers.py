@@ -92,6 +92,23 @@ def cpu_ns(pid):
     return total
 
 
+def cpu_ended_ns(pid):
+    """
+    Nanoseconds of the tree and of the children of pid that ended, in ticks: for processes
+    that live as long as one connection.
+    """
+    def ticks(p, first, last):
+        with open("/proc/%d/stat" % p, encoding="ascii", errors="replace") as f:
+            return sum(int(x) for x in f.read().rpartition(")")[2].split()[first:last])
+    total = ticks(pid, 13, 15)
+    for p in tree(pid):
+        try:
+            total += ticks(p, 11, 13)
+        except OSError:
+            pass
+    return total * 1000000000 // os.sysconf("SC_CLK_TCK")
+
+
 def private_kb(pid, command):
     """Private memory of the processes named so, in the order of /proc."""
     found = []
@@ -163,7 +180,7 @@ WEB_SERVER = {"off": "off", "on": "on", "on-new": "on", "crl": "crl", "ours": "o
               "crl-forged": "crl", "ours-crl-forged": "ours-crl"}
 
 
-def nginx_server(folder, pki, name):
+def nginx_server(folder, pki, name, workers=1):
     from nginx_server import Nginx
     text = {
         "off": "",
@@ -178,14 +195,15 @@ def nginx_server(folder, pki, name):
     if "certauth_config" in text:
         config, text = text.split(";", 1)
         http = config + ";"
-    return Nginx(folder, module=None if "ours" in name else False, level="error", http="""
+    return Nginx(folder, module=None if "ours" in name else False, level="error",
+                 workers=workers, http="""
         %s access_log off; server { listen @TLS@ ssl; ssl_certificate %s;
         ssl_certificate_key %s; ssl_protocols TLSv1.3; %s
         location / { return 200 "ok\\n"; } }""" % (
             http, pki.path("server.pem"), pki.path("server.key"), text)).start()
 
 
-def apache_server(folder, pki, name):
+def apache_server(folder, pki, name, more=""):
     from apache_server import Apache
     stock = "SSLCACertificateFile %s\nSSLVerifyClient require\nSSLVerifyDepth 3\n" % (
         pki.path("root.pem"))
@@ -199,7 +217,7 @@ def apache_server(folder, pki, name):
     server = Apache(folder, module=build_file("mod_certauth.so") if config else "",
                     without=("http2", "cgid"))
     port = server.port()
-    server.conf("LogLevel error\nListen 127.0.0.1:%d\n%s<VirtualHost 127.0.0.1:%d>\n"
+    server.conf(more + "LogLevel error\nListen 127.0.0.1:%d\n%s<VirtualHost 127.0.0.1:%d>\n"
                 "ServerName localhost\nSSLEngine on\nSSLProtocol TLSv1.3\n"
                 "SSLCertificateFile %s\nSSLCertificateKeyFile %s\n%s</VirtualHost>\n" % (
                     port, "CertAuthConfig %s\n" % pki.path(config) if config else "", port,
@@ -321,7 +339,7 @@ def login_memory(server, pki):
 
 def measure_mail(a, pki, program_path, samples, folder):
     servers, load = {}, Load(pki, program_path, ["-i"])
-    rounds, n = (2, 4) if a.short else (7, 12)
+    rounds, n = (2, 12) if a.short else (7, 24)
     try:
         for name, _ in MAIL:
             sub = tempfile.mkdtemp(prefix="cab.")       # Unix sockets: short names
@@ -330,10 +348,14 @@ def measure_mail(a, pki, program_path, samples, folder):
         for r in range(rounds + 1):
             for name, _ in MAIL:
                 server = servers[name]
+                before = cpu_ended_ns(server.process.pid)
                 latency = load.run(server.port["imaps"], n if r > 0 else 2,
                                    "none" if name == "off" else "new")
                 if r == 0:
                     continue
+                time.sleep(0.05)    # the last login process ends
+                samples.add(name + " cpu", "us",
+                            (cpu_ended_ns(server.process.pid) - before) / 1e3 / n)
                 samples.add(name, "us", statistics.median(latency))
                 memory = login_memory(server, pki)
                 if memory is not None:
@@ -348,8 +370,9 @@ def measure_mail(a, pki, program_path, samples, folder):
         base, against = {"off": (None, ""), "ours-crl": (crl, "stock with CRL")}.get(
             name, (off, "no certificate"))
         memory = samples.values(name + " memory")
-        note = "login process %.1f MB private" % (statistics.median(memory) / 1e6) \
-            if memory else ""
+        note = "CPU %.1f ms" % (statistics.median(samples.values(name + " cpu")) / 1e3)
+        if memory:
+            note += ", login process %.1f MB private" % (statistics.median(memory) / 1e6)
         if name == "ours-crl":
             note += ", %.2f x no certificate" % (
                 statistics.median(samples.values(name)) / statistics.median(off))
