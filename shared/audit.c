@@ -63,9 +63,10 @@ audit_member(struct audit *a, const struct engine_authority *authority,
 	bool				 issues_leaves;
 
 	if (cert == NULL) {
-		say(a, CERTAUTH_WARNING, "authority \"%s\": a certificate in %s "
-		    "cannot be decoded and is as if it were not there",
-		    authority->name, m->source);
+		say(a, (m->roles & (POOL_ANCHOR | POOL_ISSUER)) != 0 ?
+		    CERTAUTH_FATAL : CERTAUTH_WARNING, "authority \"%s\": a "
+		    "certificate in %s cannot be decoded and is as if it were "
+		    "not there", authority->name, m->source);
 		return;
 	}
 	if (name == NULL)

@@ -186,7 +186,7 @@ hash_key(struct cert *cert, const unsigned char *spki, size_t spki_len)
 static bool
 read_hashes(struct cert *cert, const unsigned char *der, size_t der_len)
 {
-	struct outline_parts	parts = { .tbs = NULL };
+	struct outline_parts	parts = { .tbs = { NULL, NULL } };
 	size_t			used;
 
 	if (der_len > CERT_MAX_BYTES)
@@ -194,10 +194,10 @@ read_hashes(struct cert *cert, const unsigned char *der, size_t der_len)
 	else if (!strict_der(der, der_len, &used) ||
 	    !outline_find(der, der_len, &parts))
 		cert->faults |= CERT_FAULT_DER;
-	cert->tbs = parts.tbs;
-	cert->tbs_len = parts.tbs_len;
+	cert->tbs = parts.tbs.at;
+	cert->tbs_len = walk_length(&parts.tbs);
 	digest_sha256(der, der_len, cert->sha256);
-	return hash_key(cert, parts.key, parts.key_len) &&
+	return hash_key(cert, parts.key.at, walk_length(&parts.key)) &&
 	    cert_name_sha256(X509_get_subject_name(cert->x509),
 	    cert->subject_sha256) &&
 	    cert_name_sha256(X509_get_issuer_name(cert->x509),

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "trust/walk.h"
+
 struct outline {
 	unsigned char	sha256[32];		/* of the whole */
 	unsigned char	subject_sha256[32];	/* as cert_name_sha256() */
@@ -20,8 +22,10 @@ struct outline {
 
 /* Where the parts are, in the bytes looked at. */
 struct outline_parts {
-	const unsigned char	*tbs, *subject, *key;	/* whole elements */
-	size_t			 tbs_len, subject_len, key_len;
+	struct span	tbs, subject, key;	/* whole elements */
+	struct span	version;	/* contents; at NULL: it is not there */
+	struct span	algorithm, issuer, validity, outer;	/* contents */
+	struct span	rest;		/* of the TBSCertificate, behind the key */
 };
 
 /* False (and no parts): not the outline of a certificate that ends where the
@@ -29,8 +33,11 @@ struct outline_parts {
 bool	outline_find(const unsigned char *data, size_t data_len,
 	    struct outline_parts *parts_r);
 
-/* False: not the outline of an X.509 certificate in DER, exactly `data_len`
- * bytes of it (RFC 5280 4.1). True does not say that the rest can be read. */
+/*
+ * True: exactly these bytes are a certificate in DER (RFC 5280 4.1), of the
+ * plain form that nearly all have, and OpenSSL will read it; whether it can use
+ * the key is not said. False: decode it to know.
+ */
 bool	outline_read(const unsigned char *data, size_t data_len,
 	    struct outline *outline_r);
 

@@ -10,102 +10,39 @@
 
 #include <openssl/x509v3.h>
 
+#include "trust/walk.h"
 #include "trust/digest.h"
 #include "trust/plain.h"
 
-/* Tags, one octet each (X.690 8.1.2). */
-#define BOOLEAN		0x01u
-#define INTEGER		0x02u
-#define BITS		0x03u
-#define OCTETS		0x04u
-#define OID		0x06u
-#define UTF8		0x0cu
-#define IA5		0x16u
-#define SEQUENCE	0x30u
-#define CONTEXT(n)	(0x80u | (n))
-#define NESTED(n)	(0xa0u | (n))
-
-/* What is left to read. */
-struct der { const unsigned char *at, *end; };
-
 static bool
-at_end(const struct der *d)
+same(const struct span *d, const char *bytes, size_t len)
 {
-	return d->at == d->end;
-}
-
-static size_t
-length(const struct der *d)
-{
-	return (size_t)(d->end - d->at);
-}
-
-/* The next element if it has this tag; advances. */
-static bool
-take(struct der *d, unsigned tag, struct der *value_r)
-{
-	const unsigned char	*p = d->at;
-	size_t			 len, octets;
-
-	if (d->end - p < 2 || *p++ != tag)
-		return false;
-	len = *p++;
-	if (len >= 0x80) {
-		octets = len & 0x7f;
-		if (octets == 0 || octets > 3 || (size_t)(d->end - p) < octets)
-			return false;
-		for (len = 0; octets > 0; octets--)
-			len = len << 8 | *p++;
-	}
-	if (len > (size_t)(d->end - p))
-		return false;
-	*value_r = (struct der){ p, p + len };
-	d->at = p + len;
-	return true;
-}
-
-static bool
-next_is(const struct der *d, unsigned tag)
-{
-	return d->at < d->end && *d->at == tag;
-}
-
-/* One element of that tag and nothing behind it. */
-static bool
-only(struct der d, unsigned tag, struct der *value_r)
-{
-	return take(&d, tag, value_r) && at_end(&d);
-}
-
-static bool
-same(const struct der *d, const char *bytes, size_t len)
-{
-	return length(d) == len && memcmp(d->at, bytes, len) == 0;
+	return walk_length(d) == len && memcmp(d->at, bytes, len) == 0;
 }
 
 /* RFC 5280 4.2.1.9 */
 static bool
-read_basic_constraints(struct cert *c, struct der d)
+read_basic_constraints(struct cert *c, struct span d)
 {
-	struct der	list, v;
+	struct span	list, v;
 	bool		ca = false;
 	long		path_len = -1;
 
-	if (!only(d, SEQUENCE, &list))
+	if (!walk_only(d, WALK_SEQUENCE, &list))
 		return false;
-	if (next_is(&list, BOOLEAN)) {
-		if (!take(&list, BOOLEAN, &v) || length(&v) != 1)
+	if (walk_next_is(&list, WALK_BOOLEAN)) {
+		if (!walk_take(&list, WALK_BOOLEAN, &v) || walk_length(&v) != 1)
 			return false;
 		ca = *v.at != 0;
 	}
-	if (next_is(&list, INTEGER)) {
-		if (!take(&list, INTEGER, &v) || at_end(&v) ||
-		    length(&v) > 4 || (*v.at & 0x80) != 0)
+	if (walk_next_is(&list, WALK_INTEGER)) {
+		if (!walk_take(&list, WALK_INTEGER, &v) || walk_at_end(&v) ||
+		    walk_length(&v) > 4 || (*v.at & 0x80) != 0)
 			return false;
-		for (path_len = 0; !at_end(&v); v.at++)
+		for (path_len = 0; !walk_at_end(&v); v.at++)
 			path_len = path_len << 8 | *v.at;
 	}
-	if (!at_end(&list))
+	if (!walk_at_end(&list))
 		return false;
 	c->has_bc = true;
 	c->is_ca = ca;
@@ -115,15 +52,16 @@ read_basic_constraints(struct cert *c, struct der d)
 
 /* RFC 5280 4.2.1.3; one without a bit is OpenSSL's to refuse. */
 static bool
-read_key_usage(struct cert *c, struct der d)
+read_key_usage(struct cert *c, struct span d)
 {
-	struct der	v;
+	struct span	v;
 	uint32_t	bits;
 
-	if (!only(d, BITS, &v) || length(&v) < 2 || length(&v) > 3)
+	if (!walk_only(d, WALK_BITS, &v) || walk_length(&v) < 2 ||
+	    walk_length(&v) > 3)
 		return false;
 	bits = v.at[1];
-	if (length(&v) == 3)
+	if (walk_length(&v) == 3)
 		bits |= (uint32_t)v.at[2] << 8;
 	if (bits == 0)
 		return false;
@@ -134,26 +72,26 @@ read_key_usage(struct cert *c, struct der d)
 
 /* RFC 5280 4.2.1.12 */
 static bool
-read_ekus(struct cert *c, struct der d)
+read_ekus(struct cert *c, struct span d)
 {
 	const unsigned char	*element;
-	struct der		 list, all, v;
+	struct span		 list, all, v;
 	size_t			 n = 0;
 
-	if (!only(d, SEQUENCE, &list))
+	if (!walk_only(d, WALK_SEQUENCE, &list))
 		return false;
-	for (all = list; !at_end(&all); n++)
-		if (n == CERT_MAX_NAMES || !take(&all, OID, &v))
+	for (all = list; !walk_at_end(&all); n++)
+		if (n == CERT_MAX_NAMES || !walk_take(&all, WALK_OID, &v))
 			return false;
 	if (n == 0 || (c->ekus = calloc(n, sizeof(*c->ekus))) == NULL)
 		return false;
-	while (!at_end(&list)) {
+	while (!walk_at_end(&list)) {
 		element = list.at;
 		/* a known one is OpenSSL's own and costs nothing */
 		c->ekus[c->num_ekus] = d2i_ASN1_OBJECT(NULL, &element,
 		    list.end - list.at);
 		if (c->ekus[c->num_ekus] == NULL ||
-		    !take(&list, OID, &v) || element != list.at)
+		    !walk_take(&list, WALK_OID, &v) || element != list.at)
 			break;
 		c->num_ekus++;
 	}
@@ -171,78 +109,80 @@ read_ekus(struct cert *c, struct der d)
 
 /* RFC 5280 4.2.1.2 */
 static bool
-read_ski(struct cert *c, struct der d)
+read_ski(struct cert *c, struct span d)
 {
-	struct der	v;
+	struct span	v;
 
-	if (!only(d, OCTETS, &v))
+	if (!walk_only(d, WALK_OCTETS, &v))
 		return false;
-	if (!at_end(&v)) {
+	if (!walk_at_end(&v)) {
 		c->ski = v.at;
-		c->ski_len = length(&v);
+		c->ski_len = walk_length(&v);
 	}
 	return true;
 }
 
 /* RFC 5280 4.2.1.1; issuer and serial are left to OpenSSL. */
 static bool
-read_aki(struct cert *c, struct der d)
+read_aki(struct cert *c, struct span d)
 {
-	struct der	list, v;
+	struct span	list, v;
 
-	if (!only(d, SEQUENCE, &list) || !only(list, CONTEXT(0), &v))
+	if (!walk_only(d, WALK_SEQUENCE, &list) ||
+	    !walk_only(list, WALK_CONTEXT(0), &v))
 		return false;
-	if (!at_end(&v)) {
+	if (!walk_at_end(&v)) {
 		c->aki = v.at;
-		c->aki_len = length(&v);
+		c->aki_len = walk_length(&v);
 	}
 	return true;
 }
 
 /* RFC 5280 4.2.1.6: otherName with a UTF8String. */
 static bool
-read_other_name(struct der d, struct cert_san *san)
+read_other_name(struct span d, struct cert_san *san)
 {
-	struct der	oid, value, text;
+	struct span	oid, value, text;
 
-	if (!take(&d, OID, &oid) || !only(d, NESTED(0), &value) ||
-	    !only(value, UTF8, &text))
+	if (!walk_take(&d, WALK_OID, &oid) ||
+	    !walk_only(d, WALK_NESTED(0), &value) ||
+	    !walk_only(value, WALK_UTF8, &text))
 		return false;
 	if (same(&oid, "\x2b\x06\x01\x04\x01\x82\x37\x14\x02\x03", 10))
 		san->kind = CERT_SAN_UPN;
 	else if (same(&oid, "\x2b\x06\x01\x05\x05\x07\x08\x09", 8))
 		san->kind = CERT_SAN_SMTP_UTF8;
 	san->data = text.at;
-	san->data_len = length(&text);
+	san->data_len = walk_length(&text);
 	return true;
 }
 
 /* One GeneralName; advances. False: not one of the plain kinds. san->kind OTHER
  * is of no use to us. */
 static bool
-read_general_name(struct der *d, struct cert_san *san)
+read_general_name(struct span *d, struct cert_san *san)
 {
-	struct der	v;
-	unsigned	tag = at_end(d) ? 0 : *d->at;
+	struct span	v;
+	unsigned	tag = walk_at_end(d) ? 0 : *d->at;
 
 	san->kind = CERT_SAN_OTHER;
-	if (!take(d, tag, &v))
+	if (!walk_take(d, tag, &v))
 		return false;
 	san->data = v.at;
-	san->data_len = length(&v);
+	san->data_len = walk_length(&v);
 	switch (tag) {
-	case NESTED(0):
+	case WALK_NESTED(0):
 		return read_other_name(v, san);
-	case CONTEXT(1):
+	case WALK_CONTEXT(1):
 		san->kind = CERT_SAN_EMAIL;
 		return true;
-	case CONTEXT(2):
+	case WALK_CONTEXT(2):
 		san->kind = CERT_SAN_DNS;
 		return true;
-	case CONTEXT(6):
+	case WALK_CONTEXT(6):
 		san->kind = CERT_SAN_URI;
 		return true;
-	case CONTEXT(7):	/* iPAddress */
+	case WALK_CONTEXT(7):	/* iPAddress */
 		return true;
 	default:
 		return false;
@@ -250,22 +190,22 @@ read_general_name(struct der *d, struct cert_san *san)
 }
 
 static bool
-read_sans(struct cert *c, struct der d)
+read_sans(struct cert *c, struct span d)
 {
 	struct cert_san	san;
-	struct der	list, all;
+	struct span	list, all;
 	size_t		n = 0, num = 0;
 
-	if (!only(d, SEQUENCE, &list))
+	if (!walk_only(d, WALK_SEQUENCE, &list))
 		return false;
-	for (all = list; !at_end(&all); n++) {
+	for (all = list; !walk_at_end(&all); n++) {
 		if (n == CERT_MAX_NAMES || !read_general_name(&all, &san))
 			return false;
 		num += san.kind != CERT_SAN_OTHER;
 	}
 	if (n == 0 || (c->sans = calloc(num + 1, sizeof(*c->sans))) == NULL)
 		return false;
-	while (!at_end(&list) && read_general_name(&list, &san))
+	while (!walk_at_end(&list) && read_general_name(&list, &san))
 		if (san.kind != CERT_SAN_OTHER)
 			c->sans[c->num_sans++] = san;
 	return true;
@@ -273,23 +213,24 @@ read_sans(struct cert *c, struct der d)
 
 /* RFC 5280 4.2.1.13: points that have nothing but URIs. */
 static bool
-read_distribution_points(struct cert *c, struct der d)
+read_distribution_points(struct cert *c, struct span d)
 {
-	struct der		list, all, point, name, full, v;
+	struct span		list, all, point, name, full, v;
 	const unsigned char	*element;
 	size_t			 n = 0, pass;
 
-	if (!only(d, SEQUENCE, &list) || at_end(&list))
+	if (!walk_only(d, WALK_SEQUENCE, &list) || walk_at_end(&list))
 		return false;
 	for (pass = 0; pass < 2; pass++) {
-		for (all = list; !at_end(&all);) {
-			if (!take(&all, SEQUENCE, &point) ||
-			    !only(point, NESTED(0), &name) ||
-			    !only(name, NESTED(0), &full) || at_end(&full))
+		for (all = list; !walk_at_end(&all);) {
+			if (!walk_take(&all, WALK_SEQUENCE, &point) ||
+			    !walk_only(point, WALK_NESTED(0), &name) ||
+			    !walk_only(name, WALK_NESTED(0), &full) ||
+			    walk_at_end(&full))
 				return false;
-			while (!at_end(&full)) {
+			while (!walk_at_end(&full)) {
 				element = full.at;
-				if (!take(&full, CONTEXT(6), &v))
+				if (!walk_take(&full, WALK_CONTEXT(6), &v))
 					return false;
 				if (pass == 0)
 					n++;
@@ -310,68 +251,71 @@ read_distribution_points(struct cert *c, struct der d)
 
 /* RFC 5280 4.2.2: access descriptions with URIs. */
 static bool
-read_access(struct der d)
+read_access(struct span d)
 {
-	struct der	list, one, v;
+	struct span	list, one, v;
 
-	if (!only(d, SEQUENCE, &list) || at_end(&list))
+	if (!walk_only(d, WALK_SEQUENCE, &list) || walk_at_end(&list))
 		return false;
-	while (!at_end(&list))
-		if (!take(&list, SEQUENCE, &one) || !take(&one, OID, &v) ||
-		    !only(one, CONTEXT(6), &v))
+	while (!walk_at_end(&list))
+		if (!walk_take(&list, WALK_SEQUENCE, &one) ||
+		    !walk_take(&one, WALK_OID, &v) ||
+		    !walk_only(one, WALK_CONTEXT(6), &v))
 			return false;
 	return true;
 }
 
 /* RFC 5280 4.2.1.4: no qualifiers but pointers to a CPS. */
 static bool
-plain_qualifiers(struct der d)
+plain_qualifiers(struct span d)
 {
-	struct der	list, one, v;
+	struct span	list, one, v;
 
-	if (at_end(&d))
+	if (walk_at_end(&d))
 		return true;
-	if (!only(d, SEQUENCE, &list) || at_end(&list))
+	if (!walk_only(d, WALK_SEQUENCE, &list) || walk_at_end(&list))
 		return false;
-	while (!at_end(&list))
-		if (!take(&list, SEQUENCE, &one) || !take(&one, OID, &v) ||
+	while (!walk_at_end(&list))
+		if (!walk_take(&list, WALK_SEQUENCE, &one) ||
+		    !walk_take(&one, WALK_OID, &v) ||
 		    !same(&v, "\x2b\x06\x01\x05\x05\x07\x02\x01", 8) ||
-		    !only(one, IA5, &v))
+		    !walk_only(one, WALK_IA5, &v))
 			return false;
 	return true;
 }
 
 static bool
-read_policies(struct cert *c, struct der d, bool any_qualifiers)
+read_policies(struct cert *c, struct span d, bool any_qualifiers)
 {
-	struct der	list, all, one, v;
+	struct span	list, all, one, v;
 	size_t		n = 0;
 
-	if (!only(d, SEQUENCE, &list))
+	if (!walk_only(d, WALK_SEQUENCE, &list))
 		return false;
-	for (all = list; !at_end(&all); n++)
-		if (!take(&all, SEQUENCE, &one) || !take(&one, OID, &v) ||
+	for (all = list; !walk_at_end(&all); n++)
+		if (!walk_take(&all, WALK_SEQUENCE, &one) ||
+		    !walk_take(&one, WALK_OID, &v) ||
 		    !(any_qualifiers || plain_qualifiers(one)))
 			return false;
 	if (n == 0 || (c->policies = calloc(n, sizeof(*c->policies))) == NULL)
 		return false;
-	while (!at_end(&list) && take(&list, SEQUENCE, &one) &&
-	    take(&one, OID, &v))
+	while (!walk_at_end(&list) && walk_take(&list, WALK_SEQUENCE, &one) &&
+	    walk_take(&one, WALK_OID, &v))
 		c->policies[c->num_policies++] = (struct cert_oid){ v.at,
-		    length(&v) };
+		    walk_length(&v) };
 	return true;
 }
 
 bool
 plain_policies(struct cert *c, const unsigned char *data, size_t data_len)
 {
-	return read_policies(c, (struct der){ data, data + data_len }, true);
+	return read_policies(c, (struct span){ data, data + data_len }, true);
 }
 
 bool
 plain_read(struct cert *c, int nid, const unsigned char *data, size_t data_len)
 {
-	struct der	d = { data, data + data_len };
+	struct span	d = { data, data + data_len };
 
 	switch (nid) {
 	case NID_basic_constraints:

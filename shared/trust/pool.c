@@ -126,8 +126,9 @@ add_der(struct pool *pool, struct read_der *der, enum pool_role role,
 {
 	struct pool_member	*m = new_member(pool, role, source);
 
-	if (m == NULL || !outline_read(der->data, der->data_len, &m->outline))
+	if (m == NULL)
 		return false;
+	m->outline = der->outline;
 	m->der = der->data;
 	m->der_len = der->data_len;
 	der->data = NULL;
@@ -179,14 +180,10 @@ pool_load_bytes(struct pool *pool, const unsigned char *data, size_t data_len,
 	struct read_result	 found;
 	size_t			 k;
 	int			 i;
-	bool			 ok;
+	bool			 ok = true;
 	char			 text[256];
 
-	/* Anchors and issuers are few, and a fault in one must be said at once. */
-	ok = role == POOL_INTERMEDIATE ?
-	    read_outlines(data, data_len, &found) :
-	    read_certs(data, data_len, NULL, &found);
-	if (!ok) {
+	if (!read_outlines(data, data_len, &found)) {
 		error_set(error_r, source, 0, "out of memory");
 		return false;
 	}

@@ -50,8 +50,8 @@ typedef void pool_remark_fn(void *context, const char *file, const char *text);
  * fine). An unreadable member is a remark; a file with no certificate at all is
  * fatal for POOL_ANCHOR and POOL_ISSUER, a remark for POOL_INTERMEDIATE; a file
  * that cannot be read, is missing or wrongly owned is fatal for all.
- * Intermediates are decoded when a path first needs them. The same
- * certificate twice is one member with both roles.
+ * What is readable is decoded when a path first needs it. The same certificate
+ * twice is one member with both roles.
  */
 bool	pool_load(struct pool *, const struct file_ref *, const struct file_owners *,
 	    enum pool_role, pool_remark_fn *, void *context,

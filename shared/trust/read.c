@@ -14,13 +14,12 @@
 #include <openssl/pkcs12.h>
 #include <openssl/pkcs7.h>
 
-#include "trust/outline.h"
 #include "trust/read.h"
 
 static bool
 keep(struct read_result *r, X509 *x)
 {
-	if (sk_X509_num(r->certs) >= READ_MAX_CERTS) {
+	if ((size_t)sk_X509_num(r->certs) + r->num_ders >= READ_MAX_CERTS) {
 		X509_free(x);
 		r->unreadable++;
 		r->hint = "too many certificates in one file";
@@ -81,12 +80,13 @@ element_length(const unsigned char *data, size_t len)
 }
 
 static bool
-keep_der(struct read_result *r, const unsigned char *data, size_t len)
+keep_der(struct read_result *r, const unsigned char *data, size_t len,
+    const struct outline *outline)
 {
 	struct read_der	*grown;
 	size_t		 more;
 
-	if (r->num_ders >= READ_MAX_CERTS) {
+	if (r->num_ders + (size_t)sk_X509_num(r->certs) >= READ_MAX_CERTS) {
 		r->unreadable++;
 		r->hint = "too many certificates in one file";
 		return true;
@@ -105,6 +105,7 @@ keep_der(struct read_result *r, const unsigned char *data, size_t len)
 	if (grown->data == NULL)
 		return false;
 	memcpy(grown->data, data, len);
+	grown->outline = *outline;
 	r->num_ders++;
 	return true;
 }
@@ -119,19 +120,17 @@ take_one(struct read_result *r, const unsigned char **p, size_t len)
 	X509		*x;
 	size_t		 n;
 
-	if (!r->outlines) {
-		x = take_cert(p, len);
-		if (x == NULL)
-			return TAKEN_NONE;
-		return keep(r, x) ? TAKEN_ONE : TAKEN_NO_MEMORY;
+	if (r->outlines && (n = element_length(*p, len)) > 0 &&
+	    outline_read(*p, n, &outline)) {
+		if (!keep_der(r, *p, n, &outline))
+			return TAKEN_NO_MEMORY;
+		*p += n;
+		return TAKEN_ONE;
 	}
-	n = element_length(*p, len);
-	if (n == 0 || !outline_read(*p, n, &outline))
+	x = take_cert(p, len);
+	if (x == NULL)
 		return TAKEN_NONE;
-	if (!keep_der(r, *p, n))
-		return TAKEN_NO_MEMORY;
-	*p += n;
-	return TAKEN_ONE;
+	return keep(r, x) ? TAKEN_ONE : TAKEN_NO_MEMORY;
 }
 
 static bool

@@ -7,10 +7,16 @@
 
 #include <openssl/x509.h>
 
+#include "trust/outline.h"
+
 /* Certificates taken from one file; the rest is counted as unreadable. */
 #define READ_MAX_CERTS	20000
 
-struct read_der { unsigned char *data; size_t data_len; };
+struct read_der {
+	unsigned char	*data;
+	size_t		 data_len;
+	struct outline	 outline;
+};
 
 struct read_result {
 	STACK_OF(X509)	*certs;		/* in the order of the file; owned */
@@ -29,8 +35,9 @@ struct read_result {
  */
 bool	read_certs(const unsigned char *data, size_t data_len,
 	    const char *password, struct read_result *result_r);
-/* The same without decoding: certificates that stand alone come as bytes that
- * outline_read() takes, in `ders`; those of PKCS#7 and PKCS#12 in `certs`. */
+/* The same without decoding: certificates that stand alone and are plain come as
+ * bytes and their outline, in `ders`; others, and those of PKCS#7 and PKCS#12, in
+ * `certs`. What is readable is so in both. */
 bool	read_outlines(const unsigned char *data, size_t data_len,
 	    struct read_result *result_r);
 void	read_result_free(struct read_result *);

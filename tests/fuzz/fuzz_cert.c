@@ -83,6 +83,30 @@ look(X509 *x)
 	cert_free(c);
 }
 
+/* What is readable is so with and without decoding. */
+static void
+look_outlines(const unsigned char *data, size_t size, const struct read_result *r)
+{
+	struct read_result	 outlines;
+	const unsigned char	*p;
+	X509			*x;
+	size_t			 i;
+
+	if (!read_outlines(data, size, &outlines))
+		return;
+	MUST(outlines.unreadable == r->unreadable && outlines.num_ders +
+	    (size_t)sk_X509_num(outlines.certs) == (size_t)sk_X509_num(r->certs));
+	for (i = 0; i < outlines.num_ders; i++) {
+		p = outlines.ders[i].data;
+		ERR_set_mark();
+		x = d2i_X509(NULL, &p, (long)outlines.ders[i].data_len);
+		ERR_pop_to_mark();
+		MUST(x != NULL);
+		X509_free(x);
+	}
+	read_result_free(&outlines);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -94,6 +118,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(copy, data, size);
 	copy[size] = '\0';
 	if (read_certs(copy, size, NULL, &result)) {
+		look_outlines(copy, size, &result);
 		for (i = 0; i < sk_X509_num(result.certs) && i < 8; i++)
 			look(sk_X509_value(result.certs, i));
 		read_result_free(&result);

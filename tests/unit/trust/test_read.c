@@ -3,6 +3,7 @@
 #include <openssl/pkcs12.h>
 #include <openssl/pkcs7.h>
 
+#include "trust/cert.h"
 #include "trust/mesh.h"
 #include "trust/read.h"
 
@@ -148,6 +149,75 @@ test_pkcs12(void **state)
 	sk_X509_free(others);
 }
 
+/* What has an outline OpenSSL decodes, to the same certificate. */
+static bool
+outline_holds(const unsigned char *data, size_t len)
+{
+	struct outline		 outline;
+	struct cert		*cert;
+	const unsigned char	*p = data;
+	X509			*x;
+
+	if (!outline_read(data, len, &outline))
+		return false;
+	x = d2i_X509(NULL, &p, (long)len);
+	assert_non_null(x);
+	assert_ptr_equal(p, data + len);
+	cert = cert_new(x);
+	assert_non_null(cert);
+	assert_memory_equal(cert->sha256, outline.sha256, 32);
+	assert_memory_equal(cert->spki_sha256, outline.spki_sha256, 32);
+	assert_memory_equal(cert->subject_sha256, outline.subject_sha256, 32);
+	cert_free(cert);
+	X509_free(x);
+	return true;
+}
+
+/* Without decoding, the same certificates are readable. */
+static void
+same_count(const unsigned char *data, size_t len)
+{
+	struct read_result	all, outlines;
+
+	assert_true(read_certs(data, len, NULL, &all));
+	assert_true(read_outlines(data, len, &outlines));
+	assert_int_equal(sk_X509_num(all.certs), outlines.num_ders +
+	    (size_t)sk_X509_num(outlines.certs));
+	assert_int_equal(all.unreadable, outlines.unreadable);
+	read_result_free(&all);
+	read_result_free(&outlines);
+}
+
+/* Each byte of a certificate replaced: nothing that OpenSSL refuses passes as an
+ * outline, and nothing that it reads is left out. */
+static void
+test_outline(void **state)
+{
+	static const unsigned char	 values[] = { 0x00, 0x01, 0x03, 0x05,
+					    0x1e, 0x30, 0x80, 0xa1, 0xff };
+	unsigned char			*der = NULL, was;
+	int				 len = i2d_X509(two, &der), i;
+	size_t				 k, plain = 0;
+
+	(void)state;
+	assert_true(outline_holds(der, (size_t)len));
+	assert_false(outline_holds(der, (size_t)len - 1));
+	same_count(der, (size_t)len);
+	for (i = 0; i < len; i++) {
+		was = der[i];
+		for (k = 0; k < sizeof(values); k++) {
+			der[i] = values[k];
+			plain += outline_holds(der, (size_t)len);
+			if (i < 64 || k == 0)
+				same_count(der, (size_t)len);
+		}
+		der[i] = was;
+	}
+	ERR_clear_error();	/* d2i's own */
+	assert_true(plain > 100);
+	OPENSSL_free(der);
+}
+
 int
 main(void)
 {
@@ -156,6 +226,7 @@ main(void)
 		cmocka_unit_test(test_der),
 		cmocka_unit_test(test_pkcs7),
 		cmocka_unit_test(test_pkcs12),
+		cmocka_unit_test(test_outline),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
