@@ -45,6 +45,7 @@ struct transfer {
 	void			*context;
 	char			*url;		/* of this step */
 	char			*origin;	/* scheme, host, port of the first */
+	int			 fd;		/* -1: kept in memory */
 	unsigned		 redirects;
 	CURL			*easy;		/* NULL: not running */
 	struct curl_slist	*headers;
@@ -60,6 +61,7 @@ struct fetcher {
 	CURLM			*multi;
 	struct transfer		*running, *waiting, **waiting_end;
 	size_t			 num_running, num_waiting;
+	size_t			 lists, small;	/* of those that run */
 	/* of the environment's proxies */
 	struct proxies		 proxies;
 };
@@ -91,9 +93,9 @@ keep(struct transfer *t, const char *data, size_t len)
 	size_t		 more = t->capacity;
 	ssize_t		 n;
 
-	if (t->request.fd >= 0) {
+	if (t->fd >= 0) {
 		while (len > 0) {
-			n = write(t->request.fd, data, len);
+			n = write(t->fd, data, len);
 			if (n < 0 && errno == EINTR)
 				continue;
 			if (n <= 0) {
@@ -202,7 +204,7 @@ finish(struct transfer *t)
 		if (*p < ' ' || *p >= 0x7f || *p == '"' || *p == '\\')
 			*p = '?';
 	t->result.data = t->data != NULL ? t->data : (const unsigned char *)"";
-	t->result.data_len = t->request.fd < 0 && t->result.ok ?
+	t->result.data_len = t->fd < 0 && t->result.ok ?
 	    t->result.size : 0;
 	t->fn(t->context, &t->result);
 	free_transfer(t);
@@ -257,6 +259,8 @@ set_options(struct transfer *t)
 	    !SET(FRESH_CONNECT, 1L) || !SET(ERRORBUFFER, t->curl_error) ||
 	    !SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ||
 	    !SET(CONNECTTIMEOUT, CONNECT_SECONDS) || !SET(TIMEOUT, r->seconds) ||
+	    /* A resolver that hangs is left behind, not waited for. */
+	    !SET(QUICK_EXIT, 1L) ||
 	    !SET(LOW_SPEED_LIMIT, SLOW_BYTES) ||
 	    !SET(LOW_SPEED_TIME, SLOW_SECONDS) ||
 	    !SET(OPENSOCKETFUNCTION, open_socket) || !SET(OPENSOCKETDATA, t) ||
@@ -317,10 +321,7 @@ run_step(struct transfer *t)
 	own = t->request.own && (t->redirects == 0 || (origin != NULL &&
 	    t->origin != NULL && strcmp(origin, t->origin) == 0));
 	t->private_ok = own || t->request.private_ok;
-	if (t->redirects == 0)
-		t->origin = origin;
-	else
-		free(origin);
+	free(origin);
 	if (!fetch_url_ok(t->url, own && t->redirects == 0, t->private_ok,
 	    &why)) {
 		fail(t, "%s%s", t->redirects > 0 ? "the redirect's target " :
@@ -329,6 +330,11 @@ run_step(struct transfer *t)
 	}
 	if (strncasecmp(t->url, "file:", 5) == 0 && !file_ok(t)) {
 		fail(t, "cannot be read");
+		return false;
+	}
+	if (t->request.open != NULL && t->fd < 0 &&
+	    (t->fd = t->request.open(t->context)) < 0) {
+		fail(t, "cannot be written: %s", strerror(errno));
 		return false;
 	}
 	t->result.size = 0;
@@ -345,21 +351,50 @@ run_step(struct transfer *t)
 	t->next = f->running;
 	f->running = t;
 	f->num_running++;
+	*(t->request.open != NULL ? &f->lists : &f->small) += 1;
 	return true;
+}
+
+/* Is there room, and has neither its authority nor its host had its share? */
+static bool
+has_turn(const struct fetcher *f, const struct transfer *t)
+{
+	const struct transfer	*other;
+	bool			 list = t->request.open != NULL;
+	size_t			 share = list ? FETCH_SHARE_LISTS :
+				    FETCH_SHARE_SMALL;
+	size_t			 same_authority = 0, same_host = 0;
+
+	if (list ? f->lists >= FETCH_MAX_LISTS : f->small >= FETCH_MAX_SMALL)
+		return false;
+	for (other = f->running; other != NULL; other = other->next) {
+		if ((other->request.open != NULL) != list)
+			continue;
+		same_authority += other->request.authority ==
+		    t->request.authority;
+		same_host += t->origin != NULL && other->origin != NULL &&
+		    strcmp(t->origin, other->origin) == 0;
+	}
+	return same_authority < share && same_host < share;
 }
 
 static void
 start_waiting(struct fetcher *f)
 {
-	struct transfer	*t;
+	struct transfer	**at = &f->waiting, *t;
 
-	while (f->waiting != NULL && f->num_running < FETCH_MAX_RUNNING) {
-		t = f->waiting;
-		f->waiting = t->next;
-		if (f->waiting == NULL)
-			f->waiting_end = &f->waiting;
+	while ((t = *at) != NULL) {
+		if (!has_turn(f, t)) {
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		if (t->next == NULL)
+			f->waiting_end = at;
 		f->num_waiting--;
-		(void)run_step(t);
+		/* This may call somebody who starts another: from the front. */
+		if (!run_step(t))
+			at = &f->waiting;
 	}
 }
 
@@ -372,6 +407,8 @@ leave(struct transfer *t)
 		at = &(*at)->next;
 	*at = t->next;
 	t->fetcher->num_running--;
+	*(t->request.open != NULL ? &t->fetcher->lists :
+	    &t->fetcher->small) -= 1;
 	curl_multi_remove_handle(t->fetcher->multi, t->easy);
 	curl_easy_cleanup(t->easy);
 	t->easy = NULL;
@@ -456,7 +493,6 @@ fetcher_new(void)
 	f->waiting_end = &f->waiting;
 	/* One connection, one transfer: see above. */
 	curl_multi_setopt(f->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
-	curl_multi_setopt(f->multi, CURLMOPT_MAX_HOST_CONNECTIONS, 4L);
 	proxies_find(&f->proxies);
 	return f;
 }
@@ -496,6 +532,8 @@ fetch_start(struct fetcher *f, const struct fetch_request *request,
 	t->fetcher = f;
 	t->request = *request;
 	t->request.url = NULL;
+	t->origin = fetch_origin(t->url);
+	t->fd = -1;
 	t->fn = fn;
 	t->context = context;
 	*f->waiting_end = t;

@@ -6,8 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Transfers at one time; the others wait for their turn. */
-#define FETCH_MAX_RUNNING	16
+/* Transfers at one time, lists and what somebody waits for apart; the others wait
+ * for their turn. One authority, and one host, have a share: a CA whose server
+ * hangs or drips holds up nobody but itself. */
+#define FETCH_MAX_LISTS		32
+#define FETCH_MAX_SMALL		64
+#define FETCH_SHARE_LISTS	4
+#define FETCH_SHARE_SMALL	16
 #define FETCH_MAX_REDIRECTS	5
 #define FETCH_MAX_VALIDATOR	256	/* bytes of an ETag, a date */
 /* Ten million entries are 350 MB. */
@@ -28,7 +33,9 @@ struct fetch_request {
 	const char	*etag, *modified;	/* "" or NULL: unconditional */
 	const void	*post;		size_t post_len;	/* NULL: GET */
 	const char	*type;		/* of what is posted */
-	int		 fd;		/* written to; -1: kept in memory */
+	size_t		 authority;	/* whose share it takes */
+	int		(*open)(void *context);	/* where to write to, called when its
+					 * turn comes; NULL: kept in memory */
 	size_t		 max;		/* bytes; more is a failure */
 	long		 seconds;
 };
@@ -37,7 +44,7 @@ struct fetch_result {
 	bool		 ok;		/* a body came, whole */
 	bool		 not_modified;
 	char		 etag[FETCH_MAX_VALIDATOR], modified[FETCH_MAX_VALIDATOR];
-	const unsigned char *data;	size_t data_len;	/* borrowed; fd -1 */
+	const unsigned char *data;	size_t data_len;	/* borrowed; no `open` */
 	size_t		 size;
 	char		 error[256];	/* printable; "" unless neither */
 };

@@ -162,7 +162,8 @@ get_url(const char *url, const unsigned char *request, size_t len)
 static void
 ask_responder(struct inquiry *q)
 {
-	struct fetch_request	 request = { .fd = -1, .max = FETCH_MAX_OCSP,
+	struct fetch_request	 request = { .authority = q->authority,
+				    .max = FETCH_MAX_OCSP,
 				    .seconds = FETCH_SMALL_SECONDS };
 	char			*get;
 

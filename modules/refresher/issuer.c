@@ -208,7 +208,8 @@ fetched(void *context, const struct fetch_result *result)
 void
 issuer_ask(struct inquiry *q)
 {
-	struct fetch_request	request = { .fd = -1, .max = FETCH_MAX_CERT,
+	struct fetch_request	request = { .authority = q->authority,
+				    .max = FETCH_MAX_CERT,
 				    .seconds = FETCH_SMALL_SECONDS };
 
 	while (!q->asking && q->next_responder < q->num_responders) {

@@ -174,7 +174,8 @@ fetched(void *context, const struct fetch_result *result)
 	struct refresher *r = job->r;
 	struct source	*source = job->source;
 
-	(void)close(job->fd);
+	if (job->fd >= 0)
+		(void)close(job->fd);
 	r->bytes += result->size;
 	if (!result->ok)
 		store_part_remove(&r->store, source->name);
@@ -189,6 +190,16 @@ fetched(void *context, const struct fetch_result *result)
 	}
 	free(job->ca_file);
 	free(job);
+}
+
+/* Not before its turn comes: hundreds of lists would be hundreds of files. */
+static int
+open_part(void *context)
+{
+	struct job	*job = context;
+
+	job->fd = store_part(&job->r->store, job->source);
+	return job->fd;
 }
 
 static void
@@ -207,7 +218,7 @@ start(struct refresher *r, struct source *source, int64_t now)
 	}
 	job->r = r;
 	job->source = source;
-	job->fd = store_part(&r->store, source);
+	job->fd = -1;
 	if (a.ca_file != NULL)
 		job->ca_file = strdup(a.ca_file);
 	request.own = source->origin == ORIGIN_POLICY;
@@ -215,17 +226,15 @@ start(struct refresher *r, struct source *source, int64_t now)
 	request.ca_file = job->ca_file;
 	request.etag = source->has_object ? source->etag : NULL;
 	request.modified = source->has_object ? source->modified : NULL;
-	request.fd = job->fd;
+	request.authority = source->number;
+	request.open = open_part;
 	request.max = FETCH_MAX_CRL;
 	request.seconds = FETCH_CRL_SECONDS;
 	r->fetches++;
-	if (job->fd >= 0 && (a.ca_file == NULL || job->ca_file != NULL) &&
+	if ((a.ca_file == NULL || job->ca_file != NULL) &&
 	    fetch_start(r->fetcher, &request, fetched, job))
 		return;
-	failed(r, source, job->fd < 0 ? "the spool cannot be written" :
-	    "out of memory");
-	if (job->fd >= 0)
-		(void)close(job->fd);
+	failed(r, source, "out of memory");
 	free(job->ca_file);
 	free(job);
 }
