@@ -178,6 +178,46 @@ bool	certauth_push(const char *conf, const char *file, size_t *authority_r,
 /* ------------------------------------------------------------------ people */
 
 /*
+ * A line for a certificate in the map that its rule looks in, with the name that a
+ * renewal keeps, issuer and end beside it. Only for one that a login refuses
+ * because it is unknown, and only when the login would then be `user`'s.
+ */
+struct certauth_enroll {
+	const struct certauth_profile *profile;
+	X509		*leaf;
+	STACK_OF(X509)	*sent;
+	const char	*user;
+	const char	*groups;	/* NULL or "": none */
+	int64_t		 now;		/* 0: the clock */
+	bool		 dry;		/* all but the writing */
+};
+struct certauth_enrolled {
+	bool	already;	/* it is that user's; nothing was to be done */
+	char	file[512], line[2048];	/* cut when longer */
+	char	reason[32];	/* why a login would be refused; "" other causes */
+};
+/* False: error_r, nothing was written. */
+bool	certauth_enroll(struct certauth *, const struct certauth_enroll *,
+	    struct certauth_enrolled *result_r, struct certauth_error *error_r);
+
+/* One line of a map. authority, same, issuer "" and ends INT64_MAX: no mark. */
+struct certauth_map_line {
+	const char	*file;
+	unsigned	 line;
+	const char	*key, *user, *groups, *authority, *same, *issuer;
+	int64_t		 ends;
+};
+typedef void certauth_enrolled_fn(void *context,
+    const struct certauth_map_line *);
+/* The texts that the profile's rules look in. */
+bool	certauth_map_list(struct certauth *, const struct certauth_profile *,
+	    certauth_enrolled_fn *, void *context, struct certauth_error *error_r);
+/* `what`: a key, or user:NAME. *num_r: lines taken out. */
+bool	certauth_map_remove(struct certauth *, const struct certauth_profile *,
+	    const char *what, size_t *num_r, struct certauth_error *error_r);
+bool	certauth_cert_hashes(X509 *, char cert_r[65], char spki_r[65]);
+
+/*
  * Keeps somebody out, or lets them in again: edits the denied files of the profiles.
  * `what`: user:NAME, mailbox:ADDR, serial:HEX, cert:SHA256, key:SHA256, or the
  * file of a certificate, whose certificate and key are meant.

@@ -43,6 +43,10 @@ static const struct option	options[] = {
 	{ "--require-policy", LIST, OFFSET(policies) },
 	{ "--sent", LIST, OFFSET(sent) },
 	{ "--user", LIST, OFFSET(users) },
+	{ "--groups", VALUE, OFFSET(groups) },
+	{ "--csv", VALUE, OFFSET(csv) },
+	{ "--pending", LIST, OFFSET(pending) },
+	{ "--dry-run", FLAG, OFFSET(dry_run) },
 	{ "--json", FLAG, OFFSET(json) },
 	{ "--end", FLAG, OFFSET(end) },
 	{ "--explicit-policy", FLAG, OFFSET(explicit_policy) },
@@ -196,5 +200,6 @@ args_free(struct args *args)
 	free(args->sent.items);
 	free(args->issuers.items);
 	free(args->users.items);
+	free(args->pending.items);
 	free(args->rest.items);
 }

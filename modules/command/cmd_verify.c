@@ -115,6 +115,27 @@ open_config(const struct args *a, const struct certauth_profile **profile_r)
 	return NULL;
 }
 
+struct certauth *
+open_profile(const struct args *a, const struct certauth_profile **profile_r)
+{
+	struct certauth_error		 error;
+	struct certauth			*engine;
+
+	if (a->profile != NULL)
+		return open_config(a, profile_r);
+	engine = certauth_open(a->config != NULL ? a->config : DEFAULT_CONFIG,
+	    &error);
+	if (engine == NULL) {
+		complain_error(&error);
+		return NULL;
+	}
+	*profile_r = certauth_profile_at(engine, 0);
+	if (certauth_profile_at(engine, 1) == NULL)
+		return engine;
+	certauth_free(engine);
+	return open_config(a, profile_r);	/* says which there are */
+}
+
 /* First line of the file; NULL (said) when it cannot be read. */
 static char *
 read_password(const char *file)

@@ -26,6 +26,9 @@ struct args {
 			*until;
 	struct list	 roots, intermediates, crls, responses, policies, sent, issuers,
 			 users, rest;
+	const char	*groups, *csv;	/* map enroll */
+	struct list	 pending;
+	bool		 dry_run;
 	struct list	*last_list;	/* the list option read last */
 	bool		 end, json, explicit_policy, inhibit_any, inhibit_mapping,
 			 help, version;
@@ -62,6 +65,14 @@ int	cmd_publish(struct args *);
 int	cmd_override(struct args *);
 int	cmd_pool(struct args *);
 int	cmd_deny(struct args *);
+int	cmd_map(struct args *);
+/* cmd_enroll.c */
+int	cmd_map_enroll(struct args *);
+int	cmd_map_pending(struct args *);
+/* cmd_verify.c: the engine of --config and the profile of --profile, or the only
+ * one there is. NULL: said on stderr. */
+struct certauth *open_profile(const struct args *,
+	    const struct certauth_profile **profile_r);
 int	cmd_allow(struct args *);
 int	cmd_table(struct args *);
 

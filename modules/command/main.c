@@ -51,6 +51,13 @@ static const struct {
 	    "          PersonalSign from nothing: its CAs, profiles, policy file\n"
 	    "      pool import FILE... | fetch | check | diff RECORD.csv\n"
 	    "          the CAs beside the policy file, by SHA-256" },
+	{ "map", cmd_map,
+	    "map enroll [--profile NAME] --user USER [--groups G,G] [--dry-run] CERT\n"
+	    "      map enroll [--profile NAME] --csv FILE     (rows: CERT,USER[,GROUP;GROUP])\n"
+	    "      map enroll --pending LOG...\n"
+	    "          a line for a good certificate that no login knows yet\n"
+	    "      map list | map remove CERT | KEY | user:NAME  [--profile NAME]\n"
+	    "          the maps of the profile's rules" },
 	{ "table", cmd_table,
 	    "table build --output FILE MAP...\n"
 	    "          maps into one compiled table; also for a million users\n"

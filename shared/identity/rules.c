@@ -230,6 +230,17 @@ rules_free(struct rules *rules)
 	free(rules);
 }
 
+bool
+rules_use_table(const struct rules *rules, int table)
+{
+	size_t	i;
+
+	for (i = 0; rules != NULL && i < rules->num_rules; i++)
+		if (rules->rules[i].key != NULL && rules->rules[i].table == table)
+			return true;
+	return false;
+}
+
 /* ------------------------------------------------------------------ asking */
 
 /* One question: all that is the same for every rule. */

@@ -54,6 +54,9 @@ struct rules_miss {
 	size_t		 num_keys;	/* values that the certificate gave */
 	int		 table;
 };
+/* Does a rule look keys up in that table? NULL: none does. */
+bool	rules_use_table(const struct rules *, int table);
+
 struct rules_answer {
 	/* OK, NO_USER, AMBIGUOUS_USER, BAD_NAME, DATA_MISSING, INTERNAL */
 	enum certauth_reason reason;

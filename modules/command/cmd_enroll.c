@@ -1,0 +1,252 @@
+/*
+ * cmd_enroll.c - map enroll: one certificate, a list of them, or what the logs say
+ * of those who were refused.
+ *
+ * Pending ones are read from the servers' logs, where each refusal is one line:
+ * nothing has to be kept for it, and no server writes to a file for it.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "command.h"
+
+#define MAX_PENDING	10000
+
+/* 0: enrolled or there already; 1: refused. Says so. */
+static int
+enroll_one(struct certauth *engine, const struct certauth_profile *profile,
+    const struct args *args, const char *file, const char *user,
+    const char *groups)
+{
+	struct certauth_enroll		 ask = { .profile = profile, .user = user,
+					    .groups = groups, .now = args->now,
+					    .dry = args->dry_run };
+	struct certauth_enrolled	 result = { .already = false };
+	struct certauth_error		 error = { .line = 0 };
+	char				*text;
+	json_t				*row;
+	bool				 ok;
+
+	if (!certauth_read_leaf(file, NULL, &ask.leaf, &ask.sent, &error) ||
+	    ask.leaf == NULL)
+		return complain_error(&error);
+	ok = certauth_enroll(engine, &ask, &result, &error);
+	X509_free(ask.leaf);
+	sk_X509_pop_free(ask.sent, X509_free);
+	if (args->json) {
+		row = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "certificate",
+		    file, "user", user, "result", !ok ? "refused" :
+		    result.already ? "already" : args->dry_run ? "would enroll" :
+		    "enrolled", "reason", result.reason, "message",
+		    ok ? "" : error.text, "file", result.file, "line",
+		    result.line);
+		text = row != NULL ? json_dumps(row, JSON_COMPACT) : NULL;
+		(void)printf("%s\n", text != NULL ? text : "{}");
+		free(text);
+		json_decref(row);
+	} else if (!ok)
+		(void)printf("%s: REFUSED %s\n", file, error.text);
+	else if (result.already)
+		(void)printf("%s: is %s's already\n", file, user);
+	else
+		(void)printf("%s: %s: %s\n", file, args->dry_run ?
+		    "would go into the map" : result.file, result.line);
+	return ok ? EXIT_FINE : EXIT_REJECTED;
+}
+
+/* Fields of `CERT,USER[,GROUP;GROUP]`; no quoting: none of them has a comma. */
+static int
+enroll_csv(struct certauth *engine, const struct certauth_profile *profile,
+    const struct args *args)
+{
+	FILE		*f = fopen(args->csv, "r");
+	char		*line = NULL, *user, *groups, *p;
+	size_t		 size = 0;
+	unsigned	 number = 0;
+	int		 status = EXIT_FINE;
+
+	if (f == NULL)
+		return complain("%s: %s", args->csv, strerror(errno));
+	while (getline(&line, &size, f) >= 0) {
+		number++;
+		line[strcspn(line, "\r\n")] = '\0';
+		if (line[0] == '\0' || line[0] == '#')
+			continue;
+		user = strchr(line, ',');
+		if (user != NULL)
+			*user++ = '\0';
+		groups = user != NULL ? strchr(user, ',') : NULL;
+		if (groups != NULL)
+			*groups++ = '\0';
+		if (user == NULL || user[0] == '\0' ||
+		    (groups != NULL && strchr(groups, ',') != NULL)) {
+			(void)complain("%s:%u: expected CERT,USER or "
+			    "CERT,USER,GROUP;GROUP", args->csv, number);
+			status = EXIT_REJECTED;
+			continue;
+		}
+		for (p = groups; p != NULL && *p != '\0'; p++)
+			if (*p == ';')
+				*p = ',';
+		if (enroll_one(engine, profile, args, line, user, groups) !=
+		    EXIT_FINE)
+			status = EXIT_REJECTED;
+	}
+	free(line);
+	(void)fclose(f);
+	return status;
+}
+
+int
+cmd_map_enroll(struct args *args)
+{
+	const struct certauth_profile	*profile = NULL;
+	struct certauth			*engine;
+	const char			*user, *cert;
+	int				 status;
+
+	/* --user takes all the words behind it */
+	user = args->users.num_items > 0 ? args->users.items[0] : NULL;
+	cert = args->rest.num_items == 2 ? args->rest.items[1] :
+	    args->users.num_items == 2 ? args->users.items[1] : NULL;
+	if (args->csv != NULL ? user != NULL || cert != NULL ||
+	    args->rest.num_items != 1 : user == NULL || cert == NULL ||
+	    args->rest.num_items + args->users.num_items != 3)
+		return complain("expected map enroll [--profile NAME] --user USER "
+		    "CERT, or --csv FILE, or --pending LOG...");
+	engine = open_profile(args, &profile);
+	if (engine == NULL)
+		return EXIT_USAGE;
+	print_notes(engine);
+	status = args->csv != NULL ? enroll_csv(engine, profile, args) :
+	    enroll_one(engine, profile, args, cert, user, args->groups);
+	certauth_free(engine);
+	return status;
+}
+
+/* ----------------------------------------------------------------- pending */
+
+/* The value of ` NAME=` or ` NAME="..."` in a log line; "" when it has none. What
+ * stands in quotes has \" and \\ and is printable. */
+static void
+field(const char *line, const char *name, char *buf, size_t buf_len)
+{
+	char		 key[32];
+	const char	*p;
+	size_t		 n = 0;
+	bool		 quoted;
+
+	buf[0] = '\0';
+	(void)snprintf(key, sizeof(key), " %s=", name);
+	p = strstr(line, key);
+	if (p == NULL)
+		return;
+	p += strlen(key);
+	quoted = *p == '"';
+	p += quoted;
+	for (; *p != '\0' && *p != '\n' && n + 1 < buf_len &&
+	    *p != (quoted ? '"' : ' '); p++) {
+		if (quoted && *p == '\\' && p[1] != '\0')
+			p++;
+		buf[n++] = *p;
+	}
+	buf[n] = '\0';
+}
+
+/* A refusal of somebody whose certificate is good. */
+static void
+read_line(const char *line, json_t *found)
+{
+	static const char *const	reasons[] = { "REJECT 1506 new-key",
+					    "REJECT 1501 no-user" };
+	char		 profile[128], serial[64], subject[512], issuer[512],
+			 detail[1024], id[512 + 64 + 128];
+	json_t		*row;
+	size_t		 i;
+
+	for (i = 0; i < 2 && strstr(line, reasons[i]) == NULL; i++)
+		;
+	if (i == 2)
+		return;
+	line = strstr(line, reasons[i]);
+	field(line, "profile", profile, sizeof(profile));
+	field(line, "serial", serial, sizeof(serial));
+	field(line, "subject", subject, sizeof(subject));
+	field(line, "issuer", issuer, sizeof(issuer));
+	field(line, "detail", detail, sizeof(detail));
+	(void)snprintf(id, sizeof(id), "%s %s %s", profile, serial, issuer);
+	row = json_object_get(found, id);
+	if (row != NULL) {
+		json_object_set_new(row, "times", json_integer(1 +
+		    json_integer_value(json_object_get(row, "times"))));
+		return;
+	}
+	if (json_object_size(found) < MAX_PENDING)
+		json_object_set_new(found, id, json_pack(
+		    "{s:s,s:s,s:s,s:s,s:s,s:s,s:I}", "reason", i == 0 ?
+		    "new-key" : "no-user", "profile", profile, "serial", serial,
+		    "subject", subject, "issuer", issuer, "detail", detail,
+		    "times", (json_int_t)1));
+}
+
+static bool
+read_log(const char *file, json_t *found)
+{
+	FILE	*f = strcmp(file, "-") == 0 ? stdin : fopen(file, "r");
+	char	*line = NULL;
+	size_t	 size = 0;
+
+	if (f == NULL) {
+		(void)complain("%s: %s", file, strerror(errno));
+		return false;
+	}
+	while (getline(&line, &size, f) >= 0)
+		read_line(line, found);
+	free(line);
+	if (f != stdin)
+		(void)fclose(f);
+	return true;
+}
+
+int
+cmd_map_pending(struct args *args)
+{
+	json_t		*found = json_object(), *rows = json_array(), *row;
+	const char	*key, *profile;
+	char		*text;
+	size_t		 i;
+	int		 status = EXIT_FINE;
+
+	for (i = 0; i < args->pending.num_items; i++)
+		if (!read_log(args->pending.items[i], found))
+			status = EXIT_USAGE;
+	json_object_foreach(found, key, row) {
+		profile = json_string_value(json_object_get(row, "profile"));
+		if (args->profile == NULL || (profile != NULL &&
+		    strcmp(profile, args->profile) == 0))
+			json_array_append(rows, row);
+	}
+	if (status == EXIT_FINE && args->json) {
+		text = json_dumps(rows, JSON_COMPACT);
+		(void)printf("%s\n", text != NULL ? text : "[]");
+		free(text);
+	} else if (status == EXIT_FINE)
+		json_array_foreach(rows, i, row)
+			(void)printf("%s %s, %d times, profile %s\n    serial %s, "
+			    "issued by %s\n    %s\n",
+			    json_string_value(json_object_get(row, "reason")),
+			    json_string_value(json_object_get(row, "subject")),
+			    (int)json_integer_value(json_object_get(row, "times")),
+			    json_string_value(json_object_get(row, "profile")),
+			    json_string_value(json_object_get(row, "serial")),
+			    json_string_value(json_object_get(row, "issuer")),
+			    json_string_value(json_object_get(row, "detail")));
+	json_decref(rows);
+	json_decref(found);
+	return status;
+}

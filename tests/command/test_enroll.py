@@ -1,0 +1,208 @@
+"""
+certauth map enroll, list, remove: a line for a certificate that is good and unknown, and
+only for such a one; what a renewal looks like before and after it.
+"""
+
+import concurrent.futures
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+
+from pki import CA, write_pem     # noqa: E402
+
+BINARY = os.path.join(ROOT, "build", os.environ.get("FLAVOUR", "test"), "certauth")
+
+POLICY = """version = 1;
+authorities: {
+  ours: { anchors = [ "root.pem" ]; issuers = [ "ca.pem" ];
+          revocation: { crls = [ "root.crl", "ca.crl" ]; }; };
+};
+profiles: { staff: { authorities = [ "ours" ]; denied = "denied";
+  identity = ( { name = "key"; key = "{spki.sha256}"; table = "staff.map"; } ); }; };
+state = "%s/state";
+"""
+
+
+def certauth(*args):
+    return subprocess.run([BINARY, *map(str, args)], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=60)
+
+
+class World:
+    def __init__(self, folder):
+        self.folder = folder
+        root = CA("Test Root")
+        self.ca = CA("Test Issuing CA", issuer=root)
+        stranger = CA("Stranger CA")
+        write_pem(folder / "root.pem", root)
+        write_pem(folder / "ca.pem", self.ca)
+        root.crl([], number=1).write(folder / "root.crl")
+        self.certs = {}
+        for name, ca, mail in (("alice", self.ca, "alice"), ("alice2", self.ca, "alice"),
+                               ("bob", self.ca, "bob"), ("carol", self.ca, "carol"),
+                               ("foreign", stranger, "alice")):
+            self.certs[name] = ca.leaf(name, email=mail + "@example.com")
+            self.certs[name].write(folder, name)
+        self.certs["old"] = self.ca.leaf("old", email="old@example.com", not_before="-400d",
+                                         not_after="-30d")
+        self.certs["old"].write(folder, "old")
+        self.ca.crl([(self.certs["bob"], "-1d", "keyCompromise")], number=5).write(
+            folder / "ca.crl")
+        self.map = folder / "staff.map"
+        self.map.write_text("# people\n")
+        (folder / "denied").write_text("user:mallory\n")
+        self.conf = folder / "certauth.conf"
+        self.conf.write_text(POLICY % folder)
+        for path in folder.iterdir():
+            if path.is_file() and path.suffix != ".key":
+                path.chmod(0o644)
+
+    def cert(self, name):
+        return self.folder / (name + ".pem")
+
+    def enroll(self, user, name, *more):
+        return certauth("map", "enroll", "--config", self.conf, *more, "--user=" + user,
+                        self.cert(name))
+
+    def verify(self, name):
+        return json.loads(certauth("verify", "--json", "--config", self.conf, "--profile",
+                                   "staff", self.cert(name)).stdout)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def test_a_renewal_from_refusal_to_login(world):
+    assert world.verify("alice")["reason"] == "no-user"
+    p = world.enroll("alice", "alice", "--groups", "staff,ops")
+    assert p.returncode == 0, p.stdout + p.stderr
+    assert (world.verify("alice")["user"], world.verify("alice")["groups"]) == \
+        ("alice", "staff,ops")
+    line = world.map.read_text().splitlines()[-1]
+    assert " alice staff,ops # enrolled authority=ours mailbox=alice@example.com ends=" in line
+    assert '"issuer=CN=Test Issuing CA"' in line
+    # The renewed certificate: told from a stranger's, refused all the same.
+    new = world.verify("alice2")
+    assert (new["result"], new["reason"], new["user"]) == ("reject", "new-key", "")
+    assert "certauth map enroll --profile staff --user alice CERT" in new["message"]
+    # The line that the message gives is one that works.
+    ready = new["message"].split("or the line: ")[1]
+    with open(world.map, "a", encoding="utf-8") as f:
+        f.write(ready + "\n")
+    assert world.verify("alice2")["user"] == "alice"
+    assert world.verify("alice")["user"] == "alice"
+    # Another authority's certificate of the same mailbox is no renewal.
+    assert world.verify("foreign")["reason"] == "no-path"
+
+
+@pytest.mark.parametrize("name, reason", [("bob", "revoked"), ("old", "expired"),
+                                          ("foreign", "no-path")])
+def test_what_a_login_refuses_is_not_enrolled(world, name, reason):
+    before = world.map.read_bytes()
+    p = world.enroll("somebody", name, "--json")
+    assert p.returncode == 1
+    row = json.loads(p.stdout)
+    assert (row["result"], row["reason"]) == ("refused", reason)
+    assert world.map.read_bytes() == before
+
+
+def test_users_that_could_not_log_in(world):
+    before = world.map.read_bytes()
+    p = world.enroll("mallory", "alice")
+    assert p.returncode == 1 and "denied" in p.stdout
+    for bad in ("../etc", "-x", "a\nb", ""):
+        p = world.enroll(bad, "alice")
+        assert p.returncode == 1, p.stdout
+    assert world.map.read_bytes() == before
+    assert world.enroll("alice", "alice").returncode == 0
+    after = world.map.read_bytes()
+    p = world.enroll("alice", "alice")
+    assert p.returncode == 0 and "already" in p.stdout
+    p = world.enroll("eve", "alice")
+    assert p.returncode == 1 and "another user's" in p.stdout
+    assert world.map.read_bytes() == after
+
+
+def test_dry_run_writes_nothing(world):
+    before = world.map.read_bytes()
+    p = world.enroll("alice", "alice", "--dry-run")
+    assert p.returncode == 0 and "alice # enrolled" in p.stdout
+    assert world.map.read_bytes() == before
+
+
+def test_owner_mode_and_other_lines_stay(world):
+    world.map.write_text("# people\n\n" + "0" * 64 + "  dan   # a note\n# the end, no newline")
+    world.map.chmod(0o640)
+    before = world.map.read_text()
+    assert world.enroll("alice", "alice").returncode == 0
+    assert world.map.read_text().startswith(before + "\n")
+    assert os.stat(world.map).st_mode & 0o777 == 0o640
+    assert world.verify("alice")["user"] == "alice"
+
+
+def test_two_at_once_lose_nothing(world):
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda n: world.enroll(n, n), ["alice", "carol", "alice2"]))
+    assert [p.returncode for p in done] == [0, 0, 0], [p.stdout + p.stderr for p in done]
+    assert [world.verify(n)["user"] for n in ("alice", "carol", "alice2")] == \
+        ["alice", "carol", "alice2"]
+
+
+def test_csv(world):
+    csv = world.folder / "new.csv"
+    csv.write_text("# certificate,user,groups\n%s,alice,staff;ops\n%s,bob\n\n%s,carol\nnonsense\n"
+                   % (world.cert("alice"), world.cert("bob"), world.cert("carol")))
+    p = certauth("map", "enroll", "--config", world.conf, "--csv", csv)
+    assert p.returncode == 1 and "REFUSED" in p.stdout and "new.csv:6:" in p.stderr
+    assert world.verify("alice")["groups"] == "staff,ops"
+    assert world.verify("carol")["user"] == "carol"
+    assert world.verify("bob")["reason"] == "revoked"
+
+
+def test_list_and_remove(world):
+    world.enroll("alice", "alice")
+    world.enroll("carol", "carol")
+    p = certauth("map", "list", "--config", world.conf, "--json")
+    rows = {r["user"]: r for r in json.loads(p.stdout)}
+    assert sorted(rows) == ["alice", "carol"]
+    assert rows["alice"]["name"] == "alice@example.com"
+    assert rows["alice"]["issuer"] == "CN=Test Issuing CA" and rows["alice"]["ends"] > "2"
+    p = certauth("map", "remove", "--config", world.conf, world.cert("alice"))
+    assert p.returncode == 0 and p.stdout == "1 line taken out\n"
+    assert world.verify("alice")["reason"] == "no-user"
+    assert world.verify("carol")["user"] == "carol"
+    assert certauth("map", "remove", "--config", world.conf, "user:carol").returncode == 0
+    assert certauth("map", "remove", "--config", world.conf, "user:carol").returncode == 1
+    assert world.map.read_text() == "# people\n"
+
+
+def test_pending_from_the_log(world):
+    world.enroll("alice", "alice")
+    log = world.folder / "error.log"
+    lines = [certauth("verify", "--config", world.conf, "--profile", "staff",
+                      world.cert(n)).stdout for n in ("alice2", "carol", "bob", "alice", "alice2")]
+    log.write_text("".join("2026/11/22 20:00:00 [warn] 1#1: *1 certauth: " + t for t in lines))
+    p = certauth("map", "enroll", "--json", "--pending", log)
+    assert p.returncode == 0, p.stderr
+    rows = {r["reason"]: r for r in json.loads(p.stdout)}
+    assert sorted(rows) == ["new-key", "no-user"]
+    assert rows["new-key"]["times"] == 2 and rows["new-key"]["profile"] == "staff"
+    assert "--user alice CERT, or the line: " in rows["new-key"]["detail"]
+    assert rows["no-user"]["subject"] == "CN=carol"
+    assert certauth("map", "enroll", "--pending", world.folder / "none").returncode == 2
+
+
+def test_usage(world):
+    for args in (["map"], ["map", "enroll"], ["map", "enroll", "--user", "a"],
+                 ["map", "list", "x"], ["map", "remove"],
+                 ["map", "enroll", "--csv", "x", "--user", "a"]):
+        p = certauth(*args, "--config", world.conf)
+        assert p.returncode == 2 and p.stdout == "", args
