@@ -111,7 +111,7 @@ struct replies {
 	struct revocation_evidence	 evidence;
 	struct certauth_bytes		 responses[REVOCATION_MAX_RESPONSES];
 	unsigned char			 answered[ASK_MAX_QUESTIONS][ASK_ID_BYTES];
-	bool				 may_ask;
+	bool				 may_ask, final;
 	struct certauth_bytes		 orphans[REPLIES_MAX_ORPHANS];
 	size_t				 num_orphans;
 };
@@ -126,6 +126,11 @@ void	replies_orphan(struct replies *, const struct engine_authority *,
 	    const struct cert *orphan, bool is_leaf);
 /* Asks for those issuers: the finding recorded last is open. */
 void	replies_ask_issuers(struct replies *, struct certauth_verdict *);
+/* After the search; `chosen` the accepted path or -1. What was said for want of an
+ * answer holds for so many seconds: a connection must not keep it until its end. */
+#define REPLIES_MAKESHIFT_AGE	5
+void	replies_hold(const struct replies *, struct certauth_verdict *, int chosen,
+	    int64_t now);
 void	replies_free(struct replies *);
 
 /* renewal.c: a NO_USER of somebody whose former certificate a map knows becomes

@@ -45,10 +45,10 @@ replies_read(struct replies *r, const struct certauth *e,
 	r->evidence.answered = (const unsigned char (*)[ASK_ID_BYTES])r->answered;
 	r->evidence.num_answered = answered;
 	/* What only this one question had must not answer the next. */
-	if (request->num_replies > 0 || (request->flags & CERTAUTH_FINAL) != 0)
+	r->final = (request->flags & CERTAUTH_FINAL) != 0;
+	if (request->num_replies > 0 || r->final)
 		verdict_transient(v);
-	r->may_ask = atomic_load(&e->asks) &&
-	    (request->flags & CERTAUTH_FINAL) == 0;
+	r->may_ask = atomic_load(&e->asks) && !r->final;
 }
 
 void
@@ -124,6 +124,26 @@ replies_ask_issuers(struct replies *r, struct certauth_verdict *v)
 		verdict_ask(v, (unsigned char *)(uintptr_t)r->orphans[i].data,
 		    r->orphans[i].data_len);
 	r->num_orphans = 0;	/* the verdict's now */
+}
+
+void
+replies_hold(const struct replies *r, struct certauth_verdict *v, int chosen,
+    int64_t now)
+{
+	const struct certauth_finding	*f;
+	size_t				 i, n;
+	bool				 makeshift = r->final && chosen < 0;
+
+	n = certauth_verdict_findings(v, &f);
+	for (i = 0; i < n; i++) {
+		if (f[i].path != chosen || f[i].severity != CERTAUTH_WARNING)
+			continue;
+		/* Newer local data is another generation, and ends it anyway. */
+		makeshift |= f[i].reason == CERTAUTH_REVOCATION_UNKNOWN ||
+		    (r->final && f[i].reason == CERTAUTH_REVOCATION_STALE);
+	}
+	if (makeshift)
+		verdict_holds(v, now, now + REPLIES_MAKESHIFT_AGE);
 }
 
 void

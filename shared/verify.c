@@ -566,6 +566,7 @@ verify_anew(struct certauth *e, const struct certauth_request *request,
 	ERR_set_mark();
 	chosen = answer(&q);
 	ERR_pop_to_mark();
+	replies_hold(&q.replies, q.v, chosen, q.now);
 	verdict_close(q.v, chosen);
 	replies_free(&q.replies);
 	snapshot_free(q.data);

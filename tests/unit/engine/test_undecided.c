@@ -366,6 +366,56 @@ test_soft(void **state)
 	    NOW + 3600, CERTAUTH_ACCEPT, CERTAUTH_OK);
 }
 
+/* Does it hold now, and that long only? */
+static void
+holds(struct certauth_verdict *v, int64_t seconds)
+{
+	assert_true(certauth_verdict_current(engine, v, NOW));
+	assert_true(certauth_verdict_current(engine, v, NOW + seconds - 1));
+	assert_false(certauth_verdict_current(engine, v, NOW + seconds));
+	certauth_verdict_free(v);
+}
+
+/* What was said for want of an answer ends soon; an answer holds. */
+static void
+test_makeshift(void **state)
+{
+	struct certauth_bytes	 replies[1], good, old;
+	struct certauth_verdict	*v;
+	struct ask_question	 q;
+	unsigned char		 id[ASK_ID_BYTES];
+
+	(void)state;
+	open_engine("unknown = \"accept\"; grace = \"72h\";");
+	v = verify(leaf, 0, NULL, 0);
+	question_of(v, &q, id);
+	certauth_verdict_free(v);
+	holds(verify(leaf, CERTAUTH_FINAL, NULL, 0), 5);
+	/* without a question too: nobody knows where to ask */
+	holds(verify(mute, 0, NULL, 0), 5);
+	good = response(leaf, sub, sub_key, V_OCSP_CERTSTATUS_GOOD, NOW - 60,
+	    NOW + 3600);
+	replies[0] = reply(id, ASK_OCSP, good.data, good.data_len);
+	holds(verify(leaf, 0, replies, 1), 60);
+	holds(verify(leaf, CERTAUTH_FINAL, replies, 1), 60);
+	free((void *)(uintptr_t)replies[0].data);
+	/* an old answer in its grace was the last word there was */
+	old = response(leaf, sub, sub_key, V_OCSP_CERTSTATUS_GOOD, NOW - 7200,
+	    NOW - 3600);
+	replies[0] = reply(id, ASK_OCSP, old.data, old.data_len);
+	v = verify(leaf, CERTAUTH_FINAL, replies, 1);
+	assert_non_null(strstr(certauth_verdict_text(v),
+	    "softened=revocation-stale"));
+	holds(v, 5);
+	free((void *)(uintptr_t)replies[0].data);
+	OPENSSL_free((void *)(uintptr_t)good.data);
+	OPENSSL_free((void *)(uintptr_t)old.data);
+	/* a refusal as well */
+	open_engine("");
+	holds(verify(leaf, CERTAUTH_FINAL, NULL, 0), 5);
+	holds(verify(mute, 0, NULL, 0), 60);
+}
+
 /* ------------------------------------------------------------ answers kept */
 
 static STACK_OF(X509) *
@@ -517,6 +567,7 @@ main(void)
 		cmocka_unit_test(test_question),
 		cmocka_unit_test(test_who_is_not_asked),
 		cmocka_unit_test(test_replies), cmocka_unit_test(test_soft),
+		cmocka_unit_test(test_makeshift),
 		cmocka_unit_test(test_issuer), cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_kept_damaged),
 	};
