@@ -471,11 +471,20 @@ certauth_sasl_offer(struct client *client, const struct auth_mech_desc *mech)
 	return SSL_get0_peer_certificate(client->ssl_iostream->ssl) != NULL;
 }
 
+/* %{passdb:forward_certauth_groups}; at each attempt, for the last one counts. */
+static void certauth_sasl_groups(struct client *client,
+				 const struct certauth_verdict *verdict)
+{
+	client_add_forward_field(client, "certauth_groups",
+		certauth_verdict_decision(verdict) == CERTAUTH_ACCEPT ?
+		certauth_verdict_get(verdict, "groups") : "");
+}
+
 static bool certauth_sasl_filter_mech(struct client *client,
 				      struct auth_mech_desc *mech)
 {
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
-	bool external = strcasecmp(mech->name, "EXTERNAL") == 0;
+	bool by_cert, external = strcasecmp(mech->name, "EXTERNAL") == 0;
 
 	if (cclient->module_ctx.super.sasl_filter_mech != NULL &&
 	    !cclient->module_ctx.super.sasl_filter_mech(client, mech))
@@ -508,9 +517,12 @@ static bool certauth_sasl_filter_mech(struct client *client,
 	certauth_ssl_hide(client);
 
 	cclient->login_name_due = FALSE;
-	if (!external && !certauth_required())
-		return TRUE;
-	return !certauth_login_unreadable(mech) && certauth_sasl_begin(client);
+	by_cert = external || certauth_required();
+	if (by_cert && (certauth_login_unreadable(mech) ||
+			!certauth_sasl_begin(client)))
+		return FALSE;
+	certauth_sasl_groups(client, by_cert ? cclient->verdict : NULL);
+	return TRUE;
 }
 
 /* Sieve reads the response to an empty challenge by itself and passes it on, where

@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import ssl
+import subprocess
 import sys
 import tempfile
 import threading
@@ -230,3 +231,29 @@ def test_a_revocation_reaches_all(machine):
         assert machine.request(a, False) == 403
     for server in ("nginx", "apache"):
         assert not machine.enters(server) and machine.enters(server, "bob")
+
+
+@pytest.mark.parametrize("what", ["user:alice", "mailbox:Alice@example.com", "cert"])
+def test_who_is_denied_is_out_at_every_door(machine, what):
+    """certauth deny: kept-alive connections and sessions end in two seconds; allow: in again."""
+    w = machine.w
+    if what == "cert":
+        what = w.path("alice.pem")
+
+    def command(*args):
+        done = subprocess.run([os.path.join(BUILD, "certauth"), *args, "--config", w.conf],
+                              capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+
+    with machine.web(machine.nginx.port["TLS"], machine.context()) as n, \
+            machine.web(machine.apache_port, machine.context()) as a:
+        assert machine.request(n, False) == machine.request(a, False) == 200
+        command("deny", what, "--reason", "left")
+        start, said = time.monotonic(), None
+        while said != [403, 403]:       # both stay in use: Apache ends idle ones
+            assert time.monotonic() - start < TAKEN_UP + 1, said
+            time.sleep(0.2)
+            said = [machine.request(n, False), machine.request(a, False)]
+        assert not any(machine.enters(s) for s in ("nginx", "apache", "dovecot"))
+    command("allow", what)
+    refresher.until(lambda: all(machine.enters(s) for s in ("nginx", "apache", "dovecot")), 5)
