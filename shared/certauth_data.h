@@ -255,6 +255,17 @@ bool	certauth_table_lookup(const char *file, const char *key, int64_t now,
 	    char *user_r, size_t user_len, char *groups_r, size_t groups_len,
 	    bool *found_r, struct certauth_error *error_r);
 
+/*
+ * Lists of other programs: "grid-mapfile", "pg_ident", "ad" (altSecurityIdentities
+ * in LDIF) to and from a map, "sssd" to identity rules. `map`: the name of the map in
+ * pg_ident.conf, NULL: the only one. *text_r: free(). What has no equal is refused:
+ * error_r has its line.
+ */
+bool	certauth_map_import(const char *format, const char *file,
+	    const char *map, char **text_r, struct certauth_error *error_r);
+bool	certauth_map_export(const char *format, const char *file,
+	    const char *map, char **text_r, struct certauth_error *error_r);
+
 /* --------------------------------------------------------------- refresher */
 
 /* What a policy file says of fetching for one authority; borrowed from the

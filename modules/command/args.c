@@ -33,6 +33,8 @@ static const struct option	options[] = {
 	{ "--stale-until", VALUE, OFFSET(stale_until) },
 	{ "--reason", VALUE, OFFSET(reason) },
 	{ "--until", VALUE, OFFSET(until) },
+	{ "--format", VALUE, OFFSET(format) },
+	{ "--map", VALUE, OFFSET(map) },
 	{ "--password-file", VALUE, OFFSET(password_file) },
 	{ "--issuer", LIST, OFFSET(issuers) },
 	{ "--issuers", LIST, OFFSET(issuers) },

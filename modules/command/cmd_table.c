@@ -1,5 +1,6 @@
 /*
- * cmd_table.c - maps: compile them, look whether they are good, ask them.
+ * cmd_table.c - maps: compile them, look whether they are good, ask them, take them
+ * from other programs and give them back.
  */
 
 #include <stdio.h>
@@ -98,6 +99,40 @@ lookup(struct args *args)
 	return found ? EXIT_FINE : EXIT_REJECTED;
 }
 
+/* On stdout: a person looks before it is put in place. */
+static int
+exchange(struct args *args, bool import)
+{
+	struct certauth_error	 error = { .line = 0 };
+	char			*text;
+
+	if (args->format == NULL || args->rest.num_items != 2)
+		return complain(import ? "expected table import --format "
+		    "grid-mapfile | pg_ident | ad | sssd [--map NAME] FILE" :
+		    "expected table export --format grid-mapfile | pg_ident | ad "
+		    "[--map NAME] MAP");
+	if (!(import ? certauth_map_import : certauth_map_export)(args->format,
+	    args->rest.items[1], args->map, &text, &error)) {
+		(void)complain_error(&error);
+		return EXIT_REJECTED;
+	}
+	(void)fputs(text, stdout);
+	free(text);
+	return EXIT_FINE;
+}
+
+static int
+import(struct args *args)
+{
+	return exchange(args, true);
+}
+
+static int
+export(struct args *args)
+{
+	return exchange(args, false);
+}
+
 int
 cmd_table(struct args *args)
 {
@@ -106,6 +141,7 @@ cmd_table(struct args *args)
 		int		(*run)(struct args *);
 	} verbs[] = {
 		{ "build", build }, { "check", check }, { "lookup", lookup },
+		{ "import", import }, { "export", export },
 	};
 	size_t	i;
 
@@ -113,5 +149,6 @@ cmd_table(struct args *args)
 	    i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(args->rest.items[0], verbs[i].name) == 0)
 			return verbs[i].run(args);
-	return complain("expected table build, check or lookup");
+	return complain("expected table build, check, lookup, import or "
+	    "export");
 }

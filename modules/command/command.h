@@ -23,7 +23,7 @@ struct list { const char **items; size_t num_items; };
 struct args {
 	const char	*config, *profile, *time, *purpose, *max_depth, *email,
 			*revocation, *output, *index, *serial, *password_file, *stale_until, *reason, *from,
-			*until;
+			*until, *format, *map;
 	struct list	 roots, intermediates, crls, responses, policies, sent, issuers,
 			 users, rest;
 	const char	*groups, *csv;	/* map enroll */

@@ -62,7 +62,10 @@ static const struct {
 	    "table build --output FILE MAP...\n"
 	    "          maps into one compiled table; also for a million users\n"
 	    "      table check MAP | table lookup MAP KEY\n"
-	    "          is it good, and what does it say?" },
+	    "          is it good, and what does it say?\n"
+	    "      table import | export --format grid-mapfile | pg_ident | ad | sssd\n"
+	    "             [--map NAME] FILE\n"
+	    "          maps of other programs, and maps for them" },
 	{ "show", cmd_show,
 	    "show revocation [--config FILE]\n"
 	    "          how fresh is what is known, and who could not be reached\n"

@@ -215,6 +215,22 @@ table_has(const struct table *table, const char *user, size_t user_len,
 	return false;
 }
 
+bool
+table_line_at(const struct table *table, size_t i, struct table_line *line_r)
+{
+	const struct table_row	*row;
+
+	row = i < table->num_rows ? table_row_at(table, (uint32_t)i) : NULL;
+	if (row == NULL)
+		return false;
+	line_r->key = table->data + row->key;
+	line_r->user = table->data + row->user;
+	line_r->groups = table->data + row->groups;
+	line_r->line = row->line;
+	line_r->timed = row->time != 0;
+	return true;
+}
+
 size_t
 table_size(const struct table *table)
 {

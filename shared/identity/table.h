@@ -69,6 +69,9 @@ bool	table_lookup(const struct table *, const char *key, size_t key_len,
  * What `must_exist` asks. */
 bool	table_has(const struct table *, const char *user, size_t user_len,
 	    int64_t now);
+/* Row i as it stands, borrowed. False past the end. */
+struct table_line { const char *key, *user, *groups; unsigned line; bool timed; };
+bool	table_line_at(const struct table *, size_t i, struct table_line *line_r);
 size_t	table_size(const struct table *);
 /* May an answer change by time alone (some line has not-before or not-after)? */
 bool	table_is_timed(const struct table *);

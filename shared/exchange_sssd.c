@@ -1,0 +1,354 @@
+/*
+ * exchange_sssd.c - SSSD's certificate mapping rules ([certmap/DOMAIN/RULE] of
+ * sssd.conf, man sss-certmap) as identity rules.
+ *
+ * Those that have an equal: a match rule becomes `when`, the search in LDAP a key
+ * and a table that holds what the directory says. Anything else is refused.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exchange.h"
+
+#define SSSD_MAX_RULES	256
+#define SSSD_MAX_PARTS	16
+
+struct rule {
+	char	*name, *match, *map;
+	unsigned line;
+	long	 priority;
+};
+
+/* ---------------------------------------------------------------- matchrule */
+
+static void
+condition(struct text *when, const char *word)
+{
+	text_add(when, when->len > 0 ? " and " : "");
+	text_add(when, word);
+}
+
+/* One or several words of a list, each of which must be in the certificate. */
+static bool
+add_words(struct exchange *x, struct text *when, const char *source, char *list)
+{
+	char	buf[160], *word;
+
+	while ((word = strsep(&list, ",")) != NULL) {
+		word += strspn(word, " ");
+		if (word[0] == '\0' || word[strspn(word, "abcdefghijklmnopqrstuv"
+		    "wxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.")] != '\0' ||
+		    strlen(word) > 64)
+			return exchange_refuse(x, "found \"%.60s\", expected the "
+			    "name or OID of a usage", word);
+		(void)snprintf(buf, sizeof(buf), "%s == %s", source, word);
+		condition(when, buf);
+	}
+	return true;
+}
+
+/* SSSD searches, we match the whole value: an anchor at an end is no ".*" there. */
+static bool
+add_pattern(struct exchange *x, struct text *when, const char *source,
+    const char *pattern)
+{
+	struct text	text = { 0 };
+	size_t		len = strlen(pattern);
+	bool		from, until;
+
+	if (len == 0 || strpbrk(pattern, "'\"|") != NULL ||
+	    strstr(pattern, "[[") != NULL)
+		return exchange_refuse(x, "found the expression \"%.100s\", "
+		    "expected one without |, quotes and classes as [[:alpha:]]; "
+		    "write a rule with `matches` by hand", pattern);
+	from = pattern[0] == '^';
+	until = len > 1 && pattern[len - 1] == '$' && pattern[len - 2] != '\\';
+	text_printf(&text, "%s matches '%s%.*s%s'", source, from ? "" : ".*",
+	    (int)(len - from - until), pattern + from, until ? "" : ".*");
+	if (!text.failed)
+		condition(when, text.data);
+	text_free(&text);
+	return true;
+}
+
+/* <ISSUER>... <EKU>...: all of them, as SSSD's && and its default. */
+static bool
+read_match(struct exchange *x, char *match, struct text *when)
+{
+	static const struct { const char *tag, *source; bool words; } tags[] = {
+		{ "<SUBJECT>", "subject.dn.rfc4514", false },
+		{ "<ISSUER>", "issuer.dn.rfc4514", false },
+		{ "<KU>", "ku", true }, { "<EKU>", "eku", true },
+		{ "<SAN:rfc822Name>", "san.email", false },
+		{ "<SAN:dNSName>", "san.dns", false },
+		{ "<SAN:uniformResourceIdentifier>", "san.uri", false },
+		{ "<SAN:ntPrincipalName>", "san.upn", false },
+	};
+	char	*next, *value;
+	size_t	 i, len;
+	bool	 ok;
+
+	if (strncmp(match, "KRB5:", 5) == 0)
+		match += 5;
+	if (strncmp(match, "||", 2) == 0)
+		return exchange_refuse(x, "found || in a matchrule, which has no "
+		    "equal; write one rule for each");
+	if (strncmp(match, "&&", 2) == 0)
+		match += 2;
+	for (; *match != '\0'; match = next) {
+		for (i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
+			if (strncmp(match, tags[i].tag, strlen(tags[i].tag)) == 0)
+				break;
+		if (i == sizeof(tags) / sizeof(tags[0]))
+			return exchange_refuse(x, "found \"%.40s\" in a "
+			    "matchrule, which has no equal", match);
+		value = match + strlen(tags[i].tag);
+		next = strchr(value, '<');
+		if (next == NULL)
+			next = value + strlen(value);
+		len = (size_t)(next - value);
+		value = strndup(value, len);
+		if (value == NULL)
+			return exchange_refuse(x, "out of memory");
+		ok = tags[i].words ? add_words(x, when, tags[i].source, value) :
+		    add_pattern(x, when, tags[i].source, value);
+		free(value);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+/* ------------------------------------------------------------------ maprule */
+
+/* What SSSD puts into its search, and what a template puts into a key. */
+static const struct { const char *theirs, *ours; } templates[] = {
+	{ "{subject_rfc822_name}", "{san.email}" },
+	{ "{subject_rfc822_name.short_name}", "{san.email|local}" },
+	{ "{subject_principal}", "{san.upn}" },
+	{ "{subject_nt_principal}", "{san.upn}" },
+	{ "{subject_principal.short_name}", "{san.upn|local}" },
+	{ "{subject_nt_principal.short_name}", "{san.upn|local}" },
+	{ "{subject_dns_name}", "{san.dns}" },
+	{ "{subject_uri}", "{san.uri}" },
+	{ "{cert!bin}", "{cert.sha256}" },
+	{ "{cert}", "{cert.sha256}" },
+	{ "{cert!sha256}", "{cert.sha256}" },
+	{ "{sid}", "{sid}" },
+	{ "{serial_number!dec}", "{serial.dec}" },
+	{ "X509:<I>{issuer_dn!ad_x500}<S>{subject_dn!ad_x500}",
+	    "X509:<I>{issuer.dn.ad}<S>{subject.dn.ad}" },
+	{ "X509:<I>{issuer_dn!ad_x500}<SR>{serial_number!hex_ur}",
+	    "X509:<I>{issuer.dn.ad}<SR>{serial.reversed}" },
+	{ "X509:<SKI>{subject_key_id!hex_u}", "X509:<SKI>{ski}" },
+	{ "X509:<SKI>{subject_key_id!hex}", "X509:<SKI>{ski}" },
+	{ "X509:<RFC822>{subject_rfc822_name}", "X509:<RFC822>{san.email}" },
+};
+
+static bool
+rule_begin(struct exchange *x, const struct rule *rule, size_t part,
+    const struct text *when)
+{
+	text_add(x->out, strchr(x->out->data, '{') != NULL ? ",\n  { name = \"" :
+	    "  { name = \"");
+	text_add(x->out, rule->name);
+	if (part > 0)
+		text_printf(x->out, "-%zu", part + 1);
+	text_add(x->out, "\";");
+	if (when->len > 0) {
+		text_add(x->out, " when = \"");
+		for (const char *p = when->data; *p != '\0'; p++) {
+			if (*p == '\\')
+				text_add(x->out, "\\");
+			text_add_n(x->out, p, 1);
+		}
+		text_add(x->out, "\";");
+	}
+	return true;
+}
+
+/* (attribute={template}) */
+static bool
+add_filter(struct exchange *x, const struct rule *rule, size_t part,
+    const struct text *when, char *filter)
+{
+	char	*value = strchr(filter, '=');
+	size_t	 i, len;
+
+	if (value == NULL)
+		return exchange_refuse(x, "found \"%.100s\", expected "
+		    "(attribute={template})", filter);
+	*value++ = '\0';
+	len = strspn(filter, "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-;");
+	if (filter[0] == '\0' || filter[len] != '\0')
+		return exchange_refuse(x, "found \"%.100s\", expected the name of "
+		    "an attribute", filter);
+	filter[strcspn(filter, ";")] = '\0';
+	for (i = 0; i < sizeof(templates) / sizeof(templates[0]); i++)
+		if (strcmp(value, templates[i].theirs) == 0)
+			break;
+	if (i == sizeof(templates) / sizeof(templates[0]))
+		return exchange_refuse(x, "found \"%.100s\", which has no equal "
+		    "here", value);
+	return rule_begin(x, rule, part, when) &&
+	    (text_printf(x->out, "\n    key = \"%s\"; table = \"%s.map\"; "
+	    "on_miss = \"next\"; }", templates[i].ours, filter), true);
+}
+
+/* (filter) or (|(filter)(filter)...): one rule each, the next on a miss. */
+static bool
+read_map(struct exchange *x, const struct rule *rule, const struct text *when)
+{
+	char	*map = rule->map, *end;
+	size_t	 part = 0, depth;
+	bool	 any;
+
+	if (strncmp(map, "LDAP:", 5) == 0)
+		map += 5;
+	else if (strncmp(map, "LDAPU1:", 7) == 0)
+		map += 7;
+	any = strncmp(map, "(|(", 3) == 0;
+	if (any) {
+		map += 2;
+		end = strrchr(map, ')');
+		if (end == NULL || end[1] != '\0')
+			return exchange_refuse(x, "found no closing )");
+		*end = '\0';
+	}
+	for (; *map != '\0'; map = end + 1, part++) {
+		depth = strcspn(map, ")");
+		end = map + depth;
+		if (map[0] != '(' || *end == '\0' || part == SSSD_MAX_PARTS ||
+		    strchr("(&|!", map[1]) != NULL || (part > 0 && !any))
+			return exchange_refuse(x, "found the search \"%.100s\", "
+			    "expected (attribute={template}) or several in (|...)",
+			    rule->map);
+		*end = '\0';
+		if (!add_filter(x, rule, part, when, map + 1))
+			return false;
+	}
+	return part > 0 || exchange_refuse(x, "found an empty search");
+}
+
+/* -------------------------------------------------------------------- file */
+
+static bool
+read_setting(struct exchange *x, struct rule *rule, char *line)
+{
+	char	*value = strchr(line, '='), *end;
+
+	if (value == NULL)
+		return exchange_refuse(x, "found \"%.100s\", expected name = "
+		    "value", line);
+	for (end = value; end > line && (end[-1] == ' ' || end[-1] == '\t'); )
+		end--;
+	*end = '\0';
+	value += 1 + strspn(value + 1, " \t");
+	if (strcmp(line, "matchrule") == 0)
+		rule->match = value;
+	else if (strcmp(line, "maprule") == 0)
+		rule->map = value;
+	else if (strcmp(line, "priority") == 0) {
+		rule->priority = strtol(value, &end, 10);
+		if (*end != '\0' || rule->priority < 0)
+			return exchange_refuse(x, "found the priority \"%.40s\", "
+			    "expected a number", value);
+	} else if (strcmp(line, "domains") != 0)
+		return exchange_refuse(x, "found \"%.60s\", which has no equal",
+		    line);
+	return true;
+}
+
+static bool
+read_section(struct exchange *x, char *line, struct rule *rule)
+{
+	char	*name, *end = strchr(line, ']');
+
+	if (end == NULL)
+		return exchange_refuse(x, "found no closing ]");
+	*end = '\0';
+	name = strrchr(line, '/');
+	if (name == NULL || name[1] == '\0' ||
+	    strpbrk(name + 1, "\"\\") != NULL)
+		return exchange_refuse(x, "found \"%.100s\", expected "
+		    "[certmap/DOMAIN/RULE]", line + 1);
+	rule->name = name + 1;
+	rule->line = x->line;
+	/* man sss-certmap: the lowest priority is the default */
+	rule->priority = 4294967295L;
+	return true;
+}
+
+/* The smallest number first; those of one number as they stand. */
+static int
+compare(const void *one, const void *two)
+{
+	const struct rule	*a = one, *b = two;
+
+	if (a->priority != b->priority)
+		return a->priority < b->priority ? -1 : 1;
+	return a->line < b->line ? -1 : a->line > b->line;
+}
+
+static bool
+write_rules(struct exchange *x, struct rule *rules, size_t num_rules)
+{
+	struct text	when = { 0 };
+	size_t		i;
+	bool		ok = true;
+
+	qsort(rules, num_rules, sizeof(*rules), compare);
+	text_add(x->out, "# from sssd.conf; each table holds what the directory "
+	    "has in that attribute\nidentity = (\n");
+	for (i = 0; ok && i < num_rules; i++) {
+		x->line = rules[i].line;
+		text_free(&when);
+		memset(&when, 0, sizeof(when));
+		if (rules[i].map == NULL)
+			ok = exchange_refuse(x, "found no maprule in \"%.100s\"; "
+			    "SSSD's default searches for the whole certificate",
+			    rules[i].name);
+		ok = ok && (rules[i].match == NULL ||
+		    read_match(x, rules[i].match, &when)) &&
+		    read_map(x, &rules[i], &when);
+	}
+	text_free(&when);
+	text_add(x->out, "\n);\n");
+	return ok;
+}
+
+bool
+exchange_read_sssd(struct exchange *x, char *data)
+{
+	struct rule	*rules = calloc(SSSD_MAX_RULES, sizeof(*rules));
+	char		*line;
+	size_t		 num = 0, len;
+	bool		 ours = false, ok = rules != NULL;
+
+	while (ok && (line = strsep(&data, "\n")) != NULL) {
+		x->line++;
+		line += strspn(line, " \t");
+		len = strlen(line);
+		while (len > 0 && strchr(" \t\r", line[len - 1]) != NULL)
+			line[--len] = '\0';
+		if (line[0] == '\0' || line[0] == '#' || line[0] == ';')
+			continue;
+		if (line[0] == '[') {
+			ours = strncmp(line, "[certmap/", 9) == 0;
+			if (ours)
+				ok = num < SSSD_MAX_RULES ?
+				    read_section(x, line, &rules[num++]) :
+				    exchange_refuse(x, "found more than %d "
+				    "rules", SSSD_MAX_RULES);
+		} else if (ours)
+			ok = read_setting(x, &rules[num - 1], line);
+	}
+	if (ok && num == 0)
+		ok = exchange_refuse(x, "found no [certmap/DOMAIN/RULE]");
+	ok = ok && write_rules(x, rules, num);
+	free(rules);
+	return ok;
+}
