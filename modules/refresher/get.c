@@ -71,7 +71,6 @@ get_urls(char *const *urls, size_t num_urls)
 		/* the administrator's: a mirror in his own network will do, a
 		 * file of this machine is read by `pool import` */
 		request.own = strncmp(urls[i], "http", 4) == 0;
-		request.fd = -1;
 		request.max = FETCH_MAX_CERT;
 		request.seconds = FETCH_SMALL_SECONDS;
 		if (!fetch_start(fetcher, &request, done, &gets[i]))
