@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit.h"
 #include "base/text.h"
 #include "certauth_data.h"
 #include "engine.h"
@@ -158,6 +159,7 @@ certauth_audit(struct certauth *e, int64_t now, certauth_audit_fn *fn,
 		for (j = 0; (m = pool_at(e->authorities[i].pool, j)) != NULL;
 		    j++)
 			audit_member(&a, &e->authorities[i], m);
+	audit_policies(e, fn, context);
 	audit_overrides(&a);
 	audit_crls(&a);
 	snapshot_free(a.data);

@@ -114,4 +114,29 @@ uint32_t certauth_family_ready(const struct certauth_family *, const char *folde
 bool	certauth_family_write(const char *folder, const char *name,
 	    const void *data, size_t data_len, struct certauth_error *error_r);
 
+/* --------------------------------------------------- CAs that are not listed */
+
+/* One that stands under an anchor of an authority and is not among its `issuers`. */
+struct certauth_pending {
+	char	 sha256[65], authority[64];
+	char	 name[256], anchor_of[256];	/* RFC 4514: it, and its issuer */
+	int64_t	 not_after;
+};
+/*
+ * Those that the refresher fetched because a certificate named them. What clients
+ * bring along is remembered nowhere but in the servers' logs. False: past the end.
+ */
+bool	certauth_pending_at(struct certauth *, size_t i, struct certauth_pending *);
+
+/*
+ * Writes that certificate into the first folder of the authority's `issuers`. It is
+ * looked for among what was fetched, the pools, and the files. `authority` NULL: the
+ * only one it fits. `family` NULL: none; what it says is apart is refused. False:
+ * error_r. *path_r: the folder.
+ */
+bool	certauth_accept_issuer(struct certauth *, const struct certauth_family *,
+	    const unsigned char sha256[32], const char *authority,
+	    const char *const *files, size_t num_files, char *path_r,
+	    size_t path_size, struct certauth_error *error_r);
+
 #endif

@@ -35,7 +35,4 @@ bool	csv_columns(char *const *fields, size_t num, struct csv_columns *);
  * The caller frees with free(). */
 char   *csv_pem(const char *field);
 
-/* The same text but for its numbers: "CA 2025" and "CA 2027". */
-bool	family_alike(const char *a, const char *b);
-
 #endif

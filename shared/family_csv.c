@@ -202,18 +202,3 @@ csv_pem(const char *field)
 	text_add(&out, "\n");
 	return text_take(&out);
 }
-
-bool
-family_alike(const char *a, const char *b)
-{
-	while (*a != '\0' && *b != '\0') {
-		if (*a >= '0' && *a <= '9' && *b >= '0' && *b <= '9') {
-			while (*a >= '0' && *a <= '9')
-				a++;
-			while (*b >= '0' && *b <= '9')
-				b++;
-		} else if (*a++ != *b++)
-			return false;
-	}
-	return *a == *b;
-}

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "family.h"
 #include "input.h"
+#include "trust/name_alike.h"
 
 struct diff {
 	const struct certauth_family *f;
@@ -57,7 +58,7 @@ find_alike(const struct certauth_family *f, const char *name)
 
 	for (i = 0; i < f->num_cas; i++)
 		if (f->cas[i].role != FAMILY_APART && !f->cas[i].retired &&
-		    family_alike(f->cas[i].name, name))
+		    name_alike(f->cas[i].name, name))
 			return &f->cas[i];
 	return NULL;
 }

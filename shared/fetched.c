@@ -177,9 +177,8 @@ add_pem(BIO *out, const struct fetched *f)
 	return true;
 }
 
-/* Does a path of good signatures lead from an anchor of `pool` to it? */
-static bool
-is_under_anchor(const struct pool *pool, struct cert *cert,
+bool
+fetched_under_anchor(const struct pool *pool, struct cert *cert,
     const struct fetched *beside, int64_t now)
 {
 	struct policy_options	 floors;
@@ -189,8 +188,9 @@ is_under_anchor(const struct pool *pool, struct cert *cert,
 	bool			 good = false;
 
 	policy_options_init(&floors);
-	search = path_search_new(pool, &floors, cert, beside->certs,
-	    beside->num_certs, now);
+	search = path_search_new(pool, &floors, cert,
+	    beside != NULL ? beside->certs : NULL,
+	    beside != NULL ? beside->num_certs : 0, now);
 	while (search != NULL && !good &&
 	    path_next(search, &path) == PATH_FOUND) {
 		good = path.num_certs > 1;
@@ -257,7 +257,7 @@ add_issuer(struct certauth *e, size_t authority, struct cert *cert, int64_t now,
 		error_set(error_r, NULL, 0, "%u fetched intermediates are the "
 		    "most; name those you need as `intermediates`",
 		    FETCHED_MAX);
-	} else if (!is_under_anchor(e->authorities[authority].pool, cert, f,
+	} else if (!fetched_under_anchor(e->authorities[authority].pool, cert, f,
 	    now)) {
 		error_set(error_r, NULL, 0, "no signatures lead to it from an "
 		    "anchor of that authority");

@@ -26,5 +26,9 @@ struct fetched *fetched_load(struct certauth *, struct fetched *last,
 void	fetched_free(struct fetched *);		/* drops a reference; NULL allowed */
 /* References to its certificates into `sent`, at most FETCHED_MAX; how many. */
 size_t	fetched_give(const struct fetched *, struct cert **sent);
+/* Does a path of good signatures lead from an anchor of `pool` to it? `beside`
+ * (NULL: none) may help. */
+bool	fetched_under_anchor(const struct pool *, struct cert *,
+	    const struct fetched *beside, int64_t now);
 
 #endif

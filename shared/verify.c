@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "fetched.h"
+#include "listed.h"
 #include "override.h"
 #include "trust/constraints.h"
 #include "trust/digest.h"
@@ -188,33 +189,6 @@ vouch(void *context, const unsigned char subject_sha256[32],
 }
 
 static void
-check_listed(struct question *q, const struct path *path, int path_no)
-{
-	const struct engine_authority	*a = q->authority;
-	const struct cert		*issuer;
-	char				*name, *anchor;
-	struct text			 hash = { 0 };
-
-	if (!a->has_issuers || path->num_certs < 2)
-		return;
-	issuer = path->certs[1];
-	if (pool_key_has_role(a->pool, issuer->spki_sha256, POOL_ISSUER))
-		return;
-	name = cert_subject_print(issuer);
-	anchor = cert_subject_print(path->certs[path->num_certs - 1]);
-	text_add_hex(&hash, issuer->sha256, 32);
-	verdict_fault(q->v, CERTAUTH_ISSUER_NOT_LISTED, path_no, 1,
-	    "It was issued by %s (SHA-256 %s), valid under the anchor %s. To "
-	    "accept this CA, add its certificate to the `issuers` of authority "
-	    "\"%s\" and reload.",
-	    name != NULL ? name : "?", hash.data != NULL ? hash.data : "?",
-	    anchor != NULL ? anchor : "?", a->name);
-	free(name);
-	free(anchor);
-	text_free(&hash);
-}
-
-static void
 check_denied(struct question *q, int path_no, const char *user)
 {
 	const char	*detail = "";
@@ -306,7 +280,7 @@ judge(struct question *q, struct path *path, int path_no)
 		return false;
 	policy_check(&q->profile->policy, path->certs, path->num_certs, q->v,
 	    path_no);
-	check_listed(q, path, path_no);
+	listed_check(q->v, q->authority, path, path_no);
 	/* Only now: a forged certificate must not cost a look-up. */
 	replies_query(&q->replies, q->authority, q->data->revocation, q->now,
 	    &query);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cmd_pool.h"
 
@@ -176,13 +177,15 @@ verb_diff(struct pool_run *run)
 static const struct {
 	const char	*name;
 	int		(*run)(struct pool_run *);
-	bool		 sets_up;	/* the folder need not be there */
+	bool		 sets_up, anywhere;	/* no manifest is needed */
 } verbs[] = {
-	{ "setup", pool_setup, true },
-	{ "import", verb_import, false },
-	{ "fetch", verb_fetch, false },
-	{ "check", verb_check, false },
-	{ "diff", verb_diff, false },
+	{ "setup", pool_setup, true, false },
+	{ "import", verb_import, false, false },
+	{ "fetch", verb_fetch, false, false },
+	{ "check", verb_check, false, false },
+	{ "diff", verb_diff, false, false },
+	{ "pending", pool_pending, false, true },
+	{ "accept", pool_accept, false, true },
 };
 #define NUM_VERBS	(sizeof(verbs) / sizeof(verbs[0]))
 
@@ -220,8 +223,8 @@ cmd_pool(struct args *args)
 	for (i = 0; i < NUM_VERBS && strcmp(verb, verbs[i].name) != 0; i++)
 		;
 	if (i == NUM_VERBS)
-		return complain("expected pool setup, import, fetch, check or "
-		    "diff; see certauth --help");
+		return complain("expected pool setup, import, fetch, check, "
+		    "diff, pending or accept; see certauth --help");
 	args->rest.num_items--;
 	for (k = 0; k < args->rest.num_items; k++)
 		args->rest.items[k] = args->rest.items[k + 1];
@@ -229,7 +232,8 @@ cmd_pool(struct args *args)
 	if (run.lines == NULL || !find_folder(&run) ||
 	    !pool_path(path, run.folder, "manifest"))
 		goto out;
-	if (!verbs[i].sets_up) {
+	if (!verbs[i].sets_up &&
+	    (!verbs[i].anywhere || access(path, F_OK) == 0)) {
 		run.family = certauth_family_open(path, &error);
 		if (run.family == NULL) {
 			complain_error(&error);

@@ -35,6 +35,10 @@ int	pool_setup(struct pool_run *);
 /* authorities.conf and profiles.conf, of what is there. *profiles_r: how many. */
 bool	pool_lists(struct pool_run *, size_t *profiles_r);
 
+/* cmd_pool_accept.c; without a manifest too */
+int	pool_pending(struct pool_run *);
+int	pool_accept(struct pool_run *);
+
 /* cmd_pool_fetch.c: what is missing, by the refresher, into the folders. */
 bool	pool_fetch(struct pool_run *);
 

@@ -50,7 +50,9 @@ static const struct {
 	    "pool setup [--config FILE] [--from DIR] [FILE...]\n"
 	    "          PersonalSign from nothing: its CAs, profiles, policy file\n"
 	    "      pool import FILE... | fetch | check | diff RECORD.csv\n"
-	    "          the CAs beside the policy file, by SHA-256" },
+	    "          the CAs beside the policy file, by SHA-256\n"
+	    "      pool pending [LOG...] | accept SHA256 [AUTHORITY] [FILE...]\n"
+	    "          issuing CAs that were seen and are not listed" },
 	{ "map", cmd_map,
 	    "map enroll [--profile NAME] --user USER [--groups G,G] [--dry-run] CERT\n"
 	    "      map enroll [--profile NAME] --csv FILE     (rows: CERT,USER[,GROUP;GROUP])\n"

@@ -166,8 +166,10 @@ static bool
 load_authority(struct load *load, const config_setting_t *group,
     struct config_authority *authority)
 {
+	static const char *const words[] = { "refuse", "accept" };
 	struct chain		 chain = { SECTION_AUTHORITY, { group }, 1 };
 	const config_setting_t	*at;
+	size_t			 word;
 
 	authority->file = load_place(load, group, &authority->line);
 	authority->name = strdup(config_setting_name(group));
@@ -180,6 +182,10 @@ load_authority(struct load *load, const config_setting_t *group,
 	at = values_find(load, &chain, "issuers");
 	if (at != NULL && !refs_open_list(load, at, false, &authority->issuers))
 		return false;
+	if (!values_word(load, values_find(load, &chain, "new_issuers"), words,
+	    2, &word))
+		return false;
+	authority->new_issuers = word == 1;
 	at = values_find(load, &chain, "intermediates");
 	if (at != NULL && !refs_open_list(load, at, false,
 	    &authority->intermediates))

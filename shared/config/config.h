@@ -41,6 +41,7 @@ struct config_authority {
 	char			 *ca_file;	/* for https; NULL: the system's */
 	int64_t			  refresh;	/* seconds, over 0 */
 	bool			  private_addresses;
+	bool			  new_issuers;	/* the next of a series may issue */
 };
 
 enum config_live_kind { CONFIG_TABLE, CONFIG_DENIED };

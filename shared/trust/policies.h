@@ -32,4 +32,10 @@ enum certauth_reason policies_by_tree(const struct policy_options *,
 	    struct cert *const *path, size_t num_path, struct text *set_r,
 	    const char **why_r);
 
+/* policies_tell.c: a sentence on what path[0] carries and path[1] allows; and the
+ * policies of one certificate, at most a few of them. */
+void	policies_tell(struct text *out, struct cert *const *path,
+	    size_t num_path);
+void	policies_tell_one(struct text *out, const struct cert *);
+
 #endif

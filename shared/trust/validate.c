@@ -251,17 +251,23 @@ static void
 check_policies(struct walk *w, const char **policies_r)
 {
 	struct text		 set = { 0 };
+	struct text		 told = { 0 };
 	enum certauth_reason	 reason;
 	const char		*why;
 
 	reason = policies_check(w->options, w->path->certs, w->path->num_certs,
 	    &set, &why);
-	if (reason != CERTAUTH_OK)
-		fault(w, reason, 0, "%s", why);
+	if (reason != CERTAUTH_OK) {
+		if (reason == CERTAUTH_POLICY_REQUIRED && w->v != NULL)
+			policies_tell(&told, w->path->certs, w->path->num_certs);
+		fault(w, reason, 0, "%s%s", why,
+		    told.data != NULL ? told.data : "");
+	}
 	else if (set.failed)
 		*policies_r = NULL;
 	else if (set.len > 0 && w->v != NULL)
 		*policies_r = arena_string(verdict_arena(w->v), set.data);
+	text_free(&told);
 	text_free(&set);
 }
 

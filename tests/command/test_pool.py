@@ -528,3 +528,150 @@ def test_the_real_family(tmp_path):
     assert site.run("pool", "check", "--time", "2026-09-01")["counts"]["missing"] == 0
     with open(site.path("etc", "personalsign", "profiles.conf"), encoding="utf-8") as f:
         assert len(re.findall("@include", f.read())) == 9
+
+
+# ------------------------------------------------------------- CAs that are not listed
+
+def alone(site, family, **settings):
+    """One authority with the listed CA of 2025; settings are added to it."""
+    for name in ("issuers", "crls"):
+        os.makedirs(site.path("alone", name), exist_ok=True)
+    site.write("alone/root.pem", pem(family.root.cert))
+    site.write("alone/issuers/smime.pem", pem(family.smime.cert))
+    for i, ca in enumerate((family.root, family.smime, family.newer, family.customer)):
+        site.write("alone/crls/%d.crl" % i, ca.crl())
+    site.conf = site.write("alone/certauth.conf", """version = 1;
+authorities: { ours: { anchors = [ "root.pem" ]; issuers = [ "issuers" ]; %s
+  revocation: { crls = [ "crls" ]; }; }; };
+profiles: { web: { authorities = [ "ours" ]; %s }; };
+""" % (settings.get("authority", ""), settings.get("profile", "")))
+
+
+def test_accept_what_was_refused(site, family):
+    alone(site, family)
+    leaf = family.newer.leaf("alice@example.com")
+    assert site.verify(leaf, "web", [family.newer.cert])[:2] == ("reject", "issuer-not-listed")
+    hint = re.search(r'certauth (pool accept [0-9a-f]{64}) "ours"', site.message)
+    assert hint, site.message
+    log = site.write("error.log", "x\n2026/01/01 [error] \x1b[31m%s\n" % site.message)
+    answer = site.run("pool", "pending", log)
+    assert [line["sha256"] for line in answer["lines"]] == [sha256(family.newer.cert)]
+    assert "2027" in answer["lines"][0]["name"]
+    words_ = hint.group(1).split()
+    # nobody has its bytes
+    site.run(*words_, code=1)
+    assert "name a file" in site.said
+    site.run(*words_, "ours", site.write("ca.crt", der(family.newer.cert)))
+    assert site.verify(leaf, "web")[:2] == ("accept", "ok")
+    site.run(*words_, "ours", site.path("ca.crt"), code=1)
+    assert "already" in site.said
+
+
+def test_accept_refuses(site, family):
+    alone(site, family)
+    ca = site.write("ca.pem", pem(*family.all))
+    # no CA under this anchor, no CA at all, another hash, no hash
+    other = CA("Other Root")
+    stranger = CA("Stranger", other)
+    site.write("stranger.pem", pem(stranger.cert))
+    leaf = family.smime.leaf("alice@example.com")
+    site.write("alice.pem", pem(leaf))
+    for cert, name in ((stranger.cert, "stranger.pem"), (leaf, "alice.pem")):
+        site.run("pool", "accept", sha256(cert), site.path(name), code=1)
+        assert "no CA in force" in site.said
+    site.run("pool", "accept", "0" * 64, ca, code=1)
+    assert site.run("pool", "accept", "0" * 63, ca, code=2) is None
+    assert site.run("pool", "accept", code=2) is None
+    assert os.listdir(site.path("alone", "issuers")) == ["smime.pem"]
+    # what the manifest says is apart
+    site.conf = site.path("etc", "certauth.conf")
+    site.setup(ca)
+    site.run("pool", "accept", sha256(family.cross), "smime", ca, code=1)
+    assert "apart" in site.said
+    # two authorities have that anchor
+    site.run("pool", "accept", sha256(family.newer.cert), ca, code=1)
+    assert "name the authority" in site.said
+    site.run("pool", "accept", sha256(family.newer.cert), "ps3", ca)
+    assert ("own", sha256(family.newer.cert)) in words(site.run("pool", "check"))
+
+
+def test_new_issuers(site, family):
+    newer = family.newer.leaf("alice@example.com")
+    other = family.customer.leaf("alice@example.com")
+    sent = [family.newer.cert, family.customer.cert]
+    # a CRL counts once its signer's certificate is in the pool
+    pool = 'intermediates = [ "pool.pem" ];'
+    for word, expected in ((pool, "issuer-not-listed"),
+                           (pool + 'new_issuers = "refuse";', "issuer-not-listed"),
+                           ('new_issuers = "accept";', "revocation-unknown"),
+                           (pool + 'new_issuers = "accept";', "ok")):
+        os.makedirs(site.path("alone"), exist_ok=True)
+        site.write("alone/pool.pem", pem(family.newer.cert))
+        alone(site, family, authority=word)
+        assert site.verify(newer, "web", sent)[1] == expected
+        # another name, whatever the setting
+        assert site.verify(other, "web", sent)[1] == "issuer-not-listed"
+    alone(site, family, authority='new_issuers = "maybe";')
+    with pytest.raises(AssertionError):
+        site.verify(newer, "web", sent)
+
+
+def test_new_issuers_are_of_the_same_anchor_and_organization(site, family):
+    """The same name, but by another CA, or for somebody else."""
+    sub = CA("Sub CA", family.root)
+    below = CA("GCC R45 SMIME CA 2027", sub)
+    class Firm(CA):
+        def make(self, name, key, mother, days, policies, eku):
+            cert = CA.make(self, name, key, mother, days, policies, eku)
+            return (x509.CertificateBuilder().subject_name(x509.Name([
+                x509.NameAttribute(x509.NameOID.COMMON_NAME, name),
+                x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Somebody else")]))
+                .issuer_name(cert.issuer).public_key(key.public_key())
+                .serial_number(cert.serial_number).not_valid_before(cert.not_valid_before)
+                .not_valid_after(cert.not_valid_after)
+                .add_extension(x509.BasicConstraints(True, None), True)
+                .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                    mother.key.public_key()), False).sign(mother.key, hashes.SHA256()))
+    firm = Firm("GCC R45 SMIME CA 2027", family.root)
+    alone(site, family, authority='new_issuers = "accept";')
+    for i, ca in enumerate((sub, below, firm)):
+        site.write("alone/crls/more%d.crl" % i, ca.crl())
+    for ca, sent in ((below, [below.cert, sub.cert]), (firm, [firm.cert])):
+        assert site.verify(ca.leaf("alice@example.com"), "web", sent)[:2] == \
+            ("reject", "issuer-not-listed")
+
+
+# -------------------------------------------------------- what can never match
+
+def check_lines(site):
+    p = subprocess.run([BINARY, "check", "--json", "--config", site.conf],
+                       stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    return {(line["severity"], line["text"]) for line in json.loads(p.stdout)["lines"]
+            if "may assert" in line["text"]}
+
+
+def test_check_warns_of_what_can_never_match(site, family):
+    alone(site, family)
+    site.write("alone/issuers/smime.pem", pem(family.ps3.cert))
+    for policies, severity in ((["1.3.6.1.4.1.4146.1.40.60"], None),
+                               (["1.3.6.1.4.1.4146.1.40.60", MAILBOX], "warning"),
+                               ([MAILBOX], "fault")):
+        alone_conf = open(site.conf, encoding="utf-8").read()
+        site.write("alone/certauth.conf", re.sub(
+            r'(authorities = \[ "ours" \];).*\}; \};', r'\1 policies = [ %s ]; }; };'
+            % ", ".join('"%s"' % p for p in policies), alone_conf))
+        lines = check_lines(site)
+        if severity is None:
+            assert lines == set()
+            continue
+        assert {s for s, _ in lines} == {severity}
+        text = next(iter(lines))[1]
+        assert text.startswith(MAILBOX) and "allows 1.3.6.1.4.1.4146.1.40.60" in text
+        assert ("nobody can ever enter" in text) == (severity == "fault")
+    # the refusal says both sides
+    assert site.verify(family.ps3.leaf("a@example.com", (MAILBOX,)), "web")[1] == \
+        "policy-required"
+    assert "carries %s; its issuer allows 1.3.6.1.4.1.4146.1.40.60." % MAILBOX in site.message
+    # any policy, or no pinned issuers at all: nothing to warn of
+    alone(site, family, profile='policies = [ "%s" ];' % MAILBOX)
+    assert check_lines(site) == set()

@@ -4,6 +4,7 @@
 
 #include "identity.h"
 #include "family.h"
+#include "trust/name_alike.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -27,7 +28,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			pem = csv_pem(fields[i]);
 			MUST(pem == NULL || strncmp(pem, "-----BEGIN", 10) == 0);
 			free(pem);
-			MUST(family_alike(fields[i], fields[i]));
+			MUST(name_alike(fields[i], fields[i]));
 		}
 		if (csv_columns(fields, num, &columns))
 			MUST(columns.sha256 < (int)num && columns.pem < (int)num);

@@ -55,6 +55,7 @@ test_canonical(void **state)
 	text = canonical(MINIMAL);
 	assert_string_equal(text,
 	    "authority.a.anchors=\"root.pem\"\n"
+	    "authority.a.new_issuers=\"refuse\"\n"
 	    "authority.a.revocation.check=\"chain\"\n"
 	    "authority.a.revocation.grace=259200s\n"
 	    "authority.a.revocation.max_age=none\n"

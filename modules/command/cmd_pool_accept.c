@@ -1,0 +1,170 @@
+/*
+ * cmd_pool_accept.c - CAs that are not listed: which were seen, and this one may.
+ *
+ * Seen: what the refresher fetched for certificates that named it, and what the
+ * servers' logs say of refused ones.
+ */
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd_pool.h"
+
+/* As the refusal says it (issuer-not-listed). */
+#define HINT		"certauth pool accept "
+#define MAX_SEEN	256
+
+struct seen { char sha256[65], line[512]; };
+
+static bool
+is_sha256(const char *text)
+{
+	size_t	i;
+
+	for (i = 0; i < 64; i++)
+		if (!isxdigit((unsigned char)text[i]))
+			return false;
+	return !isxdigit((unsigned char)text[64]);
+}
+
+static void
+add_row(struct pool_run *run, const char *sha256, const char *name,
+    const char *authority, const char *where)
+{
+	char	text[200];
+
+	(void)snprintf(text, sizeof(text), "%s; certauth pool accept %s%s%s",
+	    where, sha256, authority[0] != '\0' ? " " : "", authority);
+	json_array_append_new(run->lines, json_pack("{s:s,s:s,s:s,s:s,s:s}",
+	    "word", "pending", "sha256", sha256, "name", name, "group",
+	    authority, "text", text));
+}
+
+static bool
+is_there(const struct pool_run *run, const char *sha256)
+{
+	json_t	*row;
+	size_t	 i;
+
+	json_array_foreach(run->lines, i, row)
+		if (strcmp(json_string_value(json_object_get(row, "sha256")),
+		    sha256) == 0)
+			return true;
+	return false;
+}
+
+/* The name behind "It was issued by", as far as the line has it. */
+static void
+add_logged(struct pool_run *run, const char *line, const char *hint,
+    const char *file)
+{
+	static const char	before[] = "issued by ";
+	const char		*from = strstr(line, before), *to;
+	char			 sha256[65], name[256] = "";
+
+	(void)snprintf(sha256, sizeof(sha256), "%.64s", hint);
+	if (is_there(run, sha256) || json_array_size(run->lines) >= MAX_SEEN)
+		return;
+	to = from != NULL ? strstr(from, ", valid under") : NULL;
+	if (to != NULL) {
+		from += sizeof(before) - 1;
+		(void)snprintf(name, sizeof(name), "%.*s", (int)(to - from),
+		    from);
+	}
+	add_row(run, sha256, name, "", file);
+}
+
+static bool
+read_log(struct pool_run *run, const char *file)
+{
+	FILE	*f = fopen(file, "r");
+	char	*line = NULL, *hint, *p;
+	size_t	 size = 0;
+
+	if (f == NULL) {
+		complain("%s: cannot be opened", file);
+		return false;
+	}
+	while (getline(&line, &size, f) > 0) {
+		hint = strstr(line, HINT);
+		if (hint == NULL || !is_sha256(hint + sizeof(HINT) - 1))
+			continue;
+		/* a log is text of others */
+		for (p = line; *p != '\0'; p++)
+			if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
+				*p = ' ';
+		add_logged(run, line, hint + sizeof(HINT) - 1, file);
+	}
+	free(line);
+	(void)fclose(f);
+	return true;
+}
+
+int
+pool_pending(struct pool_run *run)
+{
+	struct certauth_pending	 p;
+	struct certauth_error	 error = { .line = 0 };
+	struct certauth		*engine = certauth_open(run->conf, &error);
+	size_t			 i;
+	bool			 ok = true;
+
+	if (engine == NULL)
+		return complain_error(&error);
+	for (i = 0; certauth_pending_at(engine, i, &p); i++)
+		add_row(run, p.sha256, p.name, p.authority, "fetched");
+	certauth_free(engine);
+	for (i = 0; ok && i < run->args->rest.num_items; i++)
+		ok = read_log(run, run->args->rest.items[i]);
+	if (!ok)
+		return EXIT_USAGE;
+	if (json_array_size(run->lines) == 0 && !run->args->json)
+		(void)printf("nothing is pending\n");
+	return pool_report(run, EXIT_FINE);
+}
+
+int
+pool_accept(struct pool_run *run)
+{
+	const struct args	*args = run->args;
+	struct certauth_authority a;
+	struct certauth_error	 error = { .line = 0 };
+	struct certauth		*engine;
+	const char		*name = NULL;
+	unsigned char		 sha256[32];
+	char			 path[POOL_MAX_PATH];
+	size_t			 i, first = 1;
+	int			 status = EXIT_FINE;
+
+	if (args->rest.num_items == 0 ||
+	    strlen(args->rest.items[0]) != 64 || !is_sha256(args->rest.items[0]))
+		return complain("expected pool accept SHA256 [AUTHORITY] "
+		    "[FILE...], 64 hexadecimal digits first");
+	for (i = 0; i < 32; i++) {
+		(void)snprintf(path, sizeof(path), "%.2s",
+		    args->rest.items[0] + 2 * i);
+		sha256[i] = (unsigned char)strtoul(path, NULL, 16);
+	}
+	engine = certauth_open(run->conf, &error);
+	if (engine == NULL)
+		return complain_error(&error);
+	for (i = 0; args->rest.num_items > 1 &&
+	    certauth_authority_at(engine, i, &a); i++)
+		if (strcmp(a.name, args->rest.items[1]) == 0) {
+			name = a.name;
+			first = 2;
+			break;
+		}
+	if (!certauth_accept_issuer(engine, run->family, sha256, name,
+	    args->rest.items + first, args->rest.num_items > first ?
+	    args->rest.num_items - first : 0, path, sizeof(path), &error)) {
+		(void)complain_error(&error);
+		status = EXIT_REJECTED;
+	} else if (!args->json)
+		(void)printf("accepted, in %s; the servers take it at their "
+		    "reload\n", path);
+	certauth_free(engine);
+	return args->json ? pool_report(run, status) : status;
+}
