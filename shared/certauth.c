@@ -191,6 +191,7 @@ open_profiles(struct certauth *e, struct certauth_error *error_r)
 		if (!policy_options_copy(&p->policy, &from->policy))
 			goto no_memory;
 		p->rules = from->rules;
+		p->min_strength = from->min_strength;
 		p->denied = from->denied;
 		p->deadline = from->deadline;
 		if (!digest_profile(e, p, from->canonical))

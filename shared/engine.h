@@ -33,6 +33,7 @@ struct certauth_profile {
 	size_t			 num_authorities;
 	struct policy_options	 policy;
 	const struct rules	*rules;		/* the config's; NULL: none */
+	enum rule_strength	 min_strength;
 	int			 denied;	/* live number, -1: none */
 	unsigned		 deadline;	/* milliseconds */
 	unsigned char		 digest[32];

@@ -226,9 +226,13 @@ map_user(struct question *q, int path_no, enum certauth_severity severity)
 		return;
 	}
 	verdict_tell(q->v, "  identity, authority %s:", q->authority->name);
-	rules_map(q->profile->rules, q->leaf, q->authority->name,
-	    q->data->tables, q->data->num_live, q->now, verdict_arena(q->v),
-	    explain ? tell : NULL, q->v, &answer);
+	rules_ask(q->profile->rules, &(struct rules_query){ .cert = q->leaf,
+	    .authority = q->authority->name, .pinned = q->authority->has_issuers,
+	    .service = q->request->service,
+	    .min_strength = q->profile->min_strength,
+	    .tables = q->data->tables, .num_tables = q->data->num_live,
+	    .now = q->now, .tell = explain ? tell : NULL, .context = q->v },
+	    verdict_arena(q->v), &answer);
 	renewal_explain(&answer, q->data, q->leaf, q->authority->name,
 	    q->profile->name, verdict_arena(q->v));
 	if (answer.reason != CERTAUTH_OK) {
@@ -241,6 +245,7 @@ map_user(struct question *q, int path_no, enum certauth_severity severity)
 		return;
 	}
 	verdict_set_user(q->v, answer.user, answer.groups, answer.rule);
+	verdict_set(q->v, VERDICT_STRENGTH, answer.strength);
 	if (answer.user[0] != '\0')
 		check_denied(q, path_no, answer.user);
 }

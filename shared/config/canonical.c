@@ -132,6 +132,7 @@ add_value(struct text *text, const struct directive *row,
 	case TYPE_REVOCATION:
 	case TYPE_KEYS:
 	case TYPE_RENEWAL:
+	case TYPE_USERS:
 	case TYPE_RULES:
 	case TYPE_GROUP_LATER:
 		break;
@@ -147,6 +148,7 @@ is_value(const struct directive *row)
 	case TYPE_REVOCATION:
 	case TYPE_KEYS:
 	case TYPE_RENEWAL:
+	case TYPE_USERS:
 	case TYPE_RULES:
 	case TYPE_GROUP_LATER:
 		return false;
@@ -202,6 +204,7 @@ add_rules(struct lines *lines, const struct load *load,
     const config_setting_t *list)
 {
 	struct chain	chain = { .section = SECTION_RULE, .num_groups = 1 };
+	struct chain	users;
 	struct text	prefix = { 0 };
 	int		i, num;
 
@@ -216,6 +219,12 @@ add_rules(struct lines *lines, const struct load *load,
 			chain.groups[0] = config_setting_get_elem(list,
 			    (unsigned)i);
 			add_section(lines, load, &chain, prefix.data);
+			values_sub_chain(&chain, "users", SECTION_USERS, &users);
+			text_add(&prefix, "users.");
+			if (prefix.failed)
+				lines->failed = true;
+			else
+				add_section(lines, load, &users, prefix.data);
 		}
 		text_free(&prefix);
 	}

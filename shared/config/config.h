@@ -62,6 +62,7 @@ struct config_profile {
 	size_t			 num_authorities;
 	struct policy_options	 policy;
 	struct rules		*rules;		/* NULL: no identity setting */
+	enum rule_strength	 min_strength;
 	int			 denied;	/* live number, -1: none */
 	unsigned		 deadline;	/* milliseconds; 0: nobody waits */
 	/* every setting in force in canonical form, for the profile's digest:

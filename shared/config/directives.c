@@ -123,6 +123,8 @@ directive_section_name(enum directive_section section)
 		return "the renewal of a profile";
 	case SECTION_RULE:
 		return "an identity rule";
+	case SECTION_USERS:
+		return "the users of an identity rule";
 	case SECTION_COUNT:
 		break;
 	}

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "config/load.h"
+#include "identity/class.h"
 #include "identity/enrolled.h"
 
 #define KEYS_RSA_FLOOR		1024u
@@ -169,6 +170,39 @@ load_policies(struct load *load, const config_setting_t *oids,
 	return true;
 }
 
+/*
+ * A class is a set of policies. Beside `policies` the user-initial-policy-set is
+ * both, and policies.c asks for one of each.
+ */
+static bool
+load_classes(struct load *load, const config_setting_t *words,
+    struct policy_options *policy)
+{
+	const config_setting_t	*word;
+	const char		*oid;
+	int			 i, num;
+	size_t			 j;
+
+	if (words == NULL)
+		return true;
+	policy->num_plain = policy->num_policies;
+	policy->has_classes = true;
+	policy->explicit_policy = true;
+	num = config_setting_length(words);
+	for (i = 0; i < num; i++) {
+		word = config_setting_get_elem(words, (unsigned)i);
+		if (class_policy(word->value.sval, 0) == NULL)
+			return load_expected(load, word, "mailbox, organization, "
+			    "sponsor, individual, naesb-rudimentary, "
+			    "naesb-basic, naesb-medium or naesb-high");
+		for (j = 0; (oid = class_policy(word->value.sval, j)) != NULL; j++)
+			if (!policy_add_oid(policy, oid))
+				return load_expected(load, word,
+				    "fewer policies and classes");
+	}
+	return true;
+}
+
 /* A list of words, each of which is one bit. */
 static bool
 load_bits(struct load *load, const config_setting_t *words,
@@ -242,10 +276,19 @@ load_policy(struct load *load, const struct chain *chain,
 		return false;
 	if (at != NULL && policy->max_lifetime == 0)
 		return load_expected(load, at, "a duration over 0");
+	at = values_find(load, chain, "min_lifetime");
+	if (at != NULL && !values_duration(load, at, &policy->min_lifetime))
+		return false;
+	if (policy->max_lifetime != 0 &&
+	    policy->min_lifetime > policy->max_lifetime)
+		return load_expected(load, at, "no more than max_lifetime");
+	policy->no_empty_names =
+	    values_find(load, chain, "no_empty_names")->value.ival != 0;
 	return values_number(load, values_find(load, chain, "depth"), 0,
 	    CONFIG_MAX_DEPTH, &policy->depth) &&
 	    load_purposes(load, values_find(load, chain, "purposes"), policy) &&
 	    load_policies(load, values_find(load, chain, "policies"), policy) &&
+	    load_classes(load, values_find(load, chain, "classes"), policy) &&
 	    load_keys(load, chain, policy) &&
 	    load_renewal(load, chain, policy);
 }
@@ -305,7 +348,7 @@ load_rule(struct load *load, const config_setting_t *group,
     const char ***names_r, struct rule_options *rule)
 {
 	static const char *const misses[] = { "refuse", "next" };
-	struct chain	chain = { SECTION_RULE, { group }, 1 };
+	struct chain	chain = { SECTION_RULE, { group }, 1 }, users;
 	const config_setting_t	*at;
 	size_t		word;
 
@@ -319,6 +362,9 @@ load_rule(struct load *load, const config_setting_t *group,
 	rule->name = string_or_null(load, &chain, "name");
 	rule->when = string_or_null(load, &chain, "when");
 	rule->user = string_or_null(load, &chain, "user");
+	values_sub_chain(&chain, "users", SECTION_USERS, &users);
+	rule->web = string_or_null(load, &users, "web");
+	rule->mail = string_or_null(load, &users, "mail");
 	rule->key = string_or_null(load, &chain, "key");
 	rule->groups = string_or_null(load, &chain, "groups");
 	at = values_find(load, &chain, "continuity");
@@ -329,6 +375,31 @@ load_rule(struct load *load, const config_setting_t *group,
 	rule->on_miss = word == 0 ? RULE_MISS_REFUSE : RULE_MISS_NEXT;
 	rule->file = load_place(load, group, &rule->line);
 	return true;
+}
+
+static bool
+load_strength(struct load *load, const struct chain *chain,
+    struct config_profile *profile)
+{
+	static const char *const	words[] = { "weak", "medium", "strong" };
+	const config_setting_t		*at;
+	const char			*name;
+	char				 expected[200];
+	size_t				 word;
+
+	at = values_find(load, chain, "min_strength");
+	if (!values_word(load, at, words, 3, &word))
+		return false;
+	profile->min_strength = word == 0 ? STRENGTH_WEAK : word == 1 ?
+	    STRENGTH_MEDIUM : STRENGTH_STRONG;
+	if (profile->rules == NULL)
+		return true;
+	name = rules_too_weak(profile->rules, profile->min_strength);
+	if (name == NULL)
+		return true;
+	snprintf(expected, sizeof(expected), "a strength that rule \"%s\" has",
+	    name);
+	return load_expected(load, at, expected);
 }
 
 static bool
@@ -382,7 +453,8 @@ profile_load(struct load *load, const config_setting_t *group,
 	    profile) ||
 	    !load_policy(load, &chain, &profile->policy) ||
 	    !online_deadline(load, &chain, profile) ||
-	    !load_rules(load, values_find(load, &chain, "identity"), profile))
+	    !load_rules(load, values_find(load, &chain, "identity"), profile) ||
+	    !load_strength(load, &chain, profile))
 		return false;
 	denied = values_find(load, &chain, "denied");
 	if (denied != NULL) {

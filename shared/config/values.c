@@ -300,6 +300,8 @@ check_type(const struct load *load, const config_setting_t *at,
 		return check_group(load, at, SECTION_KEYS);
 	case TYPE_RENEWAL:
 		return check_group(load, at, SECTION_RENEWAL);
+	case TYPE_USERS:
+		return check_group(load, at, SECTION_USERS);
 	case TYPE_RULES:
 		return check_rules(load, at);
 	case TYPE_GROUP_LATER:
@@ -334,7 +336,7 @@ fallback_group(enum directive_section section)
 {
 	static const char *const	names[SECTION_COUNT] = {
 		"top", "authority", "revocation", "profile", "keys", "renewal",
-		"rule"
+		"rule", "users"
 	};
 
 	return names[section];

@@ -33,10 +33,5 @@ void	extract_names(struct extract *);	/* ATTRIBUTE, DN */
 void	extract_other(struct extract *);	/* SAN_OTHER */
 /* facts.c */
 void	extract_fact(struct extract *);
-/* The class that a policy OID stands for, dotted; NULL: none. */
-const char *class_of_policy(const char *oid);
-/* The i-th OID of a class, NULL past the end; and the i-th class. */
-const char *class_policy(const char *class, size_t i);
-const char *class_name(size_t i);
 
 #endif

@@ -12,6 +12,7 @@
 #include <openssl/objects.h>
 
 #include "base/text.h"
+#include "identity/class.h"
 #include "identity/extract.h"
 
 /* EKUs and policies that are looked at. */
@@ -230,7 +231,7 @@ key_values(struct extract *x, bool bits)
 	(void)add_word(x, number);
 }
 
-/* RFC 5280 4.1.2.5: both ends belong to it. */
+/* Counted as max_lifetime is. */
 static void
 lifetime_value(struct extract *x)
 {
@@ -243,7 +244,7 @@ lifetime_value(struct extract *x)
 		return;
 	}
 	(void)snprintf(number, sizeof(number), "%lld",
-	    (long long)(cert->not_after - cert->not_before + 1));
+	    (long long)(cert->not_after - cert->not_before));
 	(void)add_word(x, number);
 }
 

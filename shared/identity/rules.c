@@ -1,257 +1,24 @@
 /*
  * rules.c - who is it?
  *
- * Compiles the ordered rules of a profile and asks them one after the other. The
- * first whose authorities and `when` match decides; only a lookup that misses
- * may pass the question on, and only when the rule says so.
+ * Asks the ordered rules of a profile one after the other. The first whose
+ * authorities and `when` match decides; only a lookup that misses may pass the
+ * question on, and only when the rule says so.
  */
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "identity/rules.h"
-#include "identity/template.h"
-#include "identity/when.h"
+#include "identity/rules_inside.h"
 
-/* Rules of a profile, compiled: 256 rules of a few KB. */
-#define RULES_MAX_BYTES		(64u * 1024 * 1024)
-#define RULES_MAX_NAME		64u
-#define RULES_MAX_AUTHORITIES	256u
 /* Groups of one person, joined. */
 #define RULES_MAX_GROUPS_LEN	4096u
-
-struct rule {
-	const char		*name;
-	const char	       **authorities;
-	size_t			 num_authorities;
-	const struct when	*when;			/* NULL: always */
-	const char		*when_text;
-	const struct template	*user, *key, *groups;
-	int			 table, must_exist;
-	enum rule_miss		 on_miss;
-	const char		*continuity;
-};
-
-struct rules {
-	struct arena	*arena;
-	struct rule	*rules;
-	size_t		 num_rules;
-};
-
-/* --------------------------------------------------------------- compiling */
-
-/* Puts "rule NAME, SETTING:" before a message of the parsers below. */
-static void
-wrap_error(const struct rule_options *option, const char *setting,
-    const char *text, struct certauth_error *error_r)
-{
-	struct certauth_error	inner;
-	char			name[160], shown[160];
-
-	if (error_r == NULL)
-		return;
-	inner = *error_r;
-	text_printable(name, sizeof(name), option->name, strlen(option->name));
-	if (inner.column == 0) {
-		error_set(error_r, option->file, option->line,
-		    "rule \"%s\", %s: %.300s", name, setting, inner.text);
-		return;
-	}
-	text_printable(shown, sizeof(shown), text, strlen(text));
-	error_set(error_r, option->file, option->line,
-	    "rule \"%s\", %s = \"%s\", column %u: %.300s", name, setting, shown,
-	    inner.column, inner.text);
-	error_r->column = inner.column;
-}
-
-static bool
-fault(const struct rule_options *option, const char *text,
-    struct certauth_error *error_r)
-{
-	char	name[160];
-
-	text_printable(name, sizeof(name), option->name, strlen(option->name));
-	error_set(error_r, option->file, option->line, "rule \"%s\": %s", name,
-	    text);
-	return false;
-}
-
-/* The name goes into logs and variables as it is. */
-static bool
-name_is_plain(const char *name)
-{
-	char	shown[4 * RULES_MAX_NAME + 1];
-	size_t	len = strlen(name);
-
-	if (len == 0 || len > RULES_MAX_NAME)
-		return false;
-	return strcmp(text_printable(shown, sizeof(shown), name, len), name) == 0;
-}
-
-static bool
-options_check(const struct rule_options *options, size_t i,
-    struct certauth_error *error_r)
-{
-	const struct rule_options	*option = &options[i];
-	size_t				 j;
-
-	if (option->name == NULL || !name_is_plain(option->name)) {
-		error_set(error_r, option->file, option->line, "found %s, "
-		    "expected a rule with a name of 1 to 64 printable bytes",
-		    option->name == NULL ? "no name" : "another name");
-		return false;
-	}
-	for (j = 0; j < i; j++)
-		if (strcmp(options[j].name, option->name) == 0)
-			return fault(option, "found the name a second time, "
-			    "expected each rule to have its own", error_r);
-	if (option->user != NULL && (option->key != NULL || option->table >= 0))
-		return fault(option, "found user and key or table, expected "
-		    "either user, or key and table", error_r);
-	if (option->user == NULL && (option->key == NULL || option->table < 0))
-		return fault(option, option->key != NULL ?
-		    "found key without table, expected both" :
-		    option->table >= 0 ?
-		    "found table without key, expected both" :
-		    "found neither user nor key, expected user = TEMPLATE, or "
-		    "key = TEMPLATE and table = FILE", error_r);
-	if (option->num_authorities > RULES_MAX_AUTHORITIES)
-		return fault(option, "found more authorities, expected at most "
-		    "256", error_r);
-	return true;
-}
-
-static bool
-compile_template(struct rules *rules, const struct rule_options *option,
-    const char *setting, const char *text, enum template_use use,
-    const struct template **template_r, struct certauth_error *error_r)
-{
-	if (text == NULL)
-		return true;
-	*template_r = template_compile(text, use, rules->arena, error_r);
-	if (*template_r == NULL) {
-		wrap_error(option, setting, text, error_r);
-		return false;
-	}
-	if (use == TEMPLATE_KEY && !template_has_source(*template_r))
-		return fault(option, "found a key that is the same for every "
-		    "certificate, expected a source in it, as {san.email}",
-		    error_r);
-	return true;
-}
-
-static bool
-compile_rule(struct rules *rules, const struct rule_options *option,
-    struct rule *rule, struct certauth_error *error_r)
-{
-	size_t	i;
-
-	rule->table = option->table;
-	rule->must_exist = option->must_exist;
-	rule->on_miss = option->on_miss;
-	rule->name = arena_string(rules->arena, option->name);
-	rule->continuity = arena_string(rules->arena,
-	    option->continuity != NULL ? option->continuity : "san.email");
-	if (rule->continuity == NULL)
-		return fault(option, "out of memory", error_r);
-	rule->authorities = arena_array(rules->arena, option->num_authorities,
-	    sizeof(*rule->authorities));
-	if (rule->name == NULL || rule->authorities == NULL)
-		return fault(option, "out of memory", error_r);
-	for (i = 0; i < option->num_authorities; i++) {
-		rule->authorities[i] = arena_string(rules->arena,
-		    option->authorities[i]);
-		if (rule->authorities[i] == NULL)
-			return fault(option, "out of memory", error_r);
-		rule->num_authorities++;
-	}
-	if (option->when != NULL) {
-		rule->when = when_compile(option->when, rules->arena, error_r);
-		if (rule->when == NULL) {
-			wrap_error(option, "when", option->when, error_r);
-			return false;
-		}
-		rule->when_text = arena_string(rules->arena, option->when);
-		if (rule->when_text == NULL)
-			return fault(option, "out of memory", error_r);
-	}
-	return compile_template(rules, option, "user", option->user,
-	    TEMPLATE_USER, &rule->user, error_r) &&
-	    compile_template(rules, option, "key", option->key, TEMPLATE_KEY,
-	    &rule->key, error_r) &&
-	    compile_template(rules, option, "groups", option->groups,
-	    TEMPLATE_GROUPS, &rule->groups, error_r);
-}
-
-struct rules *
-rules_compile(const struct rule_options *options, size_t num,
-    struct certauth_error *error_r)
-{
-	struct rules	*rules = NULL;
-	size_t		 i;
-	bool		 ok = false;
-
-	if (num > RULES_MAX) {
-		error_set(error_r, options[RULES_MAX].file,
-		    options[RULES_MAX].line,
-		    "found %zu rules, expected at most %d", num, RULES_MAX);
-		return NULL;
-	}
-	rules = calloc(1, sizeof(*rules));
-	if (rules == NULL ||
-	    (rules->arena = arena_new(RULES_MAX_BYTES)) == NULL ||
-	    (rules->rules = arena_array(rules->arena, num,
-	    sizeof(*rules->rules))) == NULL) {
-		error_set(error_r, NULL, 0, "out of memory");
-		goto out;
-	}
-	for (i = 0; i < num; i++) {
-		if (!options_check(options, i, error_r) ||
-		    !compile_rule(rules, &options[i], &rules->rules[i], error_r))
-			goto out;
-		rules->num_rules++;
-	}
-	ok = true;
-out:
-	if (!ok) {
-		rules_free(rules);
-		return NULL;
-	}
-	return rules;
-}
-
-void
-rules_free(struct rules *rules)
-{
-	if (rules == NULL)
-		return;
-	arena_free(rules->arena);
-	free(rules);
-}
-
-bool
-rules_use_table(const struct rules *rules, int table)
-{
-	size_t	i;
-
-	for (i = 0; rules != NULL && i < rules->num_rules; i++)
-		if (rules->rules[i].key != NULL && rules->rules[i].table == table)
-			return true;
-	return false;
-}
-
-/* ------------------------------------------------------------------ asking */
 
 /* One question: all that is the same for every rule. */
 struct question {
 	struct extractor	 extractor;
-	const char		*authority;
-	struct table *const	*tables;
-	size_t			 num_tables;
-	int64_t			 now;
-	rules_tell_fn		*tell;
-	void			*context;
+	const struct rules_query *query;
 	struct rules_answer	*answer;
 };
 
@@ -270,8 +37,8 @@ conclude(struct question *q, const struct rule *rule, enum outcome outcome,
 	name = arena_string(q->extractor.arena, rule->name);
 	if (name == NULL)
 		line = NULL;
-	if (q->tell != NULL)
-		q->tell(q->context, line != NULL ? line : "out of memory");
+	if (q->query->tell != NULL)
+		q->query->tell(q->query->context, line != NULL ? line : "out of memory");
 	if (outcome == OUTCOME_PASS)
 		return outcome;
 	q->answer->reason = line != NULL ? reason : CERTAUTH_INTERNAL;
@@ -297,9 +64,9 @@ authority_matches(const struct rule *rule, const char *authority)
 static const struct table *
 table_of(const struct question *q, int number)
 {
-	if (number < 0 || q->tables == NULL || (size_t)number >= q->num_tables)
+	if (number < 0 || q->query->tables == NULL || (size_t)number >= q->query->num_tables)
 		return NULL;
-	return q->tables[number];
+	return q->query->tables[number];
 }
 
 /* Adds the comma-separated groups that are not there yet, without blanks round
@@ -360,10 +127,10 @@ look_up(struct question *q, const struct rule *rule,
 		entry.user = value->data;
 		entry.groups = "";
 		if (table != NULL && !table_lookup(table, value->data,
-		    value->data_len, q->now, &entry))
+		    value->data_len, q->query->now, &entry))
 			continue;
 		if (exist != NULL && !table_has(exist, entry.user,
-		    strlen(entry.user), q->now))
+		    strlen(entry.user), q->query->now))
 			continue;
 		if (*user_r != NULL && strcmp(*user_r, entry.user) != 0) {
 			char	one[256], other[256];
@@ -449,6 +216,114 @@ miss(struct question *q, const struct rule *rule, const char *why)
 	    next ? "; the next rule is asked" : ""));
 }
 
+/* Which of `users` is asked for; NULL: none of them. */
+static const struct template *
+service_template(const struct question *q, const struct rule *rule)
+{
+	static const char *const mail[] = {
+		"imap", "pop3", "submission", "sieve", "managesieve", "lmtp",
+		"mail"
+	};
+	const char	*service = q->query->service;
+	size_t		 i;
+
+	if (service == NULL)
+		return NULL;
+	if (strcmp(service, "http") == 0 || strcmp(service, "web") == 0)
+		return rule->web;
+	for (i = 0; i < sizeof(mail) / sizeof(mail[0]); i++)
+		if (strcmp(service, mail[i]) == 0)
+			return rule->mail;
+	return NULL;
+}
+
+static enum outcome
+template_outcome(struct question *q, const struct rule *rule,
+    enum template_status status, const char *detail)
+{
+	switch (status) {
+	case TEMPLATE_BAD:
+		return conclude(q, rule, OUTCOME_DECIDED, CERTAUTH_BAD_NAME,
+		    detail);
+	case TEMPLATE_AMBIGUOUS:
+		return conclude(q, rule, OUTCOME_DECIDED,
+		    CERTAUTH_AMBIGUOUS_USER, detail);
+	case TEMPLATE_NO_MEMORY:
+		return conclude(q, rule, OUTCOME_DECIDED, CERTAUTH_INTERNAL,
+		    NULL);
+	case TEMPLATE_NONE:
+		return miss(q, rule, detail);
+	case TEMPLATE_FILLED:
+		break;
+	}
+	return OUTCOME_PASS;
+}
+
+/* The name that this service knows somebody by. */
+static enum outcome
+dress(struct question *q, const struct rule *rule, const char **user)
+{
+	const struct template	*template = service_template(q, rule);
+	struct template_results	 results;
+	enum template_status	 status;
+	enum outcome		 outcome;
+
+	if (template == NULL)
+		return conclude(q, rule, OUTCOME_DECIDED, CERTAUTH_NO_USER,
+		    "users has no name for this service");
+	q->extractor.user.data = *user;
+	q->extractor.user.data_len = strlen(*user);
+	status = template_fill(template, rule->when, &q->extractor, &results);
+	outcome = template_outcome(q, rule, status, results.detail);
+	if (outcome != OUTCOME_PASS)
+		return outcome;
+	if (results.num_items != 1)
+		return conclude(q, rule, OUTCOME_DECIDED,
+		    CERTAUTH_AMBIGUOUS_USER, "users makes several names");
+	*user = results.items[0].data;
+	return OUTCOME_PASS;
+}
+
+static const char *
+strength_word(enum rule_strength strength)
+{
+	static const char *const	words[] = {
+		"", "weak", "medium", "strong"
+	};
+
+	return words[strength];
+}
+
+/* A constant name is as sure as what `when` asks for. */
+static enum rule_strength
+strength_of(const struct rule *rule, const struct template *template,
+    bool pinned)
+{
+	enum rule_strength	strength = template_strength(template, pinned);
+
+	if (strength == STRENGTH_NONE)
+		strength = rule->when != NULL ? when_strength(rule->when,
+		    pinned) : STRENGTH_WEAK;
+	return strength;
+}
+
+static bool
+strong_enough(struct question *q, const struct rule *rule,
+    const struct template *template, enum outcome *outcome_r)
+{
+	enum rule_strength	strength;
+
+	strength = strength_of(rule, template, q->query->pinned);
+	q->answer->strength = strength_word(strength);
+	if (strength >= q->query->min_strength)
+		return true;
+	*outcome_r = conclude(q, rule, OUTCOME_DECIDED, CERTAUTH_NO_USER,
+	    arena_printf(q->extractor.arena, "%s names people by what is %s "
+	    "here, min_strength is %s", template_text(template),
+	    strength_word(strength), strength_word(q->query->min_strength)));
+	return false;
+}
+
 /* Who renews a certificate has another key: renewal.c looks for the old one. */
 static void
 note_miss(struct question *q, const struct rule *rule,
@@ -469,39 +344,21 @@ note_miss(struct question *q, const struct rule *rule,
 		q->answer->num_misses++;
 }
 
-/* The rule speaks of this certificate: what does it say? */
+/* Who it is, once the rule's own template is filled. */
 static enum outcome
-decide(struct question *q, const struct rule *rule)
+name_user(struct question *q, const struct rule *rule, const char *shown,
+    const struct template_results *results)
 {
-	const struct template	*template;
-	struct template_results	 results;
-	struct text		 groups = { 0 };
-	const char		*user, *what, *shown;
-	char			 name[4 * RULES_MAX_USER_LEN + 1];
-	enum outcome		 outcome;
+	struct text	 groups = { 0 };
+	const char	*user, *what;
+	char		 name[4 * RULES_MAX_USER_LEN + 1];
+	enum outcome	 outcome;
 
-	template = rule->key != NULL ? rule->key : rule->user;
-	switch (template_fill(template, rule->when, &q->extractor, &results)) {
-	case TEMPLATE_BAD:
-		return conclude(q, rule, OUTCOME_DECIDED, CERTAUTH_BAD_NAME,
-		    results.detail);
-	case TEMPLATE_AMBIGUOUS:
-		return conclude(q, rule, OUTCOME_DECIDED,
-		    CERTAUTH_AMBIGUOUS_USER, results.detail);
-	case TEMPLATE_NO_MEMORY:
-		return conclude(q, rule, OUTCOME_DECIDED, CERTAUTH_INTERNAL,
-		    NULL);
-	case TEMPLATE_NONE:
-		return miss(q, rule, results.detail);
-	case TEMPLATE_FILLED:
-		break;
-	}
-	shown = show_results(q, template, &results);
-	outcome = look_up(q, rule, &results, &user, &groups);
+	outcome = look_up(q, rule, results, &user, &groups);
 	if (outcome != OUTCOME_PASS)
 		goto out;
 	if (user == NULL) {
-		note_miss(q, rule, &results);
+		note_miss(q, rule, results);
 		what = arena_printf(q->extractor.arena, "%s, which %s", shown,
 		    rule->key != NULL ? rule->must_exist >= 0 ?
 		    "the tables do not lead to a user for" :
@@ -516,17 +373,69 @@ decide(struct question *q, const struct rule *rule)
 		if (outcome != OUTCOME_PASS)
 			goto out;
 	}
+	if ((rule->web != NULL || rule->mail != NULL) &&
+	    (rule->user != NULL || rule->key != NULL)) {
+		outcome = dress(q, rule, &user);
+		if (outcome != OUTCOME_PASS)
+			goto out;
+	}
 	q->answer->user = arena_string(q->extractor.arena, user);
 	q->answer->groups = arena_string(q->extractor.arena,
 	    groups.data != NULL ? groups.data : "");
 	outcome = conclude(q, rule, OUTCOME_DECIDED,
 	    q->answer->user != NULL && q->answer->groups != NULL ?
 	    CERTAUTH_OK : CERTAUTH_INTERNAL, arena_printf(q->extractor.arena,
-	    "%s: the user is \"%s\"", shown,
-	    text_printable(name, sizeof(name), user, strlen(user))));
+	    "%s: the user is \"%s\" (%s)", shown,
+	    text_printable(name, sizeof(name), user, strlen(user)),
+	    q->answer->strength));
 out:
 	text_free(&groups);
 	return outcome;
+}
+
+/* The rule speaks of this certificate: what does it say? */
+static enum outcome
+decide(struct question *q, const struct rule *rule)
+{
+	const struct template	*template;
+	struct template_results	 results;
+	enum template_status	 status;
+	enum outcome		 outcome;
+
+	template = rule->key != NULL ? rule->key : rule->user != NULL ?
+	    rule->user : service_template(q, rule);
+	if (template == NULL)
+		return conclude(q, rule, OUTCOME_DECIDED, CERTAUTH_NO_USER,
+		    "users has no name for this service");
+	if (!strong_enough(q, rule, template, &outcome))
+		return outcome;
+	status = template_fill(template, rule->when, &q->extractor, &results);
+	outcome = template_outcome(q, rule, status, results.detail);
+	if (outcome != OUTCOME_PASS)
+		return outcome;
+	return name_user(q, rule, show_results(q, template, &results), &results);
+}
+
+/* The first rule that can never be strong enough, even under pinned issuers. */
+const char *
+rules_too_weak(const struct rules *rules, enum rule_strength min)
+{
+	const struct template	*templates[4];
+	size_t			 i, j;
+
+	for (i = 0; i < rules->num_rules; i++) {
+		const struct rule	*rule = &rules->rules[i];
+
+		templates[0] = rule->key;
+		templates[1] = rule->user;
+		templates[2] = rule->key || rule->user ? NULL : rule->web;
+		templates[3] = rule->key || rule->user ? NULL : rule->mail;
+		for (j = 0; j < 4; j++)
+			if (templates[j] != NULL &&
+			    strength_of(rule, templates[j], true) < min)
+				return rule->name;
+	}
+	return NULL;
 }
 
 static enum outcome
@@ -535,7 +444,7 @@ ask_rule(struct question *q, const struct rule *rule)
 	const char	*why = NULL;
 	char		 shown[256];
 
-	if (!authority_matches(rule, q->authority))
+	if (!authority_matches(rule, q->query->authority))
 		return conclude(q, rule, OUTCOME_PASS, CERTAUTH_NO_USER,
 		    "is for other authorities");
 	if (rule->when == NULL)
@@ -558,23 +467,21 @@ ask_rule(struct question *q, const struct rule *rule)
 }
 
 void
-rules_map(const struct rules *rules, const struct cert *cert,
-    const char *authority, struct table *const *tables, size_t num_tables,
-    int64_t now, struct arena *arena, rules_tell_fn *tell, void *context,
-    struct rules_answer *answer_r)
+rules_ask(const struct rules *rules, const struct rules_query *query,
+    struct arena *arena, struct rules_answer *answer_r)
 {
-	struct question	q = { { .cert = cert, .arena = arena,
-			    .authority = authority }, authority, tables,
-			    num_tables, now, tell, context, answer_r };
+	struct question	q = { { .cert = query->cert, .arena = arena,
+			    .authority = query->authority }, query, answer_r };
 	enum outcome	outcome = OUTCOME_PASS;
 	bool		missed = false;
 	size_t		i;
 
 	memset(answer_r, 0, sizeof(*answer_r));
 	answer_r->user = answer_r->groups = answer_r->rule = "";
+	answer_r->strength = "";
 	answer_r->detail = "out of memory";
 	answer_r->reason = CERTAUTH_INTERNAL;
-	if (rules == NULL || cert == NULL || arena == NULL) {
+	if (rules == NULL || query->cert == NULL || arena == NULL) {
 		answer_r->detail = "there are no rules to ask";
 		return;
 	}
@@ -594,7 +501,23 @@ rules_map(const struct rules *rules, const struct cert *cert,
 			    "no identity rule speaks of this certificate";
 	}
 	if (answer_r->reason != CERTAUTH_OK)
-		answer_r->user = answer_r->groups = "";
+		answer_r->user = answer_r->groups = answer_r->strength = "";
 	if (answer_r->user == NULL || answer_r->groups == NULL)
 		answer_r->user = answer_r->groups = "";
+}
+
+void
+rules_map(const struct rules *rules, const struct cert *cert,
+    const char *authority, struct table *const *tables, size_t num_tables,
+    int64_t now, struct arena *arena, rules_tell_fn *tell, void *context,
+    struct rules_answer *answer_r)
+{
+	const struct rules_query	query = { .cert = cert,
+					    .authority = authority,
+					    .tables = tables,
+					    .num_tables = num_tables,
+					    .now = now, .tell = tell,
+					    .context = context };
+
+	rules_ask(rules, &query, arena, answer_r);
 }

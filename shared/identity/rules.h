@@ -30,6 +30,7 @@ struct rule_options {
 	size_t		 num_authorities;
 	const char	*when;		/* NULL: always */
 	const char	*user;		/* template; or NULL with key + table */
+	const char	*web, *mail;	/* users: templates, {user} what was found */
 	const char	*key;		/* template looked up in `table` */
 	int		 table;		/* number in the tables array, -1: none */
 	int		 must_exist;	/* likewise */
@@ -61,18 +62,38 @@ struct rules_answer {
 	/* OK, NO_USER, AMBIGUOUS_USER, BAD_NAME, DATA_MISSING, INTERNAL */
 	enum certauth_reason reason;
 	const char	*user, *groups, *rule;	/* in the arena; "" when none */
+	const char	*strength;	/* weak, medium, strong; static */
 	const char	*detail;	/* printable, for the finding */
 	struct rules_miss misses[RULES_MAX_MISSES];	/* in the order asked */
 	size_t		 num_misses;
 };
 typedef void rules_tell_fn(void *context, const char *line);
 
-/* `tables[i]` is the table numbered i; a NULL entry refuses. `tell` NULL or gets
- * one printable line per rule tried, what it extracted and what came of it. No
- * rules at all (num 0): reason OK and user "". `rules` NULL: INTERNAL. */
+/* All borrowed for the length of the call. */
+struct rules_query {
+	const struct cert  *cert;
+	const char	   *authority;
+	bool		    pinned;	/* that authority lists its issuers */
+	const char	   *service;	/* "http", "imap", ...; NULL: none */
+	enum rule_strength  min_strength;
+	struct table *const *tables;	/* by number; a NULL entry refuses */
+	size_t		    num_tables;
+	int64_t		    now;
+	/* NULL, or gets one printable line per rule tried, what it extracted and
+	 * what came of it. */
+	rules_tell_fn	   *tell;
+	void		   *context;
+};
+
+/* No rules at all (num 0): reason OK and user "". `rules` NULL: INTERNAL. */
+void	rules_ask(const struct rules *, const struct rules_query *,
+	    struct arena *, struct rules_answer *answer_r);
+/* The same of no service, under no pinned issuer, whatever the strength. */
 void	rules_map(const struct rules *, const struct cert *, const char *authority,
 	    struct table *const *tables, size_t num_tables, int64_t now,
 	    struct arena *, rules_tell_fn *tell, void *context,
 	    struct rules_answer *answer_r);
+/* Name of the first rule that is never so strong; NULL: none. */
+const char *rules_too_weak(const struct rules *, enum rule_strength min);
 
 #endif

@@ -147,3 +147,25 @@ when_ask(const struct when *when, struct extractor *extractor,
 	*fault_r = NULL;
 	return WHEN_BAD;
 }
+
+/*
+ * What somebody has to hold at least for it to be true: of `and` the surer half,
+ * of `or` the other, of `not` nothing.
+ */
+enum rule_strength
+when_strength(const struct when *when, bool pinned)
+{
+	enum rule_strength	left, right;
+
+	switch (when->kind) {
+	case NODE_IN:
+		return expression_strength(&when->expression, pinned);
+	case NODE_AND:
+	case NODE_OR:
+		left = when_strength(when->left, pinned);
+		right = when_strength(when->right, pinned);
+		return (left > right) == (when->kind == NODE_AND) ? left : right;
+	default:
+		return STRENGTH_WEAK;
+	}
+}

@@ -34,4 +34,7 @@ enum when_result when_ask(const struct when *, struct extractor *,
     const struct source *bound, const struct value *value,
     const char **fault_r);
 
+/* How sure is it who somebody is for whom it holds? */
+enum rule_strength when_strength(const struct when *, bool pinned);
+
 #endif

@@ -266,6 +266,28 @@ out:
 	return reason;
 }
 
+/* Is any of o->policies[from .. to) among the comma-separated ones? */
+static bool
+set_has(const struct text *set, const struct policy_options *o, size_t from,
+    size_t to)
+{
+	const char	*at;
+	char		 oid[256];
+	size_t		 i, n;
+
+	for (i = from; i < to && set->data != NULL; i++) {
+		if (OBJ_obj2txt(oid, sizeof(oid), o->policies[i], 1) >=
+		    (int)sizeof(oid))
+			continue;
+		for (at = set->data; *at != '\0'; at += n + (at[n] == ',')) {
+			n = strcspn(at, ",");
+			if (n == strlen(oid) && memcmp(at, oid, n) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 enum certauth_reason
 policies_check(const struct policy_options *o, struct cert *const *path,
     size_t num_path, struct text *set_r, const char **why_r)
@@ -287,6 +309,14 @@ policies_check(const struct policy_options *o, struct cert *const *path,
 		return CERTAUTH_POLICY_REQUIRED;
 	}
 	reason = policies_by_hand(o, path, num_path, set_r, &done);
-	return done ? reason :
-	    policies_by_tree(o, path, num_path, set_r, why_r);
+	if (!done)
+		reason = policies_by_tree(o, path, num_path, set_r, why_r);
+	if (reason == CERTAUTH_OK && o->has_classes && o->num_plain > 0 &&
+	    (!set_has(set_r, o, 0, o->num_plain) ||
+	    !set_has(set_r, o, o->num_plain, o->num_policies))) {
+		*why_r = "It has one of the policies or one of the classes asked "
+		    "for, but not one of each.";
+		reason = CERTAUTH_POLICY_REQUIRED;
+	}
+	return reason;
 }

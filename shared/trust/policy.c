@@ -453,6 +453,29 @@ check_depth(const struct policy_options *o, struct cert *const *path,
 		    counted, o->depth);
 }
 
+/* FDA ESG, Appendix C: no blank data element. */
+static bool
+name_is_full(const X509_NAME *name)
+{
+	unsigned char	*utf8 = NULL;
+	int		 i, j, len, n = X509_NAME_entry_count(name);
+	bool		 blank = n == 0;
+
+	for (i = 0; i < n && !blank; i++) {
+		ERR_set_mark();
+		len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(
+		    X509_NAME_get_entry(name, i)));
+		ERR_pop_to_mark();
+		blank = true;
+		for (j = 0; j < len && blank; j++)
+			blank = utf8[j] <= ' ';
+		if (len >= 0)
+			OPENSSL_free(utf8);
+		utf8 = NULL;
+	}
+	return !blank;
+}
+
 void
 policy_check(const struct policy_options *o, struct cert *const *path,
     size_t num_path, struct certauth_verdict *v, int path_no)
@@ -479,6 +502,17 @@ policy_check(const struct policy_options *o, struct cert *const *path,
 		    "It lives %lld days, %lld are allowed.",
 		    (long long)(life / 86400),
 		    (long long)(o->max_lifetime / 86400));
+	if (life < o->min_lifetime)
+		verdict_fault(v, CERTAUTH_LIFETIME, path_no, 0,
+		    "It lives %lld days, %lld are the least.",
+		    (long long)(life / 86400),
+		    (long long)(o->min_lifetime / 86400));
+	if (o->no_empty_names &&
+	    (!name_is_full(X509_get_subject_name(path[0]->x509)) ||
+	    !name_is_full(X509_get_issuer_name(path[0]->x509))))
+		verdict_fault(v, CERTAUTH_BAD_NAME, path_no, 0,
+		    "Its subject or issuer is empty or has an empty attribute, "
+		    "which no_empty_names refuses.");
 	if (o->email != NULL && !carries_mailbox(path[0], o->email))
 		verdict_fault(v, CERTAUTH_WRONG_USER, path_no, 0,
 		    "It does not carry the mailbox asked for.");

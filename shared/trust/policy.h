@@ -44,6 +44,10 @@ struct policy_options {
 	/* user-initial-policy-set, RFC 5280 6.1.1 (c); none: any-policy */
 	ASN1_OBJECT	       *policies[POLICY_MAX_OIDS];
 	size_t			num_policies;
+	/* Those from num_plain on stand for classes: one of them must hold, and
+	 * one of the others when there are any. */
+	size_t			num_plain;
+	bool			has_classes;
 	bool			explicit_policy, inhibit_any, inhibit_mapping;
 	unsigned		rsa_min, rsa_max;	/* bits */
 	unsigned		curves;			/* POLICY_CURVE_* */
@@ -51,6 +55,8 @@ struct policy_options {
 	unsigned		digests;		/* POLICY_DIGEST_* */
 	int64_t			max_lifetime;		/* seconds; 0: no limit */
 	int64_t			renew_before, renew_after; /* trust/renewal.h; 0: no window */
+	int64_t			min_lifetime;		/* likewise */
+	bool			no_empty_names;
 	unsigned		depth;			/* intermediates, self-issued ones not counted */
 	char		       *email;			/* the leaf must carry it; NULL: none. Owned */
 };

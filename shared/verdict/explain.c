@@ -69,6 +69,9 @@ explain_line(const struct certauth_verdict *v)
 	    decision_word(certauth_verdict_decision(v)), (int)reason,
 	    certauth_reason_slug(reason));
 	add_quoted(&out, "user", certauth_verdict_user(v));
+	if (verdict_attr(v, VERDICT_STRENGTH)[0] != '\0')
+		text_printf(&out, " strength=%s",
+		    verdict_attr(v, VERDICT_STRENGTH));
 	text_printf(&out, " profile=%s", verdict_attr(v, VERDICT_PROFILE));
 	if (told != NULL && told->depth >= 0)
 		text_printf(&out, " depth=%d", told->depth);
@@ -176,6 +179,7 @@ explain_json(const struct certauth_verdict *v)
 	add_string(root, "profile", verdict_attr(v, VERDICT_PROFILE));
 	add_string(root, "authority", verdict_attr(v, VERDICT_AUTHORITY));
 	add_string(root, "rule", verdict_attr(v, VERDICT_RULE));
+	add_string(root, "strength", verdict_attr(v, VERDICT_STRENGTH));
 	add_string(root, "serial", verdict_attr(v, VERDICT_SERIAL));
 	add_string(root, "fingerprint", verdict_attr(v, VERDICT_FINGERPRINT));
 	add_string(root, "email", verdict_attr(v, VERDICT_EMAIL));

@@ -22,6 +22,7 @@ static const struct { const char *name; enum verdict_attr attr; } attr_names[] =
 	{ "profile", VERDICT_PROFILE }, { "authority", VERDICT_AUTHORITY },
 	{ "rule", VERDICT_RULE }, { "id", VERDICT_ID },
 	{ "not_after", VERDICT_NOT_AFTER }, { "renewal", VERDICT_RENEWAL },
+	{ "strength", VERDICT_STRENGTH },
 };
 
 /* Room for one more: most verdicts have one path and no finding, a few have

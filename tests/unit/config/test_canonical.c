@@ -72,6 +72,8 @@ test_canonical(void **state)
 	    "profile.keys.ed=true\n"
 	    "profile.keys.rsa_max=8192\n"
 	    "profile.keys.rsa_min=2048\n"
+	    "profile.min_strength=\"weak\"\n"
+	    "profile.no_empty_names=false\n"
 	    "profile.purposes=\"clientAuth\"\n"
 	    "profile.renewal.after=604800s\n"
 	    "profile.renewal.before=7776000s\n"

@@ -279,12 +279,20 @@ test_unknown(void **state)
 
 /* Settings of issues to come are as unknown as any other. */
 static void
-test_later(void **state)
+test_identity_settings(void **state)
 {
 	(void)state;
-	refused(PROFILE("classes = [ \"mailbox\" ];"), 4, "unknown");
-	refused(PROFILE("min_lifetime = \"1d\";"), 4, "unknown");
-	refused(PROFILE("no_empty_names = true;"), 4, "unknown");
+	refused(PROFILE("classes = [ \"mail\" ];"), 4, "mailbox, organization");
+	refused(PROFILE("min_lifetime = \"2d\"; max_lifetime = \"1d\";"), 4,
+	    "no more than max_lifetime");
+	refused(PROFILE("no_empty_names = 1;"), 4, "true or false");
+	refused(PROFILE("min_strength = \"sure\";"), 4, "strong");
+	refused(PROFILE("min_strength = \"strong\"; identity = ( { name = \"m\"; "
+	    "user = \"{san.email}\"; } );"), 4, "rule \"m\"");
+	refused(PROFILE("identity = ( { name = \"m\"; users: { webb = \"a\"; }; "
+	    "} );"), 4, "did you mean \"web\"?");
+	refused(PROFILE("identity = ( { name = \"m\"; user = \"{user}\"; } );"),
+	    4, "in users alone");
 }
 
 static void
@@ -798,7 +806,7 @@ main(void)
 	const struct CMUnitTest	tests[] = {
 		TEST(test_minimal), TEST(test_online),
 		TEST(test_everything), TEST(test_live),
-		TEST(test_unknown), TEST(test_later), TEST(test_renewal), TEST(test_required),
+		TEST(test_unknown), TEST(test_identity_settings), TEST(test_renewal), TEST(test_required),
 		TEST(test_types), TEST(test_empty_lists), TEST(test_values),
 		TEST(test_hostile_text), TEST(test_many), TEST(test_names),
 		TEST(test_files), TEST(test_descriptors),

@@ -234,12 +234,12 @@ predicates(void **state)
 	    CERT(EMAIL("a@b"), EMAIL("c@d")), CERTAUTH_NO_USER);
 	assert_user(W("san.email|domain in x y and san.email count >= 2"),
 	    CERT(EMAIL("a@x"), EMAIL("c@d")), "u");
-	/* the test key is P-256; the test life is 365 days and a second */
+	/* the test key is P-256; the test life is 365 days */
 	assert_user(W("key.type == P-256 and key.bits >= 256"),
 	    CERT(EMAIL("a@b")), "u");
 	assert_refused(W("key.bits > 256"), CERT(EMAIL("a@b")),
 	    CERTAUTH_NO_USER);
-	assert_user(W("lifetime < 366d and not lifetime <= 365d"),
+	assert_user(W("lifetime < 366d and not lifetime < 365d"),
 	    CERT(EMAIL("a@b")), "u");
 	assert_user(W("authority == ca"), CERT(EMAIL("a@b")), "u");
 	assert_refused(W("authority in other, names"), CERT(EMAIL("a@b")),
@@ -251,6 +251,111 @@ predicates(void **state)
 	assert_no_rule(13, "a whole number", NULL, W("key.bits <= 5d"));
 	assert_no_rule(11, "in LIST", NULL, W("san.email < 5"));
 	assert_no_rule(19, "pattern in quotes", NULL, W("san.email matches a"));
+}
+
+/* The reason, and the user in a static buffer. */
+static int
+ask_service(const struct rule_options *option, const char *service, bool pinned,
+    enum rule_strength min, const char **user_r, const char **strength_r)
+{
+	static char		 user[256], strength[16];
+	struct certauth_error	 error = { 0 };
+	struct rules		*rules = rules_compile(option, 1, &error);
+	struct cert		*cert = CERT(EMAIL("al@x"), SUBJECT("CN", "c"));
+	struct table		*table = make_table("al@x alice g\n");
+	struct arena		*arena = arena_new(1024 * 1024);
+	struct rules_query	 query = { .cert = cert, .authority = "ca",
+				    .pinned = pinned, .service = service,
+				    .min_strength = min, .tables = &table,
+				    .num_tables = 1, .now = NOW };
+	struct rules_answer	 answer;
+
+	if (rules == NULL)
+		fail_msg("%s", error.text);
+	rules_ask(rules, &query, arena, &answer);
+	snprintf(user, sizeof(user), "%s", answer.user);
+	snprintf(strength, sizeof(strength), "%s", answer.strength);
+	*user_r = user;
+	*strength_r = strength;
+	arena_free(arena);
+	table_free(table);
+	cert_free(cert);
+	rules_free(rules);
+	return (int)answer.reason;
+}
+
+static void
+users_have_a_name_for_each_service(void **state)
+{
+	const struct rule_options dressed = RULE(.key = "{san.email}", .table = 0,
+	    .web = "w-{user}", .mail = "{user}@{san.email|domain}");
+	const struct rule_options plain = RULE(.mail = "{san.email}");
+	const char	*user, *strength;
+
+	(void)state;
+	assert_int_equal(ask_service(&dressed, "http", false, STRENGTH_NONE,
+	    &user, &strength), CERTAUTH_OK);
+	assert_string_equal(user, "w-alice");
+	assert_int_equal(ask_service(&dressed, "imap", false, STRENGTH_NONE,
+	    &user, &strength), CERTAUTH_OK);
+	assert_string_equal(user, "alice@x");
+	assert_int_equal(ask_service(&plain, "submission", false, STRENGTH_NONE,
+	    &user, &strength), CERTAUTH_OK);
+	assert_string_equal(user, "al@x");
+	/* no name for it, and a service that nobody knows */
+	assert_int_equal(ask_service(&plain, "http", false, STRENGTH_NONE,
+	    &user, &strength), CERTAUTH_NO_USER);
+	assert_int_equal(ask_service(&dressed, "xmpp", false, STRENGTH_NONE,
+	    &user, &strength), CERTAUTH_NO_USER);
+	assert_int_equal(ask_service(&dressed, NULL, false, STRENGTH_NONE,
+	    &user, &strength), CERTAUTH_NO_USER);
+	assert_string_equal(user, "");
+	assert_no_rule(0, "in users alone", NULL, T("{user}"));
+	assert_no_rule(0, "in users alone", NULL, RULE(.web = "{user}"));
+}
+
+static void
+strength(void **state)
+{
+	static const struct {
+		const char *key, *when, *free, *pinned;
+	} rows[] = {
+		{ "{san.email}", NULL, "weak", "medium" },
+		{ "{subject.CN}", NULL, "weak", "weak" },
+		{ "{subject.CN}{san.email}", NULL, "weak", "medium" },
+		{ "{spki.sha256}", NULL, "strong", "strong" },
+		{ "{spki.sha256|capture('(..).*')}", NULL, "weak", "weak" },
+		{ "{serial}", NULL, "weak", "medium" },
+		{ "{issuer.dn.ad}{serial.reversed}", NULL, "strong", "strong" },
+		{ "{subject.dn.sha256}", NULL, "weak", "weak" },
+		{ "u", "san.email == al@x", "weak", "medium" },
+		{ "u", "san.email == al@x or subject.CN == c", "weak", "weak" },
+		{ "u", "san.email == al@x and subject.CN == c", "weak", "medium" },
+		{ "u", "not san.email == al@y", "weak", "weak" },
+		{ "u", "san.email present", "weak", "weak" },
+	};
+	const char	*user, *is;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct rule_options o = RULE(.user = rows[i].key,
+		    .when = rows[i].when);
+
+		/* an empty issuer has no name, and then there is no user */
+		if (ask_service(&o, NULL, false, STRENGTH_NONE, &user, &is) ==
+		    CERTAUTH_OK)
+			assert_string_equal(is, rows[i].free);
+		if (ask_service(&o, NULL, true, STRENGTH_NONE, &user, &is) ==
+		    CERTAUTH_OK)
+			assert_string_equal(is, rows[i].pinned);
+		if (strcmp(rows[i].pinned, "weak") == 0)
+			assert_int_equal(ask_service(&o, NULL, true,
+			    STRENGTH_MEDIUM, &user, &is), CERTAUTH_NO_USER);
+		if (strcmp(rows[i].free, "weak") == 0)
+			assert_int_equal(ask_service(&o, NULL, false,
+			    STRENGTH_MEDIUM, &user, &is), CERTAUTH_NO_USER);
+	}
 }
 
 int
@@ -265,6 +370,8 @@ main(void)
 		cmocka_unit_test(serial_numbers),
 		cmocka_unit_test(transforms),
 		cmocka_unit_test(predicates),
+		cmocka_unit_test(users_have_a_name_for_each_service),
+		cmocka_unit_test(strength),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
