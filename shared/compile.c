@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "certauth_data.h"
 #include "compile_pools.h"
+#include "engine.h"
 #include "input.h"
 #include "revocation/load.h"
 
@@ -340,7 +341,9 @@ keep_last(struct job *job, const struct file_ref *refs, size_t num_refs)
 			continue;
 		if (!index_writer_copy(job->writer, last, row, &kept, NULL))
 			job->no_memory = true;
-		else if (kept && !reported(job->report, source))
+		else if (kept && !reported(job->report, source) &&
+		    /* in force until the newer one begins */
+		    !index_writer_newer(job->writer, last, row))
 			add_error(job, source, has ? "the lists given are older "
 			    "than the published one, which stays" : "the CRL "
 			    "file is gone; the published list stays");
@@ -384,6 +387,7 @@ compile_all(struct job *job, const char *folder, const struct file_ref *refs,
 	job->writer = index_writer_new();
 	if (job->writer == NULL)
 		goto no_memory;
+	index_writer_set_now(job->writer, engine_clock(NULL));
 	for (i = 0; i < num_refs; i++)
 		compile_ref(job, &refs[i]);
 	compile_spool(job);

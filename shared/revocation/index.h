@@ -91,10 +91,13 @@ struct index_source {
 	const char		*file;		/* printable */
 	struct file_stamp	 stamp;		/* zero: no file */
 };
+/* What the clock says, before the first add. Without it every list has begun. */
+void	index_writer_set_now(struct index_writer *, int64_t now);
 /*
  * Adds a parsed CRL whose signature holds under the key `key_sha256`. Of two
- * lists of one scope the newer stays (equal: the first); *kept_r says whether
- * this one did. False: out of memory or too many (error_r).
+ * lists of one scope the newer stays (equal: the first), and while it has not
+ * begun, the newest that has; *kept_r says whether this one did. False: out of
+ * memory or too many (error_r).
  */
 bool	index_writer_add(struct index_writer *, const struct crl *,
 	    const unsigned char key_sha256[32], const struct index_source *,
@@ -112,6 +115,9 @@ bool	index_writer_copy(struct index_writer *, const struct index *,
 	    const struct index_row *, bool *kept_r, struct certauth_error *error_r);
 /* Does it have a list of that scope, of any age? */
 bool	index_writer_has(const struct index_writer *, const struct index *,
+	    const struct index_row *);
+/* Does it have a newer one? */
+bool	index_writer_newer(const struct index_writer *, const struct index *,
 	    const struct index_row *);
 
 /* After the last add: the sizes of the result. False: too big. */

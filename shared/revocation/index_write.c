@@ -1,7 +1,8 @@
 /*
  * index_write.c - which rows does the new index have, and where do they lie?
  *
- * Keeps the newest list of each scope and lays header, rows and tables out.
+ * Keeps the newest list of each scope, and the one in force until that begins;
+ * lays header, rows and tables out.
  * Does not build tables (index_build.c), check signatures or know files
  * (publish.c).
  */
@@ -25,6 +26,7 @@
 struct index_writer {
 	struct built_row	**rows;		/* heads */
 	size_t			 num_rows, capacity;
+	int64_t			 now;
 	struct built_row	**all;		/* after seal: members too, sorted */
 	size_t			 num_all;
 	unsigned char		*meta;		/* after seal */
@@ -43,7 +45,17 @@ no_memory(struct certauth_error *error_r)
 struct index_writer *
 index_writer_new(void)
 {
-	return calloc(1, sizeof(struct index_writer));
+	struct index_writer	*writer = calloc(1, sizeof(*writer));
+
+	if (writer != NULL)
+		writer->now = INT64_MAX;
+	return writer;
+}
+
+void
+index_writer_set_now(struct index_writer *writer, int64_t now)
+{
+	writer->now = now;
 }
 
 void
@@ -77,31 +89,52 @@ same_edition(const struct built_row *a, const struct built_row *b)
 	    memcmp(a->dps, b->dps, (size_t)a->row.num_dps * 32) == 0);
 }
 
-/* Where an edition of this list is, or num_rows. */
-static size_t
-find_edition(const struct index_writer *writer, const struct built_row *row)
+static bool
+begun(const struct index_writer *writer, const struct built_row *row)
+{
+	return row->row.this_update <= writer->now;
+}
+
+/*
+ * Does `row` leave nothing to do for `other`? A list that was published before
+ * its day must not push out the one that is in force until then.
+ */
+static bool
+replaces(const struct index_writer *writer, const struct built_row *row,
+    const struct built_row *other)
+{
+	return same_edition(row, other) &&
+	    index_compare_age(&row->row, &other->row) >= 0 &&
+	    (begun(writer, row) || !begun(writer, other) ||
+	    index_compare_age(&row->row, &other->row) == 0);
+}
+
+/* Is there nothing as good as this one? */
+static bool
+wanted(const struct index_writer *writer, const struct built_row *row)
 {
 	size_t	i;
 
 	for (i = 0; i < writer->num_rows; i++)
-		if (same_edition(writer->rows[i], row))
-			break;
-	return i;
+		if (replaces(writer, writer->rows[i], row))
+			return false;
+	return true;
 }
 
 /* Takes `row` over, whatever comes of it. */
 static bool
-put_row(struct index_writer *writer, size_t at, struct built_row *row,
+put_row(struct index_writer *writer, struct built_row *row,
     struct certauth_error *error_r)
 {
 	struct built_row	**grown;
-	size_t			 more;
+	size_t			 i, n, more;
 
-	if (at < writer->num_rows) {
-		built_row_free(writer->rows[at]);
-		writer->rows[at] = row;
-		return true;
-	}
+	for (i = n = 0; i < writer->num_rows; i++)
+		if (replaces(writer, row, writer->rows[i]))
+			built_row_free(writer->rows[i]);
+		else
+			writer->rows[n++] = writer->rows[i];
+	writer->num_rows = n;
 	if (writer->num_rows == INDEX_MAX_ROWS) {
 		built_row_free(row);
 		error_set(error_r, NULL, 0, "more than %u lists", INDEX_MAX_ROWS);
@@ -131,15 +164,12 @@ add_list(struct index_writer *writer, const struct crl *crl,
     struct certauth_error *error_r)
 {
 	struct built_row	*row;
-	size_t			 at;
 
 	*kept_r = false;
 	row = built_row_new(crl, key_sha256, source, error_r);
 	if (row == NULL)
 		return false;
-	at = find_edition(writer, row);
-	if (at < writer->num_rows &&
-	    index_compare_age(&row->row, &writer->rows[at]->row) <= 0) {
+	if (!wanted(writer, row)) {
 		built_row_free(row);
 		return true;
 	}
@@ -149,7 +179,7 @@ add_list(struct index_writer *writer, const struct crl *crl,
 		return false;
 	}
 	*kept_r = true;
-	return put_row(writer, at, row, error_r);
+	return put_row(writer, row, error_r);
 }
 
 bool
@@ -175,14 +205,11 @@ index_writer_copy(struct index_writer *writer, const struct index *from,
     struct certauth_error *error_r)
 {
 	struct built_row	*row = built_row_copy(from, from_row, error_r);
-	size_t			 at;
 
 	*kept_r = false;
 	if (row == NULL)
 		return false;
-	at = find_edition(writer, row);
-	if (at < writer->num_rows &&
-	    index_compare_age(&row->row, &writer->rows[at]->row) <= 0) {
+	if (!wanted(writer, row)) {
 		built_row_free(row);
 		return true;
 	}
@@ -191,17 +218,37 @@ index_writer_copy(struct index_writer *writer, const struct index *from,
 		return false;
 	}
 	*kept_r = true;
-	return put_row(writer, at, row, error_r);
+	return put_row(writer, row, error_r);
+}
+
+/* `newer`: newer ones only. */
+static bool
+has_list(const struct index_writer *writer, const struct index *index,
+    const struct index_row *row, bool newer)
+{
+	struct built_row	key = { .row = *row };
+	size_t			i;
+
+	key.dps = (void *)(uintptr_t)index_dps(index, row);
+	for (i = 0; i < writer->num_rows; i++)
+		if (same_edition(writer->rows[i], &key) && (!newer ||
+		    index_compare_age(&writer->rows[i]->row, row) > 0))
+			return true;
+	return false;
 }
 
 bool
 index_writer_has(const struct index_writer *writer, const struct index *index,
     const struct index_row *row)
 {
-	struct built_row	key = { .row = *row };
+	return has_list(writer, index, row, false);
+}
 
-	key.dps = (void *)(uintptr_t)index_dps(index, row);
-	return find_edition(writer, &key) < writer->num_rows;
+bool
+index_writer_newer(const struct index_writer *writer, const struct index *index,
+    const struct index_row *row)
+{
+	return has_list(writer, index, row, true);
 }
 
 /* -------------------------------------------------------------------- seal */

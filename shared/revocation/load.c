@@ -390,10 +390,12 @@ keep_gone(struct loader *loader)
 
 /* --------------------------------------------------------------- published */
 
+/* Of some scope it has lists, and all of them are older than one it had. */
 static bool
 goes_back(const struct index *old, const struct index *new)
 {
 	size_t	i, j, first, n;
+	bool	older;
 
 	for (i = 0; i < index_num_rows(old); i++) {
 		const struct index_row *was = index_row(old, i);
@@ -401,13 +403,17 @@ goes_back(const struct index *old, const struct index *new)
 		if (was == NULL)
 			continue;
 		n = index_find(new, was->issuer_sha256, &first);
-		for (j = first; j < first + n; j++) {
+		for (older = false, j = first; j < first + n; j++) {
 			const struct index_row *is = index_row(new, j);
 
-			if (is != NULL && index_same_scope(old, was, new, is) &&
-			    index_compare_age(is, was) < 0)
-				return true;
+			if (is == NULL || !index_same_scope(old, was, new, is))
+				continue;
+			older = index_compare_age(is, was) < 0;
+			if (!older)
+				break;
 		}
+		if (older)
+			return true;
 	}
 	return false;
 }

@@ -66,6 +66,7 @@ class Peak:
             time.sleep(0.005)
 
     def __enter__(self):
+        self.highest = pss(self.pid)
         self.thread.start()
         return self
 

@@ -374,6 +374,47 @@ test_rows(void **state)
 	buf_free(&one);
 }
 
+/* A list that was published before its day stands beside the one in force. */
+static void
+test_not_begun(void **state)
+{
+	static const struct {
+		const char	*number, *this_update;
+		int64_t		 now;
+		bool		 keeps;
+		size_t		 rows;
+	} steps[] = {
+		{ "05", THIS, T_THIS + 1, true, 1 },
+		{ "07", "270101000000Z", T_THIS + 1, true, 2 },
+		{ "07", "270101000000Z", T_THIS + 1, false, 2 },
+		{ "04", THIS, T_THIS + 1, false, 2 },
+		{ "06", THIS, T_THIS + 1, true, 2 },	/* for 05 */
+		{ "05", THIS, T_THIS + 1, false, 2 },
+		{ "08", "280101000000Z", T_THIS + 1, true, 2 },	/* for 07 */
+		{ "07", "270101000000Z", T_THIS + 1, false, 2 },
+		{ "09", THIS, T_THIS + 1, true, 1 },	/* for all */
+		{ "0A", "270101000000Z", T_THIS - 1, true, 1 },	/* neither */
+		{ "0B", "270101000000Z", INT64_MAX, true, 1 },	/* both */
+	};
+	struct make_crl		 m = { .ca = &ca };
+	struct index_writer	*writer = index_writer_new();
+	struct buf		 der;
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		m.number = steps[i].number;
+		m.this_update = steps[i].this_update;
+		m.next_update = "281231000000Z";
+		der = make_crl(&m);
+		index_writer_set_now(writer, steps[i].now);
+		add_list(writer, &der, steps[i].keeps);
+		assert_int_equal(index_writer_rows(writer), steps[i].rows);
+		buf_free(&der);
+	}
+	index_writer_free(writer);
+}
+
 /* --------------------------------------------------------------- damaged */
 
 static struct index
@@ -862,6 +903,7 @@ main(void)
 		cmocka_unit_test(test_twins),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_not_begun),
 		cmocka_unit_test(test_damaged_head),
 		cmocka_unit_test(test_damaged_tables),
 		cmocka_unit_test(test_manifest),

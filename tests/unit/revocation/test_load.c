@@ -141,17 +141,26 @@ end(void **state)
 
 /* A list of the issuing CA; reason -1: nobody on it. */
 static void
-put(const char *name, const char *number, int reason)
+put_at(const char *name, const char *number, int reason, const char *this_update)
 {
 	struct buf	entries = { 0 }, der;
-	struct make_crl	m = { .ca = &issuing, .number = number, .entries = &entries };
+	struct make_crl	m = { .ca = &issuing, .number = number,
+			    .entries = &entries, .this_update = this_update };
 
+	if (this_update != NULL)
+		m.next_update = "491231000000Z";
 	if (reason >= 0)
 		buf_entry(&entries, "\x03\xa1", 2, THIS, reason);
 	der = make_crl(&m);
 	write_file(crls, name, der.data, der.len);
 	buf_free(&der);
 	buf_free(&entries);
+}
+
+static void
+put(const char *name, const char *number, int reason)
+{
+	put_at(name, number, reason, NULL);
 }
 
 static enum certauth_reason
@@ -602,6 +611,42 @@ test_compiled_and_file(void **state)
 	certauth_compile_free(&report);
 }
 
+/* A file that is replaced by a list of the year 2049: until then the published one
+ * of before is in force, and goes on being so however often is compiled. */
+static void
+test_compile_not_begun(void **state)
+{
+	struct certauth_show	answer;
+	unsigned		round;
+
+	(void)state;
+	put("a.crl", "05", 1);
+	assert_true(compile("a.crl"));
+	assert_int_equal(poll_once(), 0);
+	put_at("a.crl", "06", -1, "490101000000Z");
+	for (round = 0; round < 3; round++) {
+		assert_true(compile("a.crl"));
+		assert_int_equal(report.num_crls, 1);
+		assert_string_equal(report.crls[0].error, "");
+		assert_int_equal(report.entries, 1);
+		assert_int_equal(poll_once(), 0);
+		assert_true(data->units[0].covered);
+		assert_null(data->units[0].memory);
+		assert_int_equal(leaf_is(data), CERTAUTH_REVOKED);
+		assert_true(quiet());
+	}
+	/* a newer one that has begun takes the place of both */
+	put("a.crl", "07", -1);
+	assert_true(compile("a.crl"));
+	assert_string_equal(report.crls[0].error, "");
+	assert_int_equal(report.entries, 0);
+	assert_int_equal(poll_once(), 0);
+	assert_int_equal(leaf_is(data), CERTAUTH_OK);
+	assert_true(certauth_show(state_path, issuers, "3A1", &answer, &error));
+	assert_int_equal(answer.status, CERTAUTH_NOT_LISTED);
+	certauth_compile_free(&report);
+}
+
 static void
 test_compile_keeps(void **state)
 {
@@ -866,6 +911,7 @@ main(void)
 		TEST(test_sizes),
 		TEST(test_compile),
 		TEST(test_compiled_and_file),
+		TEST(test_compile_not_begun),
 		TEST(test_compile_keeps),
 		TEST(test_compile_nothing),
 		TEST(test_compile_conf),
