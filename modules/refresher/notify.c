@@ -6,6 +6,7 @@
  */
 
 #include <stdio.h>
+#include <time.h>
 
 #ifdef HAVE_LIBSYSTEMD
 #include <systemd/sd-daemon.h>
@@ -32,7 +33,14 @@ notify_ready(void)
 void
 notify_reloading(void)
 {
-	tell("RELOADING=1");
+	struct timespec	now;
+	char		line[64];
+
+	/* The time says which RELOADING belongs to which SIGHUP, sd_notify(3). */
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)snprintf(line, sizeof(line), "RELOADING=1\nMONOTONIC_USEC=%lld",
+	    (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	tell(line);
 }
 
 void
