@@ -70,12 +70,12 @@ $(B)/certauth: $(CMD_O) $(B)/libcertauth.a
 
 # -------------------------------------------------------------- refresher
 # The only part that links libcurl; libsystemd when its header is there.
-REFRESHER   := main.c refresh.c schedule.c fetch.c fetch_url.c address.c store.c store_memory.c \
+REFRESHER   := main.c refresh.c schedule.c fetch.c fetch_url.c fetch_body.c fetch_ldap.c address.c store.c store_memory.c \
 	get.c publish.c serve.c inquire.c issuer.c hosts.c kept.c \
 	tell.c status.c metrics.c notify.c log.c
 REFRESHER_O := $(REFRESHER:%.c=$(B)/modules/refresher/%.o)
 # Without curl's headers these can be tested all the same.
-REFRESHER_PURE_O := $(patsubst %,$(B)/modules/refresher/%.o,schedule address)
+REFRESHER_PURE_O := $(patsubst %,$(B)/modules/refresher/%.o,schedule address fetch_ldap)
 HAVE_CURL    := $(shell pkg-config --exists libcurl && echo yes)
 HAVE_SYSTEMD := $(shell pkg-config --exists libsystemd && echo yes)
 ifeq ($(HAVE_CURL),yes)
@@ -178,7 +178,7 @@ $(B)/unit/%: tests/unit/%.c $(B)/libcertauth.a
 	$(CC) $(CFLAGS) $(CORE_CFLAGS) -Itests/unit -o $@ $< $(B)/libcertauth.a $(LDFLAGS) $(LIBS) -lcmocka
 $(B)/unit/refresher/%: tests/unit/refresher/%.c $(REFRESHER_PURE_O)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(CORE_CFLAGS) -Imodules/refresher -o $@ $< $(REFRESHER_PURE_O) $(LDFLAGS) -lcmocka
+	$(CC) $(CFLAGS) $(CORE_CFLAGS) -Imodules/refresher -o $@ $< $(REFRESHER_PURE_O) $(LDFLAGS) -lcrypto -lcmocka
 
 # Large CRLs for tests and benchmarks (tests/lib/mkcrl.c).
 .PHONY: mkcrl

@@ -17,11 +17,13 @@
 #include "revocation/ocsp_status.h"
 
 unsigned char *
-certauth_ocsp_request(X509 *cert, X509 *issuer, size_t *len_r)
+certauth_ocsp_request(X509 *cert, X509 *issuer,
+    const unsigned char nonce[CERTAUTH_OCSP_NONCE], size_t *len_r)
 {
-	/* A nonce would make every answer the responder's own work; the times
-	 * say how old it is. */
-	return ocsp_request_make(cert, issuer, NULL, 0, len_r);
+	/* A nonce makes every answer the responder's own work; without one the
+	 * times say how old it is. */
+	return ocsp_request_make(cert, issuer, nonce,
+	    nonce != NULL ? CERTAUTH_OCSP_NONCE : 0, len_r);
 }
 
 /* ------------------------------------------------------------------- check */
@@ -72,6 +74,27 @@ out:
 	return ok;
 }
 
+/* RFC 6960 4.4.1: the answer to this very question. */
+static bool
+nonce_is(const struct certauth_bytes *response, const unsigned char *nonce,
+    struct certauth_error *error_r)
+{
+	struct ocsp	o;
+
+	if (!ocsp_parse(&o, response->data, response->data_len, error_r))
+		return false;
+	if (o.nonce == NULL)
+		error_set(error_r, NULL, 0, "does not bring back the nonce of "
+		    "the request");
+	else if (o.nonce_len != CERTAUTH_OCSP_NONCE ||
+	    memcmp(o.nonce, nonce, CERTAUTH_OCSP_NONCE) != 0)
+		error_set(error_r, NULL, 0, "is the answer to another request: "
+		    "its nonce is another one");
+	else
+		return true;
+	return false;
+}
+
 /* A revocation counts at any age; everything else while it lasts. */
 static bool
 in_time(const struct ocsp_answer *said, int64_t now)
@@ -83,7 +106,8 @@ in_time(const struct ocsp_answer *said, int64_t now)
 
 enum certauth_ocsp
 certauth_ocsp_check(struct certauth *e, size_t authority, STACK_OF(X509) *proof,
-    const struct certauth_bytes *response, int64_t now,
+    const struct certauth_bytes *response,
+    const unsigned char nonce[CERTAUTH_OCSP_NONCE], int64_t now,
     struct certauth_ocsp_report *report_r)
 {
 	const struct certauth_answer	answer = { .authority = authority,
@@ -95,7 +119,9 @@ certauth_ocsp_check(struct certauth *e, size_t authority, STACK_OF(X509) *proof,
 	if (now == 0)
 		now = engine_clock(e);
 	ERR_set_mark();
-	if (!check(e, &answer, now, &c, &error)) {
+	memset(&error, 0, sizeof(error));
+	if ((nonce != NULL && !nonce_is(response, nonce, &error)) ||
+	    !check(e, &answer, now, &c, &error)) {
 		(void)snprintf(report_r->error, sizeof(report_r->error),
 		    "%.255s", error.text);
 		goto out;

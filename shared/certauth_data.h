@@ -80,8 +80,11 @@ void	certauth_compile_free(struct certauth_compile *);
 
 /* -------------------------------------------------------------------- OCSP */
 
-/* DER of a request about `cert`, malloc'ed. NULL: out of memory. */
-unsigned char *certauth_ocsp_request(X509 *cert, X509 *issuer, size_t *len_r);
+/* DER of a request about `cert`, malloc'ed; `nonce` NULL: without one. NULL: out
+ * of memory. */
+#define CERTAUTH_OCSP_NONCE	32	/* RFC 9654 2.1 */
+unsigned char *certauth_ocsp_request(X509 *cert, X509 *issuer,
+    const unsigned char nonce[CERTAUTH_OCSP_NONCE], size_t *len_r);
 
 enum certauth_ocsp {
 	CERTAUTH_OCSP_NOTHING,	/* no answer: error text says why */
@@ -97,10 +100,11 @@ struct certauth_ocsp_report {
  * A response from outside: signed by whoever may speak for the issuer, about the
  * certificate, in force at `now` (0: the clock)? `proof` is what certauth_prove()
  * gave: the certificate, its issuer ... the anchor. Stale and future ones are
- * NOTHING.
+ * NOTHING; so is one that does not bring back `nonce` (NULL: none was sent).
  */
 enum certauth_ocsp certauth_ocsp_check(struct certauth *, size_t authority,
-    STACK_OF(X509) *proof, const struct certauth_bytes *response, int64_t now,
+    STACK_OF(X509) *proof, const struct certauth_bytes *response,
+    const unsigned char nonce[CERTAUTH_OCSP_NONCE], int64_t now,
     struct certauth_ocsp_report *report_r);
 
 /* One response for the answers index, as certauth_ocsp_check() takes it. */
@@ -277,6 +281,8 @@ struct certauth_authority {
 	const char	*ca_file;	/* NULL: the system's */
 	int64_t		 refresh, grace;	/* seconds */
 	bool		 private_addresses;
+	bool		 ldap;		/* may ldap: be fetched? */
+	bool		 ocsp_nonce;	/* asked for, and wanted back */
 	bool		 checked;	/* revocation is asked for at all */
 	bool		 crl, ocsp;	/* among its sources */
 	bool		 ocsp_first;

@@ -50,6 +50,8 @@ certauth_authority_at(const struct certauth *e, size_t i,
 	authority_r->refresh = from->refresh;
 	authority_r->grace = from->revocation.grace;
 	authority_r->private_addresses = from->private_addresses;
+	authority_r->ldap = from->ldap;
+	authority_r->ocsp_nonce = from->ocsp_nonce;
 	authority_r->checked = from->revocation.check != REVOCATION_NONE;
 	for (s = 0; s < from->revocation.num_sources; s++)
 		switch (from->revocation.sources[s]) {

@@ -12,7 +12,12 @@
  * used. Behind one the names are resolved elsewhere; what is looked at then is a
  * host written as a number and "localhost".
  *
- * Does not know what the bytes mean.
+ * Over ldap: libcurl makes the connection too, through the same look at its
+ * address; referrals are not followed. libldap reads a whole message into memory
+ * before libcurl sees a byte of it, so what counts there is what the socket has
+ * received.
+ *
+ * Does not know what the bytes mean, but which of an LDAP entry's are the list.
  */
 
 #include <errno.h>
@@ -24,18 +29,21 @@
 #include <unistd.h>
 
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <curl/curl.h>
 
 #include "address.h"
 #include "fetch.h"
+#include "fetch_body.h"
 #include "fetch_url.h"
+#include "fetch_ldap.h"
 
 #define CONNECT_SECONDS		10L
 /* Slower than this for so long is as good as dead. */
 #define SLOW_BYTES		100L
 #define SLOW_SECONDS		30L
+/* Names and other attributes of an entry. */
+#define LDAP_SPARE		65536u
 
 struct transfer {
 	struct transfer		*next;
@@ -53,6 +61,8 @@ struct transfer {
 	size_t			 capacity;
 	bool			 private_ok;	/* in this step */
 	bool			 private_refused, too_big;
+	bool			 ldap;		/* in this step */
+	struct ldap_sockets	 sockets;
 	char			 curl_error[CURL_ERROR_SIZE];
 	struct fetch_result	 result;
 };
@@ -73,6 +83,7 @@ open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct transfer	*t = context;
 	bool		 allowed;
+	int		 fd;
 
 	if (purpose != CURLSOCKTYPE_IPCXN)
 		return CURL_SOCKET_BAD;
@@ -82,43 +93,37 @@ open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 		t->private_refused = true;
 		return CURL_SOCKET_BAD;
 	}
-	return socket(address->family, address->socktype | SOCK_CLOEXEC,
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
 	    address->protocol);
+	if (fd >= 0 && t->ldap && !ldap_watch(&t->sockets, fd)) {
+		(void)close(fd);
+		return CURL_SOCKET_BAD;
+	}
+	return fd;
 }
 
 static bool
 keep(struct transfer *t, const char *data, size_t len)
 {
-	unsigned char	*grown;
-	size_t		 more = t->capacity;
-	ssize_t		 n;
-
-	if (t->fd >= 0) {
-		while (len > 0) {
-			n = write(t->fd, data, len);
-			if (n < 0 && errno == EINTR)
-				continue;
-			if (n <= 0) {
-				snprintf(t->result.error, sizeof(t->result.error),
-				    "cannot be written: %s", strerror(errno));
-				return false;
-			}
-			data += n;
-			len -= (size_t)n;
-		}
+	if (t->fd < 0 || t->ldap)
+		return body_append(&t->data, &t->capacity, t->result.size, data,
+		    len);
+	if (body_write(t->fd, data, len))
 		return true;
-	}
-	while (more - t->result.size < len)
-		more = more == 0 ? 4096 : more * 2;
-	if (more != t->capacity) {
-		grown = realloc(t->data, more);
-		if (grown == NULL)
-			return false;
-		t->data = grown;
-		t->capacity = more;
-	}
-	memcpy(t->data + t->result.size, data, len);
-	return true;
+	snprintf(t->result.error, sizeof(t->result.error),
+	    "cannot be written: %s", strerror(errno));
+	return false;
+}
+
+/* base64 is a third longer; names and other attributes stand beside it. */
+static size_t
+body_max(const struct transfer *t)
+{
+	size_t	max = t->request.max;
+
+	if (!t->ldap)
+		return max;
+	return (max < FETCH_MAX_LDAP ? max : FETCH_MAX_LDAP) / 3 * 4 + LDAP_SPARE;
 }
 
 static size_t
@@ -137,7 +142,7 @@ take_body(char *data, size_t one, size_t len, void *context)
 		t->too_big = true;
 		return 0;
 	}
-	if (len > t->request.max - t->result.size) {
+	if (len > body_max(t) - t->result.size) {
 		t->too_big = true;
 		return 0;
 	}
@@ -147,28 +152,6 @@ take_body(char *data, size_t one, size_t len, void *context)
 	return len;
 }
 
-/* A validator is sent back as it came, so it must fit a header line. */
-static void
-take_validator(char *buf, const char *data, size_t len)
-{
-	size_t	i;
-
-	while (len > 0 && (*data == ' ' || *data == '\t')) {
-		data++;
-		len--;
-	}
-	while (len > 0 && (unsigned char)data[len - 1] <= ' ')
-		len--;
-	buf[0] = '\0';
-	if (len >= FETCH_MAX_VALIDATOR)
-		return;
-	for (i = 0; i < len; i++)
-		if (data[i] < ' ' || data[i] > '~')
-			return;
-	memcpy(buf, data, len);
-	buf[len] = '\0';
-}
-
 static size_t
 take_header(char *data, size_t one, size_t len, void *context)
 {
@@ -176,9 +159,9 @@ take_header(char *data, size_t one, size_t len, void *context)
 
 	(void)one;
 	if (len > 5 && strncasecmp(data, "etag:", 5) == 0)
-		take_validator(t->result.etag, data + 5, len - 5);
+		body_validator(t->result.etag, data + 5, len - 5);
 	else if (len > 14 && strncasecmp(data, "last-modified:", 14) == 0)
-		take_validator(t->result.modified, data + 14, len - 14);
+		body_validator(t->result.modified, data + 14, len - 14);
 	return len;
 }
 
@@ -254,7 +237,8 @@ set_options(struct transfer *t)
 	bool				 file = strncasecmp(t->url, "file:", 5) == 0;
 
 	if (!SET(URL, t->url) || !SET(PRIVATE, t) || !SET(NOSIGNAL, 1L) ||
-	    !SET(PROTOCOLS_STR, file ? "file" : "http,https") ||
+	    !SET(PROTOCOLS_STR, file ? "file" : t->ldap ? "ldap,ldaps" :
+	    "http,https") || (t->ldap && !SET(NOPROXY, "*")) ||
 	    !SET(FOLLOWLOCATION, 0L) || !SET(FORBID_REUSE, 1L) ||
 	    !SET(FRESH_CONNECT, 1L) || !SET(ERRORBUFFER, t->curl_error) ||
 	    !SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ||
@@ -266,7 +250,7 @@ set_options(struct transfer *t)
 	    !SET(OPENSOCKETFUNCTION, open_socket) || !SET(OPENSOCKETDATA, t) ||
 	    !SET(WRITEFUNCTION, take_body) || !SET(WRITEDATA, t) ||
 	    !SET(HEADERFUNCTION, take_header) || !SET(HEADERDATA, t) ||
-	    !SET(MAXFILESIZE_LARGE, (curl_off_t)r->max) ||
+	    !SET(MAXFILESIZE_LARGE, (curl_off_t)body_max(t)) ||
 	    !SET(USERAGENT, "certauth-refresher/" CERTAUTH_VERSION) ||
 	    (r->ca_file != NULL && (!SET(CAINFO, r->ca_file) ||
 	    !SET(CAPATH, NULL))))
@@ -278,34 +262,6 @@ set_options(struct transfer *t)
 	return add_header(t, "If-None-Match", r->etag) &&
 	    add_header(t, "If-Modified-Since", r->modified) &&
 	    (t->headers == NULL || SET(HTTPHEADER, t->headers));
-}
-
-/* A FIFO would never end and a folder is listed: regular files only. */
-static bool
-file_ok(struct transfer *t)
-{
-	struct stat	 st;
-	CURLU		*u = curl_url();
-	char		*path = NULL;
-	bool		 ok;
-
-	ok = u != NULL && curl_url_set(u, CURLUPART_URL, t->url, 0) ==
-	    CURLUE_OK && curl_url_get(u, CURLUPART_PATH, &path,
-	    CURLU_URLDECODE) == CURLUE_OK;
-	if (!ok)
-		snprintf(t->result.error, sizeof(t->result.error), "no path");
-	else if (stat(path, &st) != 0) {
-		snprintf(t->result.error, sizeof(t->result.error), "%s",
-		    strerror(errno));
-		ok = false;
-	} else if (!S_ISREG(st.st_mode)) {
-		snprintf(t->result.error, sizeof(t->result.error),
-		    "is no regular file");
-		ok = false;
-	}
-	curl_free(path);
-	curl_url_cleanup(u);
-	return ok;
 }
 
 /* False: `t` is gone, its owner knows. */
@@ -322,14 +278,16 @@ run_step(struct transfer *t)
 	    t->origin != NULL && strcmp(origin, t->origin) == 0));
 	t->private_ok = own || t->request.private_ok;
 	free(origin);
+	t->ldap = t->request.ldap && t->redirects == 0 && fetch_is_ldap(t->url);
 	if (!fetch_url_ok(t->url, own && t->redirects == 0, t->private_ok,
-	    &why)) {
+	    t->ldap, &why)) {
 		fail(t, "%s%s", t->redirects > 0 ? "the redirect's target " :
 		    "the URL ", why);
 		return false;
 	}
-	if (strncasecmp(t->url, "file:", 5) == 0 && !file_ok(t)) {
-		fail(t, "cannot be read");
+	if (strncasecmp(t->url, "file:", 5) == 0 && !fetch_file_ok(t->url,
+	    &why)) {
+		fail(t, "%s", why);
 		return false;
 	}
 	if (t->request.open != NULL && t->fd < 0 &&
@@ -414,6 +372,7 @@ leave(struct transfer *t)
 	t->easy = NULL;
 	curl_slist_free_all(t->headers);
 	t->headers = NULL;
+	ldap_unwatch(&t->sockets);
 }
 
 static void
@@ -435,6 +394,32 @@ redirect(struct transfer *t, const char *target, long status)
 		return;
 	}
 	free(next);
+}
+
+/* The list out of the entry takes the place of what came. */
+static void
+ended_ldap(struct transfer *t)
+{
+	const char	*why = "";
+	unsigned char	*der;
+	size_t		 len;
+
+	der = ldap_value(t->data, t->result.size, &len, &why);
+	if (der == NULL) {
+		fail(t, "%s", why);
+		return;
+	}
+	free(t->data);
+	t->data = NULL;
+	t->capacity = t->result.size = 0;
+	t->ldap = false;
+	t->result.ok = keep(t, (const char *)der, len);
+	t->result.size = len;
+	free(der);
+	if (t->result.ok)
+		finish(t);
+	else
+		fail(t, "cannot be kept");
 }
 
 static void
@@ -468,9 +453,26 @@ ended(struct transfer *t, CURLcode code)
 		finish(t);
 	} else if (status != 200 && status != 0)
 		fail(t, "HTTP %ld", status);
+	else if (t->ldap)
+		ended_ldap(t);
 	else {
 		t->result.ok = true;
 		finish(t);
+	}
+}
+
+/* LDAP: what the sockets received, see above. */
+static void
+look_at_sizes(struct fetcher *f)
+{
+	struct transfer	*t, *next;
+
+	for (t = f->running; t != NULL; t = next) {
+		next = t->next;
+		if (!t->ldap || ldap_received(&t->sockets) <= body_max(t))
+			continue;
+		leave(t);
+		fail(t, "is larger than %u bytes", FETCH_MAX_LDAP);
 	}
 }
 
@@ -580,6 +582,7 @@ fetcher_run(struct fetcher *f, struct pollfd *fds, size_t num_fds,
 		    message->easy_handle, CURLINFO_PRIVATE, (char **)&t) ==
 		    CURLE_OK)
 			ended(t, message->data.result);
+	look_at_sizes(f);
 	start_waiting(f);
 }
 

@@ -19,6 +19,8 @@
 #define FETCH_MAX_CRL		(512u * 1024 * 1024)
 #define FETCH_MAX_CERT		(256u * 1024)
 #define FETCH_MAX_OCSP		(64u * 1024)
+/* libldap and libcurl keep a whole entry in memory, several times. */
+#define FETCH_MAX_LDAP		(32u * 1024 * 1024)
 /* Seconds for a whole transfer. */
 #define FETCH_CRL_SECONDS	600
 #define FETCH_SMALL_SECONDS	10
@@ -29,6 +31,7 @@ struct fetch_request {
 	const char	*url;
 	bool		 own;		/* the administrator wrote it: may be private, file: */
 	bool		 private_ok;	/* private_addresses of the authority */
+	bool		 ldap;		/* ldap: and ldaps: too; what comes is the CRL */
 	const char	*ca_file;	/* NULL: the system's */
 	const char	*etag, *modified;	/* "" or NULL: unconditional */
 	const void	*post;		size_t post_len;	/* NULL: GET */
@@ -69,7 +72,7 @@ void	fetcher_run(struct fetcher *, struct pollfd *fds, size_t num_fds,
 void	fetcher_wake(struct fetcher *);
 
 /* Is it a URL that a certificate may name? False: *why_r is a static text. */
-bool	fetch_url_ok(const char *url, bool own, bool private_ok,
+bool	fetch_url_ok(const char *url, bool own, bool private_ok, bool ldap,
 	    const char **why_r);
 
 #endif

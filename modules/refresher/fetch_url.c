@@ -4,6 +4,7 @@
  * A proxy of the environment is the administrator's: it may be private.
  */
 
+#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <strings.h>
 
 #include <netinet/in.h>
+#include <sys/stat.h>
 
 #include <curl/curl.h>
 
@@ -23,7 +25,7 @@
 /* -------------------------------------------------------------------- URLs */
 
 static const char *
-look_at(CURLU *u, const char *url, bool own, bool private_ok)
+look_at(CURLU *u, const char *url, bool own, bool private_ok, bool ldap)
 {
 	char		*scheme = NULL, *host = NULL, *user = NULL;
 	const char	*why = NULL;
@@ -38,10 +40,12 @@ look_at(CURLU *u, const char *url, bool own, bool private_ok)
 			why = "is a file, which a certificate cannot ask for";
 		goto out;
 	}
-	if (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0)
-		why = strncasecmp(scheme, "ldap", 4) == 0 ?
+	if (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0 &&
+	    !(ldap && fetch_is_ldap(url)))
+		why = fetch_is_ldap(url) ?
 		    "is ldap:, which is not fetched; name an http: URL in "
-		    "crl_urls" : "is neither http: nor https:";
+		    "crl_urls, or set ldap = true" :
+		    "is neither http: nor https:";
 	/* libcurl takes http:///name for http://name/; nobody else does. */
 	else if (strstr(url, ":///") != NULL ||
 	    curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK)
@@ -58,14 +62,43 @@ out:
 }
 
 bool
-fetch_url_ok(const char *url, bool own, bool private_ok, const char **why_r)
+fetch_url_ok(const char *url, bool own, bool private_ok, bool ldap,
+    const char **why_r)
 {
 	CURLU	*u = curl_url();
 
 	*why_r = u == NULL ? "cannot be looked at" :
-	    look_at(u, url, own, private_ok);
+	    look_at(u, url, own, private_ok, ldap);
 	curl_url_cleanup(u);
 	return *why_r == NULL;
+}
+
+bool
+fetch_file_ok(const char *url, const char **why_r)
+{
+	struct stat	 st;
+	CURLU		*u = curl_url();
+	char		*path = NULL;
+
+	*why_r = NULL;
+	if (u == NULL || curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK ||
+	    curl_url_get(u, CURLUPART_PATH, &path, CURLU_URLDECODE) != CURLUE_OK)
+		*why_r = "no path";
+	else if (stat(path, &st) != 0)
+		*why_r = errno == ENOENT ? "No such file or directory" :
+		    errno == EACCES ? "Permission denied" : "cannot be read";
+	else if (!S_ISREG(st.st_mode))
+		*why_r = "is no regular file";
+	curl_free(path);
+	curl_url_cleanup(u);
+	return *why_r == NULL;
+}
+
+bool
+fetch_is_ldap(const char *url)
+{
+	return strncasecmp(url, "ldap:", 5) == 0 ||
+	    strncasecmp(url, "ldaps:", 6) == 0;
 }
 
 char *

@@ -17,6 +17,9 @@ struct proxies {
 void	proxies_find(struct proxies *);
 bool	proxies_have(const struct proxies *, const struct sockaddr *);
 
+/* Is there a regular file? A FIFO would never end, a folder is listed. */
+bool	fetch_file_ok(const char *url, const char **why_r);
+bool	fetch_is_ldap(const char *url);
 /* scheme://host:port, the caller frees with free(); NULL: no such thing. */
 char   *fetch_origin(const char *url);
 /* The host of an http: or https: URL, likewise. */

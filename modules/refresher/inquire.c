@@ -114,7 +114,8 @@ answered(void *context, const struct fetch_result *result)
 		if (certauth_authority_at(q->all->r->engine, q->authority, &a) &&
 		    strcmp(a.name, q->authority_name) == 0)
 			status = certauth_ocsp_check(q->all->r->engine,
-			    q->authority, q->proof, &response, 0, &report);
+			    q->authority, q->proof, &response,
+			    q->nonced ? q->nonce : NULL, 0, &report);
 		(void)snprintf(q->why, sizeof(q->why), "%.190s", report.error);
 	} else {
 		q->all->r->fetch_errors++;
@@ -177,7 +178,9 @@ ask_responder(struct inquiry *q)
 		request.own = q->own;
 		request.private_ok = q->private_ok;
 		request.ca_file = q->ca_file;
-		get = get_url(request.url, q->request, q->request_len);
+		/* GET is for caches, and no cache has the answer to a nonce. */
+		get = q->nonced ? NULL :
+		    get_url(request.url, q->request, q->request_len);
 		if (get != NULL) {
 			request.url = get;
 		} else {
@@ -209,7 +212,7 @@ take_url(void *context, enum certauth_url_kind kind, const char *url)
 	hosts_add(&q->all->r->hosts, q->authority, url);
 	if (kind != CERTAUTH_URL_OCSP || !f->responders ||
 	    q->num_responders == MAX_RESPONDERS ||
-	    !fetch_url_ok(url, q->own, q->private_ok, &why))
+	    !fetch_url_ok(url, q->own, q->private_ok, false, &why))
 		return;
 	copy = strdup(url);
 	if (copy != NULL)
@@ -244,8 +247,11 @@ find_sources(struct inquiry *q, int64_t now)
 		q->num_lists += refresh_waiting(q->all->r, q->authority,
 		    q->lists + q->num_lists, MAX_LISTS - q->num_lists);
 	if (q->num_responders > 0) {
-		q->request = certauth_ocsp_request(cert,
-		    sk_X509_value(q->proof, 1), &q->request_len);
+		q->nonced = a.ocsp_nonce;
+		if (!q->nonced || schedule_nonce(q->nonce, sizeof(q->nonce)))
+			q->request = certauth_ocsp_request(cert,
+			    sk_X509_value(q->proof, 1), q->nonced ? q->nonce :
+			    NULL, &q->request_len);
 		if (q->request == NULL)
 			return false;
 		q->ask_at = q->began + (q->num_lists > 0 && !a.ocsp_first ?

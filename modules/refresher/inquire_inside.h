@@ -26,6 +26,8 @@ struct inquiry {
 	char		*responders[MAX_RESPONDERS];
 	size_t		 num_responders, next_responder;
 	unsigned char	*request;	size_t request_len;
+	bool		 nonced;	/* the request carries `nonce` */
+	unsigned char	 nonce[CERTAUTH_OCSP_NONCE];
 	char		*ca_file;
 	bool		 own, private_ok;	/* as fetch_request's */
 	bool		 asking;	/* a transfer has us */

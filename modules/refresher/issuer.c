@@ -33,7 +33,7 @@ take_url(void *context, enum certauth_url_kind kind, const char *url)
 	const char	*why;
 
 	if (kind != CERTAUTH_URL_ISSUER || q->num_responders == MAX_RESPONDERS ||
-	    !fetch_url_ok(url, false, q->private_ok, &why))
+	    !fetch_url_ok(url, false, q->private_ok, false, &why))
 		return;
 	if (!hosts_have(&q->all->r->hosts, q->authority, url)) {
 		say(LEVEL_INFO, "authority \"%s\": a certificate without issuer "

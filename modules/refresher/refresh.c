@@ -36,7 +36,8 @@ take_url(void *context, enum certauth_url_kind kind, const char *url)
 	    !l->authority->crl || l->authority->num_crl_urls > 0)
 		return;
 	/* A Microsoft CA names ldap: beside http:, without a host: no fault. */
-	if (!fetch_url_ok(url, false, l->authority->private_addresses, &why)) {
+	if (!fetch_url_ok(url, false, l->authority->private_addresses,
+	    l->authority->ldap, &why)) {
 		say(LEVEL_INFO, "authority \"%s\": a certificate names %s, which "
 		    "%s", l->authority->name, url, why);
 		return;
@@ -223,6 +224,7 @@ start(struct refresher *r, struct source *source, int64_t now)
 		job->ca_file = strdup(a.ca_file);
 	request.own = source->origin == ORIGIN_POLICY;
 	request.private_ok = a.private_addresses;
+	request.ldap = a.ldap;
 	request.ca_file = job->ca_file;
 	request.etag = source->has_object ? source->etag : NULL;
 	request.modified = source->has_object ? source->modified : NULL;
@@ -267,7 +269,7 @@ refresh_seen(struct refresher *r, size_t authority, const char *url, int64_t now
 
 	if (!certauth_authority_at(r->engine, authority, &a) || !a.checked ||
 	    !a.crl || a.num_crl_urls > 0 ||
-	    !fetch_url_ok(url, false, a.private_addresses, &why))
+	    !fetch_url_ok(url, false, a.private_addresses, a.ldap, &why))
 		return false;
 	source = store_source(&r->store, a.name, authority, url, ORIGIN_SEEN);
 	if (source == NULL)

@@ -50,6 +50,12 @@ schedule_random(void)
 	return random;
 }
 
+bool
+schedule_nonce(unsigned char *bytes, size_t len)
+{
+	return getrandom(bytes, len, 0) == (ssize_t)len;
+}
+
 /* Up to a tenth shorter: never later than was asked for. */
 static int64_t
 spread(int64_t interval, uint32_t random)

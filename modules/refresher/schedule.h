@@ -2,6 +2,8 @@
 #ifndef REFRESHER_SCHEDULE_H
 #define REFRESHER_SCHEDULE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The refresher's only look at the wall clock. */
@@ -10,6 +12,8 @@ int64_t	schedule_now(void);
 int64_t	schedule_ticks(void);
 /* Anything; spreads what would else happen in the same second everywhere. */
 uint32_t schedule_random(void);
+/* What nobody can guess; at most 256 bytes. False: there is none. */
+bool	schedule_nonce(unsigned char *, size_t);
 
 /*
  * When to look again after an answer that was fine (new or unchanged): after half

@@ -42,6 +42,8 @@ struct config_authority {
 	int64_t			  refresh;	/* seconds, over 0 */
 	bool			  private_addresses;
 	bool			  new_issuers;	/* the next of a series may issue */
+	bool			  ldap;		/* may ldap: be fetched? */
+	bool			  ocsp_nonce;
 };
 
 enum config_live_kind { CONFIG_TABLE, CONFIG_DENIED };

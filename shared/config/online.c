@@ -36,10 +36,12 @@ plain(const char *url)
 
 /* An administrator's URL may be a file. */
 static bool
-crl_url_ok(const char *url)
+crl_url_ok(const char *url, bool ldap)
 {
 	return plain(url) && (starts(url, "http://") ||
-	    starts(url, "https://") || (strncasecmp(url, "file:///", 8) == 0 && url[8] != '\0'));
+	    starts(url, "https://") || (ldap && (starts(url, "ldap://") ||
+	    starts(url, "ldaps://"))) ||
+	    (strncasecmp(url, "file:///", 8) == 0 && url[8] != '\0'));
 }
 
 static bool
@@ -57,10 +59,10 @@ load_crl_urls(struct load *load, const config_setting_t *at,
 		return load_no_memory(load);
 	for (i = 0; i < num; i++) {
 		elem = config_setting_get_elem(at, (unsigned)i);
-		if (!crl_url_ok(elem->value.sval))
+		if (!crl_url_ok(elem->value.sval, authority->ldap))
 			return load_expected(load, elem, "a URL as "
 			    "http://HOST/PATH, https: or file:///PATH, without "
-			    "blanks (ldap: is not fetched)");
+			    "blanks (ldap:// with ldap = true)");
 		authority->crl_urls[i] = strdup(elem->value.sval);
 		if (authority->crl_urls[i] == NULL)
 			return load_no_memory(load);
@@ -114,6 +116,9 @@ online_revocation(struct load *load, const struct chain *chain,
 {
 	const config_setting_t	*at;
 
+	authority->ldap = values_find(load, chain, "ldap")->value.ival != 0;
+	authority->ocsp_nonce = values_find(load, chain,
+	    "ocsp_nonce")->value.ival != 0;
 	if (!load_crl_urls(load, values_find(load, chain, "crl_urls"),
 	    authority) ||
 	    !load_sources(load, values_find(load, chain, "sources"),

@@ -94,7 +94,7 @@ class Question:
 
 
 def ocsp_response(cert, issuer, status="good", *, signer=None, this_update="-1h",
-                  next_update="+1d", revoked="-1h", reason=None, digest=None):
+                  next_update="+1d", revoked="-1h", reason=None, digest=None, nonce=None):
     """
     DER of a response about `cert`, signed by its issuer or by `signer`, who is then
     in it. `status`: good, revoked, unknown. Certificates are pki.Cert.
@@ -115,6 +115,8 @@ def ocsp_response(cert, issuer, status="good", *, signer=None, this_update="-1h"
     b = b.responder_id(ocsp.OCSPResponderEncoding.HASH, load(who.der))
     if signer is not None:
         b = b.certificates([load(signer.der)])
+    if nonce is not None:
+        b = b.add_extension(x509.OCSPNonce(nonce), False)
     return b.sign(who.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 

@@ -509,7 +509,8 @@ def test_client_that_goes_away(w, o):
 # --------------------------------------------------------------- openssl's responder
 
 
-def test_openssl_responder(tmp_path):
+@pytest.mark.parametrize("nonce", [False, True])
+def test_openssl_responder(tmp_path, nonce):
     """The real thing: `openssl ocsp` with an index of its own, good and revoked."""
     with World(tmp_path) as w:
         with socket.socket() as s:
@@ -535,7 +536,7 @@ def test_openssl_responder(tmp_path):
             # not by connecting: it never gets over a connection without a question
             while b"waiting" not in (line := p.stdout.readline()):
                 assert line, "openssl ocsp did not start"
-            w.policy(private_addresses=True)
+            w.policy(private_addresses=True, ocsp_nonce=nonce)
             w.start()
             status = {}
             for cert in (w.alice, bob, carol):

@@ -76,6 +76,8 @@ test_minimal(void **state)
 	assert_null(a->ca_file);
 	assert_int_equal(a->refresh, 3600);
 	assert_false(a->private_addresses);
+	assert_false(a->ldap);
+	assert_false(a->ocsp_nonce);
 	assert_int_equal(a->revocation.num_sources, 2);
 	assert_int_equal(a->revocation.sources[0], REVOCATION_CRL);
 	assert_int_equal(a->revocation.sources[1], REVOCATION_OCSP);
@@ -111,7 +113,7 @@ test_online(void **state)
 	    " \"https://[::1]:8/\" ];"
 	    "ocsp_url = \"http://10.0.0.1:8080/\"; sources = [ \"ocsp\" ];"
 	    "refresh = \"5m\"; ca_file = \"root.pem\";"
-	    "private_addresses = true; }; }; };\n"
+	    "private_addresses = true; ocsp_nonce = true; }; }; };\n"
 	    "profiles: { p: { authorities = [ \"a\" ]; deadline = \"0s\"; };"
 	    "q: { base = \"p\"; deadline = \"60s\"; }; };");
 	a = config->authorities;
@@ -125,6 +127,7 @@ test_online(void **state)
 	assert_int_equal(a->refresh, 300);
 	assert_string_equal(a->ca_file, in_base("root.pem"));
 	assert_true(a->private_addresses);
+	assert_true(a->ocsp_nonce);
 	assert_int_equal(config->profiles[0].deadline, 0);
 	assert_int_equal(config->profiles[1].deadline, 60000);
 	config_free(config);
@@ -134,7 +137,18 @@ test_online(void **state)
 	refuse_online("crl_urls = [ \"ftp://h/x\" ];", "expected a URL");
 	refuse_online("crl_urls = [ \"file://h/x\" ];", "expected a URL");
 	refuse_online("crl_urls = [ \"ldap:///cn=x\" ];", "expected a URL");
-	refuse_online("crl_urls = [ \"ldap://h/cn=x\" ];", "ldap: is not");
+	refuse_online("crl_urls = [ \"ldap://h/cn=x\" ];", "ldap = true");
+	refuse_online("ldap = true; crl_urls = [ \"ldap:///cn=x\" ];",
+	    "expected a URL");
+	refuse_online("ldap = true; ocsp_url = \"ldap://h/cn=x\";",
+	    "expected a URL");
+	config = load(V "authorities: { a: { anchors = [ \"root.pem\" ];"
+	    "revocation: { crl_urls = [ \"ldap://h/cn=x\", \"LDAPS://h/cn=x\" ];"
+	    "ldap = true; }; }; };\n"
+	    "profiles: { p: { authorities = [ \"a\" ]; }; };");
+	assert_true(config->authorities->ldap);
+	assert_int_equal(config->authorities->num_crl_urls, 2);
+	config_free(config);
 	refuse_online("crl_urls = [ \"http:///x\" ];", "expected a URL");
 	refuse_online("crl_urls = [ \"http://h/a b\" ];", "expected a URL");
 	refuse_online("crl_urls = \"http://h/\";", "expected a list");

@@ -443,7 +443,7 @@ publish(int status, EVP_PKEY *key, int64_t from, int64_t to)
 	answer.response = response(leaf, key == sub_key ? sub : root, key,
 	    status, from, to);
 	said = certauth_ocsp_check(engine, 0, answer.proof, &answer.response,
-	    NOW, &report);
+	    NULL, NOW, &report);
 	if (!certauth_answers_publish(engine, &answer, 1, NOW, &num, &error))
 		fail_msg("%s: %s", error.file, error.text);
 	assert_int_equal(num, said == CERTAUTH_OCSP_NOTHING ? 0 : 1);

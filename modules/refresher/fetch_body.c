@@ -1,0 +1,72 @@
+/*
+ * fetch_body.c - where do the bytes of an answer go?
+ *
+ * Under which ceiling is fetch.c's.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fetch.h"
+#include "fetch_body.h"
+
+bool
+body_write(int fd, const char *data, size_t len)
+{
+	ssize_t	n;
+
+	while (len > 0) {
+		n = write(fd, data, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		data += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+bool
+body_append(unsigned char **memory, size_t *capacity, size_t used,
+    const char *data, size_t len)
+{
+	unsigned char	*grown;
+	size_t		 more = *capacity;
+
+	while (more - used < len)
+		more = more == 0 ? 4096 : more * 2;
+	if (more != *capacity) {
+		grown = realloc(*memory, more);
+		if (grown == NULL)
+			return false;
+		*memory = grown;
+		*capacity = more;
+	}
+	if (len > 0)
+		memcpy(*memory + used, data, len);
+	return true;
+}
+
+void
+body_validator(char *buf, const char *data, size_t len)
+{
+	size_t	i;
+
+	while (len > 0 && (*data == ' ' || *data == '\t')) {
+		data++;
+		len--;
+	}
+	while (len > 0 && (unsigned char)data[len - 1] <= ' ')
+		len--;
+	buf[0] = '\0';
+	if (len >= FETCH_MAX_VALIDATOR)
+		return;
+	for (i = 0; i < len; i++)
+		if (data[i] < ' ' || data[i] > '~')
+			return;
+	memcpy(buf, data, len);
+	buf[len] = '\0';
+}
