@@ -23,7 +23,7 @@ import pytest
 cryptography = pytest.importorskip("cryptography")
 from cryptography import x509                                          # noqa: E402
 from cryptography.hazmat.primitives import hashes, serialization       # noqa: E402
-from cryptography.hazmat.primitives.asymmetric import ec               # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import ec, rsa             # noqa: E402
 from cryptography.hazmat.primitives.serialization import pkcs7         # noqa: E402
 from cryptography.x509.oid import ExtendedKeyUsageOID as EKU           # noqa: E402
 
@@ -71,8 +71,10 @@ class CA:
             b = b.add_extension(x509.ExtendedKeyUsage(eku), False)
         return b.sign(signer.key, hashes.SHA256())
 
-    def leaf(self, mailbox, policies=(MAILBOX,), eku=(EKU.CLIENT_AUTH, EKU.EMAIL_PROTECTION)):
-        key = ec.generate_private_key(ec.SECP256R1())
+    def leaf(self, mailbox, policies=(MAILBOX,), eku=(EKU.CLIENT_AUTH, EKU.EMAIL_PROTECTION),
+             bits=0):
+        key = rsa.generate_private_key(65537, bits) if bits else \
+            ec.generate_private_key(ec.SECP256R1())
         return (x509.CertificateBuilder()
                 .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, mailbox)]))
                 .issuer_name(self.cert.subject).public_key(key.public_key())
@@ -298,11 +300,18 @@ def test_from_nothing_to_a_login(site, family):
         ("accept", "ok", "alice")
     assert site.verify(family.ps3.leaf("alice@example.com", ("1.3.6.1.4.1.4146.1.40.60",)),
                        "ps3") == ("accept", "ok", "alice")
-    # the exact certificate of the profile fda
-    assert site.verify(alice, "fda")[1] == "no-user"
-    with open(site.path("etc", "personalsign", "exact.map"), "a", encoding="utf-8") as f:
-        f.write("%s alice\n" % sha256(alice))
-    assert site.verify(alice, "fda") == ("accept", "ok", "alice")
+
+
+def test_fda_wants_the_very_certificate(site, family):
+    site.setup(site.write("all.pem", pem(*family.all)))
+    with_crls(site, family)
+    for bits, good in ((2048, True), (3072, True), (4096, False), (0, False)):
+        leaf = family.smime.leaf("alice@example.com", bits=bits)
+        assert site.verify(leaf, "fda")[1] == "no-user"
+        with open(site.path("etc", "personalsign", "exact.map"), "a", encoding="utf-8") as f:
+            f.write("%s alice\n" % sha256(leaf))
+        assert site.verify(leaf, "fda") == \
+            (("accept", "ok", "alice") if good else ("reject", "no-user", ""))
 
 
 def test_mail_alone_is_an_opt_in(site, family):
