@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/uio.h>
 
 #include <openssl/evp.h>
 
@@ -331,16 +331,47 @@ records_size(const struct index_table *table)
 	    INDEX_ALIGN);
 }
 
-/* Where the pieces go: memory, a hash, or a descriptor. */
-struct sink { unsigned char *p; XXH3_state_t *hash; int fd; };
+/* Where the pieces go: memory, a hash, or a descriptor; there some at a time, so
+ * that the system takes large pages for them. */
+#define SINK_PIECES	256u
+struct sink {
+	unsigned char	*p;
+	XXH3_state_t	*hash;
+	int		 fd;
+	unsigned	 num;
+	struct iovec	 pieces[SINK_PIECES];
+};
 
+static bool
+flush(struct sink *sink)
+{
+	struct iovec	*piece = sink->pieces, *end = piece + sink->num;
+	unsigned	 interrupts = 0;
+	ssize_t		 n;
+
+	sink->num = 0;
+	while (piece < end) {
+		n = writev(sink->fd, piece, (int)(end - piece));
+		if (n < 0 && errno == EINTR && ++interrupts < MAX_INTERRUPTS)
+			continue;
+		if (n <= 0) {
+			errno = n == 0 ? EIO : errno;
+			return false;
+		}
+		for (; piece < end && (size_t)n >= piece->iov_len; piece++)
+			n -= (ssize_t)piece->iov_len;
+		if (piece < end) {
+			piece->iov_base = (unsigned char *)piece->iov_base + n;
+			piece->iov_len -= (size_t)n;
+		}
+	}
+	return true;
+}
+
+/* What goes to a descriptor must live until the next flush(). */
 static bool
 put(struct sink *sink, const void *data, size_t data_len)
 {
-	const unsigned char	*p = data;
-	unsigned		 interrupts = 0;
-	ssize_t			 n;
-
 	if (data_len == 0)
 		return true;
 	if (sink->p != NULL) {
@@ -352,18 +383,9 @@ put(struct sink *sink, const void *data, size_t data_len)
 		XXH3_64bits_update(sink->hash, data, data_len);
 		return true;
 	}
-	while (data_len > 0) {
-		n = write(sink->fd, p, data_len);
-		if (n < 0 && errno == EINTR && ++interrupts < MAX_INTERRUPTS)
-			continue;
-		if (n <= 0) {
-			errno = n == 0 ? EIO : errno;
-			return false;
-		}
-		p += n;
-		data_len -= (size_t)n;
-	}
-	return true;
+	sink->pieces[sink->num].iov_base = (void *)(uintptr_t)data;
+	sink->pieces[sink->num++].iov_len = data_len;
+	return sink->num < SINK_PIECES || flush(sink);
 }
 
 /* Zeros up to `padded` after `len` bytes. */
@@ -465,7 +487,7 @@ fill_meta(struct index_writer *writer, struct index_header *header)
 	uint64_t		 offset = header->meta_size;
 	uint32_t		 num_tables = 0, num_dps = 0, strings = 1, j;
 	XXH3_state_t		 state;
-	struct sink		 sink = { NULL, &state, -1 };
+	struct sink		 sink = { .hash = &state, .fd = -1 };
 	size_t			 i;
 
 	for (i = 0; i < writer->num_all; i++) {
@@ -549,7 +571,7 @@ index_writer_rows(const struct index_writer *writer)
 unsigned char *
 index_writer_bytes(const struct index_writer *writer)
 {
-	struct sink	 sink = { NULL, NULL, -1 };
+	struct sink	 sink = { .fd = -1 };
 	unsigned char	*bytes = aligned_alloc(INDEX_ALIGN, writer->size);
 
 	if (bytes == NULL)
@@ -564,7 +586,7 @@ bool
 index_writer_write(const struct index_writer *writer, int fd,
     unsigned char sha256_r[32])
 {
-	struct sink	sink = { NULL, NULL, fd };
+	struct sink	sink = { .fd = fd };
 
 	if (EVP_Digest(writer->meta, writer->meta_len, sha256_r, NULL,
 	    EVP_sha256(), NULL) != 1) {
@@ -572,5 +594,5 @@ index_writer_write(const struct index_writer *writer, int fd,
 		return false;
 	}
 	return put(&sink, writer->meta, writer->meta_len) &&
-	    put_tables(writer, &sink);
+	    put_tables(writer, &sink) && flush(&sink);
 }
