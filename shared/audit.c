@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "certauth_data.h"
 #include "engine.h"
+#include "mapped.h"
 
 /* An anchor or issuer that ends within this is worth a line. */
 #define AUDIT_SOON	((int64_t)30 * 86400)
@@ -142,6 +143,12 @@ audit_overrides(struct audit *a)
 			    o.until), o.by, o.reason);
 }
 
+static void
+say_warning(void *context, const char *line)
+{
+	say(context, CERTAUTH_WARNING, "%s", line);
+}
+
 void
 certauth_audit(struct certauth *e, int64_t now, certauth_audit_fn *fn,
     void *context)
@@ -160,6 +167,7 @@ certauth_audit(struct certauth *e, int64_t now, certauth_audit_fn *fn,
 		    j++)
 			audit_member(&a, &e->authorities[i], m);
 	audit_policies(e, fn, context);
+	mapped_folds(e, a.data, say_warning, &a);
 	audit_overrides(&a);
 	audit_crls(&a);
 	snapshot_free(a.data);

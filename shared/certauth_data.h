@@ -219,6 +219,28 @@ bool	certauth_map_list(struct certauth *, const struct certauth_profile *,
 /* `what`: a key, or user:NAME. *num_r: lines taken out. */
 bool	certauth_map_remove(struct certauth *, const struct certauth_profile *,
 	    const char *what, size_t *num_r, struct certauth_error *error_r);
+
+/*
+ * What the profile's rules make of a certificate under each of its authorities:
+ * `fn` once for each, valid during the call. False: error_r, the profile has no
+ * rules or the certificate cannot be read.
+ */
+struct certauth_map_ask {
+	X509		*leaf;
+	const char	*service;	/* "http", "imap", ... or NULL */
+	int64_t		 now;		/* 0: the clock */
+};
+struct certauth_map_try {
+	const char	*authority;
+	enum certauth_reason reason;	/* OK: `user` */
+	const char	*user, *groups, *rule, *strength, *detail;
+	const char *const *lines;	/* one for each rule asked, printable */
+	size_t		 num_lines;
+};
+typedef void certauth_map_try_fn(void *context, const struct certauth_map_try *);
+bool	certauth_map_explain(struct certauth *, const struct certauth_profile *,
+	    const struct certauth_map_ask *, certauth_map_try_fn *, void *context,
+	    struct certauth_error *error_r);
 bool	certauth_cert_hashes(X509 *, char cert_r[65], char spki_r[65]);
 
 /*

@@ -50,6 +50,8 @@ static const struct option	options[] = {
 	{ "--pending", LIST, OFFSET(pending) },
 	{ "--dry-run", FLAG, OFFSET(dry_run) },
 	{ "--json", FLAG, OFFSET(json) },
+	{ "--explain", FLAG, OFFSET(story) },
+	{ "--service", VALUE, OFFSET(service) },
 	{ "--end", FLAG, OFFSET(end) },
 	{ "--explicit-policy", FLAG, OFFSET(explicit_policy) },
 	{ "--inhibit-any-policy", FLAG, OFFSET(inhibit_any) },

@@ -99,6 +99,8 @@ cmd_map(struct args *args)
 	const char			*word;
 	int				 status;
 
+	if (args->story)
+		return cmd_map_explain(args);
 	word = args->rest.num_items > 0 ? args->rest.items[0] : "";
 	if (strcmp(word, "enroll") == 0)
 		return args->pending.num_items > 0 ? cmd_map_pending(args) :

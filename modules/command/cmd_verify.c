@@ -217,6 +217,7 @@ ask(struct args *a, bool explain)
 	request.leaf = leaf;
 	request.sent = sent;
 	request.now = a->now;
+	request.service = a->service;
 	if (leaf == NULL)
 		verdict = certauth_refuse(profile, CERTAUTH_MALFORMED,
 		    error.text);

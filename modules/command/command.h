@@ -28,7 +28,8 @@ struct args {
 			 users, rest;
 	const char	*groups, *csv;	/* map enroll */
 	struct list	 pending;
-	bool		 dry_run;
+	bool		 dry_run, story;
+	const char	*service;
 	struct list	*last_list;	/* the list option read last */
 	bool		 end, json, explicit_policy, inhibit_any, inhibit_mapping,
 			 help, version;
@@ -69,6 +70,8 @@ int	cmd_map(struct args *);
 /* cmd_enroll.c */
 int	cmd_map_enroll(struct args *);
 int	cmd_map_pending(struct args *);
+/* cmd_map_explain.c */
+int	cmd_map_explain(struct args *);
 /* cmd_verify.c: the engine of --config and the profile of --profile, or the only
  * one there is. NULL: said on stderr. */
 struct certauth *open_profile(const struct args *,

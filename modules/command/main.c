@@ -58,6 +58,8 @@ static const struct {
 	    "      map enroll [--profile NAME] --csv FILE     (rows: CERT,USER[,GROUP;GROUP])\n"
 	    "      map enroll --pending LOG...\n"
 	    "          a line for a good certificate that no login knows yet\n"
+	    "      map --explain [--profile NAME] [--service http|imap|...] CERT|FOLDER...\n"
+	    "          what each rule matched, took and found; of several, a table\n"
 	    "      map list | map remove CERT | KEY | user:NAME  [--profile NAME]\n"
 	    "          the maps of the profile's rules" },
 	{ "table", cmd_table,

@@ -93,6 +93,14 @@ void	rules_map(const struct rules *, const struct cert *, const char *authority,
 	    struct table *const *tables, size_t num_tables, int64_t now,
 	    struct arena *, rules_tell_fn *tell, void *context,
 	    struct rules_answer *answer_r);
+/* How the i-th rule may take two people for one; false: past the end. */
+struct rules_fold {
+	const char	*rule;
+	int		 table;		/* of `key`; -1: none */
+	bool		 lowers_key;	/* keys that differ in case are one */
+	bool		 drops_domain;	/* the user is before the @, of any domain */
+};
+bool	rules_fold_at(const struct rules *, size_t i, struct rules_fold *);
 /* Name of the first rule that is never so strong; NULL: none. */
 const char *rules_too_weak(const struct rules *, enum rule_strength min);
 

@@ -226,3 +226,24 @@ rules_use_table(const struct rules *rules, int table)
 			return true;
 	return false;
 }
+
+bool
+rules_fold_at(const struct rules *rules, size_t i, struct rules_fold *fold_r)
+{
+	const struct rule	*rule;
+	const struct template	*name;
+
+	if (rules == NULL || i >= rules->num_rules)
+		return false;
+	rule = &rules->rules[i];
+	fold_r->rule = rule->name;
+	fold_r->table = rule->key != NULL ? rule->table : -1;
+	fold_r->lowers_key = rule->key != NULL &&
+	    template_folds(rule->key, STEP_LOWER);
+	name = rule->key != NULL ? rule->key : rule->user != NULL ? rule->user :
+	    rule->web != NULL ? rule->web : rule->mail;
+	fold_r->drops_domain = template_folds(name, STEP_LOCAL) &&
+	    !template_folds(name, STEP_DOMAIN) &&
+	    (rule->when == NULL || !when_pins_domain(rule->when));
+	return true;
+}

@@ -169,3 +169,23 @@ when_strength(const struct when *when, bool pinned)
 		return STRENGTH_WEAK;
 	}
 }
+
+bool
+when_pins_domain(const struct when *when)
+{
+	switch (when->kind) {
+	case NODE_IN:
+		return expression_has(&when->expression, STEP_DOMAIN) &&
+		    when->num_values == 1;
+	case NODE_MATCHES:
+		return true;	/* whoever writes a pattern means something */
+	case NODE_AND:
+		return when_pins_domain(when->left) ||
+		    when_pins_domain(when->right);
+	case NODE_OR:
+		return when_pins_domain(when->left) &&
+		    when_pins_domain(when->right);
+	default:
+		return false;
+	}
+}

@@ -36,5 +36,7 @@ enum when_result when_ask(const struct when *, struct extractor *,
 
 /* How sure is it who somebody is for whom it holds? */
 enum rule_strength when_strength(const struct when *, bool pinned);
+/* Does it hold for the mailboxes of one domain alone (as far as that is seen)? */
+bool	when_pins_domain(const struct when *);
 
 #endif

@@ -1,0 +1,167 @@
+/*
+ * cmd_map_explain.c - map --explain: who would these certificates be?
+ *
+ * One certificate: the story of each rule. Several, or a folder of them: a table
+ * with one line for each and each authority, tabs between.
+ */
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <jansson.h>
+
+#include "command.h"
+
+/* Certificates of one folder. */
+#define EXPLAIN_MAX_FILES	100000
+
+struct explain {
+	struct certauth			*engine;
+	const struct certauth_profile	*profile;
+	const struct args		*args;
+	bool				 table;
+	bool				 named;	/* some certificate has a user */
+	bool				 failed; /* some has none, or no rule */
+	const char			*file;
+	json_t				*rows;
+};
+
+static void
+keep_json(struct explain *x, const struct certauth_map_try *t)
+{
+	json_t	*lines = json_array();
+	size_t	 i;
+
+	for (i = 0; i < t->num_lines; i++)
+		json_array_append_new(lines, json_string(t->lines[i]));
+	json_array_append_new(x->rows, json_pack(
+	    "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "certificate", x->file,
+	    "authority", t->authority, "reason", certauth_reason_slug(t->reason),
+	    "user", t->user, "groups", t->groups, "rule", t->rule, "strength",
+	    t->strength, "detail", t->detail, "rules", lines));
+}
+
+static void
+keep_try(void *context, const struct certauth_map_try *t)
+{
+	struct explain	*x = context;
+	size_t		 i;
+
+	if (t->reason == CERTAUTH_OK)
+		x->named = true;
+	if (x->args->json) {
+		keep_json(x, t);
+		return;
+	}
+	if (x->table) {
+		(void)printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\n", x->file,
+		    t->authority, certauth_reason_slug(t->reason), t->user,
+		    t->groups, t->rule, t->strength);
+		return;
+	}
+	(void)printf("authority %s\n", t->authority);
+	for (i = 0; i < t->num_lines; i++)
+		(void)printf("  %s\n", t->lines[i]);
+	if (t->reason == CERTAUTH_OK)
+		(void)printf("  user %s%s%s, by rule %s, %s\n", t->user,
+		    t->groups[0] != '\0' ? ", groups " : "", t->groups, t->rule,
+		    t->strength);
+	else
+		(void)printf("  %s: %s\n", certauth_reason_slug(t->reason),
+		    t->detail);
+}
+
+static bool
+explain_file(struct explain *x, const char *file)
+{
+	struct certauth_error	 error = { .line = 0 };
+	struct certauth_map_ask	 ask = { .service = x->args->service,
+				    .now = x->args->now };
+	STACK_OF(X509)		*sent = NULL;
+	bool			 ok;
+
+	x->file = file;
+	x->named = false;
+	ok = certauth_read_leaf(file, NULL, &ask.leaf, &sent, &error) &&
+	    ask.leaf != NULL && certauth_map_explain(x->engine, x->profile, &ask,
+	    keep_try, x, &error);
+	if (!ok)
+		complain_error(&error);
+	X509_free(ask.leaf);
+	sk_X509_pop_free(sent, X509_free);
+	x->failed = x->failed || !ok || !x->named;
+	return ok;
+}
+
+static int
+not_hidden(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+/* In the order of names. What is no certificate is said and passed over. */
+static bool
+explain_folder(struct explain *x, const char *folder)
+{
+	struct dirent	**entries = NULL;
+	char		*path;
+	int		 i, n = scandir(folder, &entries, not_hidden, alphasort);
+
+	if (n < 0) {
+		complain("%s: cannot be read", folder);
+		return false;
+	}
+	for (i = 0; i < n; i++) {
+		if (i < EXPLAIN_MAX_FILES &&
+		    asprintf(&path, "%s/%s", folder, entries[i]->d_name) > 0) {
+			(void)explain_file(x, path);
+			free(path);
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	return true;
+}
+
+static bool
+is_folder(const char *path)
+{
+	struct stat	st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int
+cmd_map_explain(struct args *args)
+{
+	struct explain	 x = { .args = args };
+	char		*text;
+	size_t		 i;
+	bool		 ok = true;
+
+	if (args->rest.num_items == 0)
+		return complain("which certificate? see certauth --help");
+	x.engine = open_profile(args, &x.profile);
+	if (x.engine == NULL)
+		return EXIT_USAGE;
+	x.rows = json_array();
+	x.table = args->rest.num_items > 1 || is_folder(args->rest.items[0]);
+	if (x.table && !args->json)
+		(void)printf("certificate\tauthority\treason\tuser\tgroups\trule"
+		    "\tstrength\n");
+	for (i = 0; i < args->rest.num_items; i++)
+		ok = (is_folder(args->rest.items[i]) ?
+		    explain_folder(&x, args->rest.items[i]) :
+		    explain_file(&x, args->rest.items[i])) && ok;
+	if (args->json && ok) {
+		text = json_dumps(x.rows, JSON_COMPACT);
+		(void)printf("%s\n", text != NULL ? text : "[]");
+		free(text);
+	}
+	json_decref(x.rows);
+	certauth_free(x.engine);
+	return !ok ? EXIT_USAGE : x.failed ? EXIT_REJECTED : EXIT_FINE;
+}
