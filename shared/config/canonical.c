@@ -173,10 +173,9 @@ add_section(struct lines *lines, const struct load *load,
 	const struct directive	*row;
 	const config_setting_t	*at;
 	struct text		 text;
-	size_t			 i;
 	bool			 ordered;
 
-	for (i = 0; (row = directive_at(i)) != NULL; i++) {
+	for (row = NULL; (row = directive_next(row)) != NULL;) {
 		if (row->section != chain->section || !is_value(row))
 			continue;
 		/* What it led to is in force, not how it was written. */

@@ -76,13 +76,12 @@ distance(const char *a, size_t a_len, const char *b, size_t b_len)
 }
 
 const struct directive *
-directive_at(size_t i)
+directive_next(const struct directive *row)
 {
-	size_t	n;
-
-	for (n = 0; n < NUM_DIRECTIVES; n++)
-		if (is_done(&directives[n]) && i-- == 0)
-			return &directives[n];
+	row = row == NULL ? directives : row + 1;
+	for (; row < directives + NUM_DIRECTIVES; row++)
+		if (is_done(row))
+			return row;
 	return NULL;
 }
 

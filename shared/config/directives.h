@@ -37,8 +37,9 @@ struct directive {
 	const char		*help;
 };
 
-/* Every row that is done, in the order of directives.def; NULL past the end. */
-const struct directive *directive_at(size_t i);
+/* Every row that is done, in the order of directives.def: the first (NULL) or the
+ * one behind; NULL past the end. */
+const struct directive *directive_next(const struct directive *);
 /* NULL: unknown, or of an issue to come. */
 const struct directive *directive_find(enum directive_section,
     const char *name);

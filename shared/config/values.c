@@ -347,14 +347,13 @@ values_fallbacks(struct load *load)
 {
 	const struct directive	*row;
 	struct text		 text = { 0 };
-	size_t			 i;
 	int			 section;
 	bool			 ok;
 
 	for (section = 0; section < SECTION_COUNT; section++) {
 		text_printf(&text, "%s: { ",
 		    fallback_group((enum directive_section)section));
-		for (i = 0; (row = directive_at(i)) != NULL; i++)
+		for (row = NULL; (row = directive_next(row)) != NULL;)
 			if ((int)row->section == section &&
 			    row->fallback != NULL)
 				text_printf(&text, "%s = %s; ", row->name,
@@ -418,9 +417,8 @@ bool
 values_required(const struct load *load, const struct chain *chain)
 {
 	const struct directive	*row;
-	size_t			 i;
 
-	for (i = 0; (row = directive_at(i)) != NULL; i++)
+	for (row = NULL; (row = directive_next(row)) != NULL;)
 		if (row->section == chain->section && row->required &&
 		    values_find(load, chain, row->name) == NULL)
 			return load_fault(load, chain->groups[0],

@@ -189,12 +189,12 @@ test_defaults(void **state)
 	};
 	const struct directive	*row;
 	struct text		 text = { 0 };
-	size_t			 g, i, defaults = 0;
+	size_t			 g, defaults = 0;
 
 	(void)state;
 	for (g = 0; g < sizeof(groups) / sizeof(groups[0]); g++) {
 		text_add(&text, groups[g].open);
-		for (i = 0; (row = directive_at(i)) != NULL; i++) {
+		for (row = NULL; (row = directive_next(row)) != NULL;) {
 			if (row->section != groups[g].section ||
 			    row->fallback == NULL)
 				continue;

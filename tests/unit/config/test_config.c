@@ -712,19 +712,18 @@ static void
 test_directives(void **state)
 {
 	const struct directive	*row, *other;
-	size_t			 i, j;
+	size_t			 i = 0;
 
 	(void)state;
-	for (i = 0; (row = directive_at(i)) != NULL; i++) {
+	for (row = NULL; (row = directive_next(row)) != NULL;) {
 		assert_ptr_equal(directive_find(row->section, row->name), row);
 		assert_true(strlen(row->help) > 10);
 		assert_false(row->required && row->fallback != NULL);
 		assert_non_null(strchr(DIRECTIVES_DONE, row->issue));
-		for (j = 0; j < i; j++) {
-			other = directive_at(j);
+		for (other = NULL; (other = directive_next(other)) != row;)
 			assert_false(other->section == row->section &&
 			    strcmp(other->name, row->name) == 0);
-		}
+		i++;
 	}
 	assert_true(i >= 35);
 	assert_null(directive_find(SECTION_TOP, "no_empty_names"));
