@@ -121,16 +121,22 @@ fetch_origin(const char *url)
 }
 
 char *
-fetch_host(const char *url)
+fetch_host(const char *url, unsigned *port_r)
 {
 	CURLU	*u = curl_url();
-	char	*host = NULL, *copy = NULL;
+	char	*host = NULL, *port = NULL, *copy = NULL;
 
+	*port_r = 0;
 	if (u != NULL && strncasecmp(url, "http", 4) == 0 &&
 	    curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) ==
+	    CURLUE_OK) {
+		*port_r = (unsigned)strtoul(port, NULL, 10);
 		copy = strdup(host);
+	}
 	curl_free(host);
+	curl_free(port);
 	curl_url_cleanup(u);
 	return copy;
 }

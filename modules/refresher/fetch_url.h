@@ -22,7 +22,7 @@ bool	fetch_file_ok(const char *url, const char **why_r);
 bool	fetch_is_ldap(const char *url);
 /* scheme://host:port, the caller frees with free(); NULL: no such thing. */
 char   *fetch_origin(const char *url);
-/* The host of an http: or https: URL, likewise. */
-char   *fetch_host(const char *url);
+/* The host of an http: or https: URL, likewise, and its port. */
+char   *fetch_host(const char *url, unsigned *port_r);
 
 #endif

@@ -10,12 +10,14 @@
 #include "hosts.h"
 
 static bool
-have(const struct hosts *h, size_t authority, const char *name)
+have(const struct hosts *h, size_t authority, const char *name, unsigned port,
+    bool usual)
 {
 	size_t	i;
 
 	for (i = 0; i < h->num_items; i++)
 		if (h->items[i].authority == authority &&
+		    (h->items[i].port == port || usual) &&
 		    strcasecmp(h->items[i].name, name) == 0)
 			return true;
 	return false;
@@ -25,10 +27,11 @@ void
 hosts_add(struct hosts *h, size_t authority, const char *url)
 {
 	struct host	*grown;
-	char		*name = fetch_host(url);
+	unsigned	 port;
+	char		*name = fetch_host(url, &port);
 
 	if (name == NULL || h->num_items == HOSTS_MAX ||
-	    have(h, authority, name)) {
+	    have(h, authority, name, port, false)) {
 		free(name);
 		return;
 	}
@@ -38,14 +41,16 @@ hosts_add(struct hosts *h, size_t authority, const char *url)
 		return;
 	}
 	h->items = grown;
-	h->items[h->num_items++] = (struct host){ authority, name };
+	h->items[h->num_items++] = (struct host){ authority, name, port };
 }
 
 bool
 hosts_have(const struct hosts *h, size_t authority, const char *url)
 {
-	char	*name = fetch_host(url);
-	bool	 yes = name != NULL && have(h, authority, name);
+	unsigned	 port;
+	char		*name = fetch_host(url, &port);
+	bool		 yes = name != NULL && have(h, authority, name, port,
+			    port == 80 || port == 443);
 
 	free(name);
 	return yes;

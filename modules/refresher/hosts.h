@@ -13,11 +13,12 @@
 #define HOSTS_MAX	4096
 
 struct hosts {
-	struct host { size_t authority; char *name; } *items;
+	struct host { size_t authority; char *name; unsigned port; } *items;
 	size_t	num_items;
 };
 
 void	hosts_add(struct hosts *, size_t authority, const char *url);
+/* The host, and its port or the usual one: the CA's printer is not meant. */
 bool	hosts_have(const struct hosts *, size_t authority, const char *url);
 void	hosts_clear(struct hosts *);
 

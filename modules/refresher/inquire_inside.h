@@ -44,9 +44,9 @@ struct inquiries {
 	struct known		*known;
 	struct inquiry		*first;
 	size_t			 num_items;
-	/* questions for issuers, in this minute */
+	/* questions for issuers in this minute, of each authority */
 	int64_t			 minute;
-	unsigned		 num_minute;
+	unsigned char		 num_minute[256];
 };
 
 /* The waiters hear it; equal questions for a while, too. */

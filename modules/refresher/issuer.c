@@ -72,15 +72,18 @@ issuer_find_sources(struct inquiry *q, const struct ask_question *question,
 {
 	struct finding		 f = { q };
 	const unsigned char	*p;
+	unsigned char		*num;
 	X509			*cert;
 
 	if (question->num_certs != 1 || !find_authority(q, question))
 		return false;
 	if (q->all->minute != now / 60) {
 		q->all->minute = now / 60;
-		q->all->num_minute = 0;
+		memset(q->all->num_minute, 0, sizeof(q->all->num_minute));
 	}
-	if (q->all->num_minute >= MAX_PER_MINUTE)
+	num = &q->all->num_minute[q->authority %
+	    sizeof(q->all->num_minute)];
+	if (*num >= MAX_PER_MINUTE)
 		return false;
 	ERR_set_mark();
 	p = question->certs[0].data;
@@ -91,7 +94,7 @@ issuer_find_sources(struct inquiry *q, const struct ask_question *question,
 	ERR_pop_to_mark();
 	if (q->num_responders == 0)
 		return false;
-	q->all->num_minute++;
+	(*num)++;
 	q->ask_at = q->began;
 	return true;
 }

@@ -179,7 +179,7 @@ struct loop {
 	struct server		*server;
 	int			 wants;		/* inquire_tick()'s word */
 	int64_t			 status_ticks;
-	bool			 stop, reload;
+	bool			 stop;
 };
 
 static void
@@ -189,7 +189,7 @@ take_signals(struct loop *l)
 
 	while (read(l->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
-			l->reload = true;
+			l->r->reload = true;
 		else
 			l->stop = true;
 	}
@@ -203,9 +203,10 @@ reload(struct loop *l)
 	struct certauth_error	 error;
 	struct certauth		*engine;
 
-	if (!refresh_idle(r))
+	/* Transfers go on; who comes back finds the new list of addresses. */
+	if (!publisher_still(r->publisher))
 		return;
-	l->reload = false;
+	r->reload = false;
 	notify_reloading();
 	engine = certauth_open(r->conf, &error);
 	if (engine == NULL) {
@@ -213,6 +214,7 @@ reload(struct loop *l)
 		say(LEVEL_ERROR, "the old policy stays");
 	} else {
 		say_notes(engine);
+		publish_forget_answers(r->publisher);
 		certauth_free(r->engine);
 		r->engine = engine;
 		refresh_list(r);
@@ -253,7 +255,7 @@ sleep_for(const struct loop *l, int64_t now)
 		ms = alive;
 	if (ms > l->wants)
 		ms = l->wants;
-	if ((l->r->changed || l->reload) && ms > STATUS_MS)
+	if ((l->r->changed || l->r->reload) && ms > STATUS_MS)
 		ms = STATUS_MS;
 	return (int)ms;
 }
@@ -289,7 +291,7 @@ run_daemon(struct loop *l)
 	notify_ready();
 	while (!l->stop) {
 		now = schedule_now();
-		if (l->reload)
+		if (l->r->reload)
 			reload(l);
 		else
 			refresh_start(l->r, now, false, NULL);

@@ -93,12 +93,16 @@ look_at(struct publisher *p, struct publish_item *item)
 
 	item->news = CERTAUTH_CRL_REFUSED;
 	(void)read_object(p->store, name, false, &last, &last_data);
-	if (!read_object(p->store, name, true, &object, &object_data))
+	object_data = NULL;
+	if (!item->listed)
+		(void)snprintf(item->error.text, sizeof(item->error.text),
+		    "nobody names this address any more");
+	else if (!read_object(p->store, name, true, &object, &object_data))
 		(void)snprintf(item->error.text, sizeof(item->error.text),
 		    "what was fetched cannot be read again");
 	else
-		item->news = certauth_crl_examine(p->engine,
-		    item->source->number, &object,
+		item->news = certauth_crl_examine(p->engine, item->authority,
+		    &object,
 		    last.data != NULL ? &last : NULL, 0, &item->report,
 		    &item->error);
 	/* Of the same age and not the same bytes: what is here stays. */
@@ -248,7 +252,9 @@ publish_force(struct publisher *p)
 void
 publish_start(struct publisher *p, struct certauth *engine, int64_t ticks)
 {
-	int	error;
+	struct publish_item	*item;
+	size_t			 i;
+	int			 error;
 
 	if (p->started || (p->waiting.num_items == 0 && !p->waiting.force &&
 	    (p->waiting.num_answers == 0 ||
@@ -260,6 +266,11 @@ publish_start(struct publisher *p, struct certauth *engine, int64_t ticks)
 	memset(&p->waiting, 0, sizeof(p->waiting));
 	memset(&p->result, 0, sizeof(p->result));
 	p->engine = engine;
+	for (i = 0; i < p->running.num_items; i++) {
+		item = &p->running.items[i];
+		item->authority = item->source->number;
+		item->listed = item->source->listed;
+	}
 	atomic_store(&p->done, false);
 	error = pthread_create(&p->thread, NULL, work, p);
 	if (error != 0) {
@@ -268,6 +279,18 @@ publish_start(struct publisher *p, struct certauth *engine, int64_t ticks)
 		(void)work(p);
 	}
 	p->started = error == 0;
+}
+
+bool
+publisher_still(const struct publisher *p)
+{
+	return !p->started && !atomic_load(&p->done);
+}
+
+void
+publish_forget_answers(struct publisher *p)
+{
+	free_answers(&p->waiting);
 }
 
 bool

@@ -12,6 +12,9 @@
 
 struct publish_item {
 	struct source		*source;
+	/* of the source, when the batch starts */
+	size_t			 authority;
+	bool			 listed;
 	char			 etag[FETCH_MAX_VALIDATOR];
 	char			 modified[FETCH_MAX_VALIDATOR];
 	/* filled by the batch */
@@ -54,6 +57,11 @@ bool	publish_answer(struct publisher *, size_t authority,
 void	publish_force(struct publisher *);
 /* Starts a batch when there is something to do and none is running. */
 void	publish_start(struct publisher *, struct certauth *engine, int64_t ticks);
+/* No batch runs: nobody else uses the engine that publish_start() was given. */
+bool	publisher_still(const struct publisher *);
+/* The numbers of the authorities are others now: answers that wait are thrown
+ * away; servers ask again. */
+void	publish_forget_answers(struct publisher *);
 /* Nothing waits and nothing runs. */
 bool	publisher_idle(const struct publisher *);
 /* True: a batch has ended; release it with publish_release(). */

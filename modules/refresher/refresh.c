@@ -123,8 +123,10 @@ failed(struct refresher *r, struct source *source, const char *why)
 	struct certauth_authority	 a;
 	int64_t				 now = schedule_now();
 
-	settings_of(r, source, &a);
 	source->busy = false;
+	if (!source->listed)
+		return;
+	settings_of(r, source, &a);
 	if (source->failures < 1000)
 		source->failures++;
 	source->next = schedule_after_failure(now, source->failures, a.refresh,
@@ -146,8 +148,10 @@ succeeded(struct refresher *r, struct source *source)
 	struct certauth_authority	 a;
 	int64_t				 now = schedule_now();
 
-	settings_of(r, source, &a);
 	source->busy = false;
+	if (!source->listed)
+		return;
+	settings_of(r, source, &a);
 	if (source->failures > 0)
 		say(LEVEL_NOTICE, "authority \"%s\": %s answers again",
 		    source->authority, source->url);
@@ -363,7 +367,8 @@ refresh_publish(struct refresher *r, int64_t now)
 			r->changed = true;
 		publish_release(&result);
 	}
-	publish_start(r->publisher, r->engine, schedule_ticks());
+	if (!r->reload)
+		publish_start(r->publisher, r->engine, schedule_ticks());
 }
 
 /* ------------------------------------------------------------------- state */

@@ -25,6 +25,7 @@ struct refresher {
 	char			 publish_error[256];	/* of the last batch */
 	int64_t			 published_at;
 	bool			 changed;	/* the status file is old */
+	bool			 reload;	/* as soon as no batch runs */
 };
 
 /* refresh.c: whom to ask, and what came of it */

@@ -250,14 +250,19 @@ make_name(const char *authority, const char *url, char name_r[STORE_NAME_BYTES])
 	return ok;
 }
 
-static size_t
-count_seen(const struct store *s)
+/* Is there room for one more that only clients' certificates name? */
+static bool
+room_for_seen(const struct store *s, const char *authority)
 {
-	size_t	i, n = 0;
+	size_t	i, all = 0, same = 0;
 
-	for (i = 0; i < s->num_sources; i++)
-		n += s->sources[i]->origin == ORIGIN_SEEN;
-	return n;
+	for (i = 0; i < s->num_sources; i++) {
+		if (s->sources[i]->origin != ORIGIN_SEEN)
+			continue;
+		all++;
+		same += strcmp(s->sources[i]->authority, authority) == 0;
+	}
+	return all < STORE_MAX_SEEN && same < STORE_SHARE_SEEN;
 }
 
 static struct source *
@@ -307,7 +312,7 @@ store_source(struct store *s, const char *authority, size_t number,
 	source = store_find(s, name);
 	if (source == NULL) {
 		if (s->num_sources >= STORE_MAX_SOURCES ||
-		    (origin == ORIGIN_SEEN && count_seen(s) >= STORE_MAX_SEEN))
+		    (origin == ORIGIN_SEEN && !room_for_seen(s, authority)))
 			return NULL;
 		source = add_source(s, authority, number, url, name);
 		if (source == NULL)

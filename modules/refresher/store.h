@@ -21,8 +21,9 @@
 
 /* Addresses of all authorities; of these, ones that only clients' certificates
  * name. */
-#define STORE_MAX_SOURCES	4096
-#define STORE_MAX_SEEN		1024
+#define STORE_MAX_SOURCES	8192
+#define STORE_MAX_SEEN		4096
+#define STORE_SHARE_SEEN	512	/* of one authority */
 #define STORE_NAME_BYTES	33
 /* An address that no certificate named for so long is forgotten, seconds. */
 #define STORE_FORGET		(30 * 86400)

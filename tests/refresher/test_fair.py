@@ -3,13 +3,15 @@ nobody but itself."""
 
 import os
 import signal
+import socket
+import subprocess
 import time
 
 import pytest
-from world import CA, Answer, Http, World, until
+from world import CA, REFRESHER, Answer, Http, World, until
 
 import ask  # noqa: E402  (world knows where it lies)
-from ask import NOTHING, OCSP, ocsp_response
+from ask import NOTHING, OCSP, PUBLISHED, ocsp_response
 from pki import write_pem
 from test_daemon import Client, aia
 
@@ -103,3 +105,89 @@ def test_files_that_are_open(w):
     time.sleep(0.3)
     assert len(os.listdir("/proc/%d/fd" % p.pid)) < 100
     assert w.stop(p) == 0
+
+
+def test_reload_while_lists_drip(w):
+    """Neither the new policy nor anybody else's list waits for them."""
+    url = w.http.serve("/a.crl", w.crl([], 1))
+    w.policy(crl_urls=[url] + drip(w, 3, b"x" * 20000), refresh="1s")
+    p = w.start()
+    until(lambda: w.show(w.alice) == "not-listed" and len(w.http.requests) >= 4)
+    new = w.http.serve("/b.crl", w.crl([w.alice], 2))
+    w.policy(crl_urls=[new], refresh="1s")
+    p.send_signal(signal.SIGHUP)
+    until(lambda: w.show(w.alice) == "revoked", 6)
+    until(lambda: [s["url"] for s in w.status()["sources"]] == [new])
+    assert "reloaded" in w.log() and p.poll() is None
+    assert w.stop(p) == 0
+
+
+def test_reload_while_questions_come(w):
+    """Answers are published all the time: there is no moment in which nothing waits."""
+    leaves = [w.ca.leaf("L%d" % i, extensions=[aia([w.http.base + "/ocsp/%d" % i])])
+              for i in range(60)]
+    for i, leaf in enumerate(leaves):
+        w.http.serve("/ocsp/%d/" % i, lambda _, leaf=leaf: Answer(
+            ocsp_response(leaf, w.ca, "good", next_update="+1h")))
+    w.policy(private_addresses=True)
+    p = w.start()
+    c = Client(w.socket)
+    for i, leaf in enumerate(leaves):
+        assert c.ask(leaf, w.ca, w.root)[0] == OCSP
+        if i == 5:
+            p.send_signal(signal.SIGHUP)
+            asked = time.monotonic()
+        if i > 5 and "reloaded" in w.log():
+            break
+        time.sleep(0.05)
+    assert "reloaded" in w.log() and time.monotonic() - asked < 1.5
+    c.close()
+
+
+def test_addresses_of_one_ca_only(w):
+    """A CA that writes another address into each certificate fills its own share."""
+    two_authorities(w, [], [])
+    w.http.serve("/", Answer(b"", hang=60))
+    urls = [w.http.base + "/%d.crl" % i for i in range(560)]
+    many = [w.bad.leaf("M%d" % i, crldp=urls[4 * i:4 * i + 4]) for i in range(140)]
+    other = Http()
+    alice = w.ca.leaf("Alice", crldp=[other.serve("/alice.crl", w.crl([], 1))])
+    w.start()
+    waiting = Client(w.socket)
+    waiting.send(*(ask.question(ask.STATUS, "bad", [m.der, w.bad.der]) for m in many))
+    until(lambda: len(w.spool("url")) == 512, 60)
+    time.sleep(1)
+    assert len(w.spool("url")) == 512
+    c = Client(w.socket, 5)
+    assert c.ask(alice, w.ca, w.root)[0] == PUBLISHED
+    c.close()
+    waiting.close()
+    other.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a name server of our own needs root")
+def test_name_server_that_is_dead(w):
+    """Nobody who is known waits for it."""
+    w.policy(crl_urls=[w.http.serve("/a.crl", w.crl([], 1)), "http://a.example/x.crl",
+                       "http://b.example/y.crl"])
+    with open(w.path("resolv.conf"), "w", encoding="ascii") as f:
+        f.write("nameserver 127.0.0.9\noptions timeout:30 attempts:3\n")
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.9", 53))
+    p = subprocess.Popen(["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && '
+                          'exec "$@"', w.path("resolv.conf"), REFRESHER, "--config", w.conf],
+                         stdin=subprocess.DEVNULL, stdout=open(w.path("log"), "ab"),
+                         stderr=subprocess.STDOUT)
+    w.daemons.append(p)
+    try:
+        until(lambda: w.listens() and w.show(w.alice) == "not-listed")
+        end = time.monotonic() + 14     # libcurl gives up after 10
+        while time.monotonic() < end:
+            c = Client(w.socket, 2)
+            # (alice's question would wait for her CA's lists)
+            assert c.ask(w.alice, w.ca, w.root, authority="nobody")[0] == NOTHING
+            c.close()
+            time.sleep(0.2)
+        assert w.log().count("example/") >= 2, w.log()
+    finally:
+        silent.close()

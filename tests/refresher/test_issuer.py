@@ -6,7 +6,7 @@ import json
 import os
 
 import pytest
-from world import CA, Answer, World
+from world import CA, Answer, Http, World
 
 import ask  # noqa: E402  (world knows where it lies)
 from ask import NOTHING, PUBLISHED
@@ -74,6 +74,19 @@ def test_only_hosts_of_the_authority(w, url):
     w.start()
     leaf = w.ca.leaf("x", extensions=[aia(issuers=[url])])
     assert ask_issuer(w, leaf)[0] == NOTHING
+
+
+def test_only_ports_of_the_authority(w):
+    """A forged certificate does not make us knock at other doors of the CA's host."""
+    other = Http()
+    try:
+        url = other.serve("/ca.cer", w.ca.der)
+        w.start()
+        leaf = w.ca.leaf("x", extensions=[aia(issuers=[url])])
+        assert ask_issuer(w, leaf)[0] == NOTHING
+        assert other.connections == 0
+    finally:
+        other.close()
 
 
 def test_not_private_without_leave(w):
