@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -225,6 +226,7 @@ cmd_pool(struct args *args)
 	if (i == NUM_VERBS)
 		return complain("expected pool setup, import, fetch, check, "
 		    "diff, pending or accept; see certauth --help");
+	(void)umask(022);	/* the servers must be able to read */
 	args->rest.num_items--;
 	for (k = 0; k < args->rest.num_items; k++)
 		args->rest.items[k] = args->rest.items[k + 1];

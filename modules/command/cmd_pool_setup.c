@@ -229,6 +229,7 @@ try_policy(struct pool_run *run, size_t profiles)
 {
 	struct certauth_error	 error = { .line = 0 };
 	struct certauth		*engine;
+	size_t			 i, found = 0;
 
 	if (profiles == 0) {
 		complain("no profile has all of its CAs yet: import them, from "
@@ -240,11 +241,17 @@ try_policy(struct pool_run *run, size_t profiles)
 		complain_error(&error);
 		return EXIT_REJECTED;
 	}
+	for (i = 0; i < run->family->num_profiles; i++)
+		found += certauth_profile_find(engine,
+		    run->family->profiles[i].name) != NULL;
 	certauth_free(engine);
-	if (!run->args->json)
+	if (!run->args->json && found == 0)
+		(void)printf("%zu profile%s ready, and %s includes none of them\n",
+		    profiles, profiles == 1 ? "" : "s", run->conf);
+	else if (!run->args->json)
 		(void)printf("%zu profile%s in %s; next: who is who, in %s, and "
-		    "certauth-refresher for the CRLs\n", profiles,
-		    profiles == 1 ? "" : "s", run->conf, run->folder);
+		    "certauth-refresher for the CRLs\n", found,
+		    found == 1 ? "" : "s", run->conf, run->folder);
 	return EXIT_FINE;
 }
 

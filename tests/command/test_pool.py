@@ -442,6 +442,33 @@ def test_wrong_input(site, family):
     assert site.run("pool", "check", code=2) is None
 
 
+def test_a_policy_of_ones_own(site, family):
+    """It is not touched, the lists are ready for it, and it may include them."""
+    os.mkdir(site.path("etc"))
+    alone(site, family)
+    own = open(site.conf, encoding="utf-8").read().replace('"root.pem"', '"../alone/root.pem"')
+    own = own.replace('"issuers"', '"../alone/issuers"').replace('"crls"', '"../alone/crls"')
+    site.conf = site.path("etc", "certauth.conf")
+    site.write("etc/certauth.conf", own)
+    old = os.umask(0o077)
+    try:
+        p = subprocess.run([BINARY, "pool", "setup", "--from", site.shipped, "--config",
+                            site.conf, site.write("all.pem", pem(*family.all))],
+                           capture_output=True, timeout=60, check=False)
+    finally:
+        os.umask(old)
+    assert p.returncode == 0 and b"includes none of them" in p.stdout, (p.stdout, p.stderr)
+    assert open(site.conf, encoding="utf-8").read() == own
+    # whatever the umask, the servers can read it
+    for folder, _, _ in os.walk(site.path("etc", "personalsign")):
+        assert os.stat(folder).st_mode & 0o777 == 0o755, folder
+    site.write("etc/certauth.conf", own.replace(
+        "authorities: {", 'authorities: {\n@include "personalsign/authorities.conf"\n', 1).replace(
+        "profiles: {", 'profiles: {\n@include "personalsign/profiles.conf"\n', 1))
+    assert site.verify(family.smime.leaf("alice@example.com"), "ps1")[1] == "no-user"
+    assert site.verify(family.smime.leaf("alice@example.com"), "web")[0] == "accept"
+
+
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *args):
         pass
