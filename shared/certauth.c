@@ -14,7 +14,9 @@
 #include <openssl/sha.h>
 
 #include "base/text.h"
+#include "certauth_data.h"
 #include "engine.h"
+#include "revocation/index_format.h"
 
 #ifdef CERTAUTH_TEST
 /* A build for tests takes the time from a file, so that cases never expire. */
@@ -66,6 +68,19 @@ certauth_is_test_build(void)
 	return false;
 #endif
 }
+
+#define ALIGNED(n)	(((n) + 3u) / 4 * 4)
+
+/* As elf(5) has it: sizes, type, name, what is said. Nobody here reads it. */
+static const struct {
+	uint32_t		name_size, size, type;
+	char			name[ALIGNED(sizeof(CERTAUTH_STAMP_NAME))];
+	struct certauth_stamp	stamp;
+} note __attribute__((section(".note.certauth"), used, aligned(4))) = {
+	sizeof(CERTAUTH_STAMP_NAME), sizeof(struct certauth_stamp),
+	CERTAUTH_STAMP_TYPE, CERTAUTH_STAMP_NAME,
+	{ INDEX_VERSION, CERTAUTH_VERSION }
+};
 
 const char *
 certauth_version(void)

@@ -154,6 +154,19 @@ typedef void certauth_audit_fn(void *context, enum certauth_severity,
     const char *text);
 void	certauth_audit(struct certauth *, int64_t now, certauth_audit_fn *,
 	    void *context);
+/*
+ * What every program with the core in it carries, as an ELF note: `certauth check`
+ * reads it out of the modules that processes have mapped, also when their file is
+ * gone. Never changes its shape; what comes is put behind.
+ */
+#define CERTAUTH_STAMP_NAME	"certauth"
+#define CERTAUTH_STAMP_TYPE	1u
+struct certauth_stamp {
+	uint32_t index_version;		/* that it reads */
+	char	 version[16];
+};
+/* The format version of the index in force in `folder`; 0: there is none. */
+unsigned certauth_index_version(const char *folder);
 /* Full check of a published index (digests, order, bounds). */
 bool	certauth_index_verify(const char *folder, struct certauth_error *error_r);
 

@@ -5,9 +5,11 @@
  * folder that was named, whoever owns it; judges no freshness.
  */
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 
@@ -15,6 +17,7 @@
 #include "certauth_data.h"
 #include "input.h"
 #include "revocation/crl_status.h"
+#include "revocation/index_format.h"
 #include "trust/read.h"
 
 static bool
@@ -158,6 +161,38 @@ out:
 	free(data);
 	ERR_pop_to_mark();
 	return ok;
+}
+
+unsigned
+certauth_index_version(const char *folder)
+{
+	struct certauth_error	 error;
+	struct publish_entry	 entry;
+	struct index_header	 header;
+	unsigned char		 manifest[PUBLISH_MAX_MANIFEST];
+	ssize_t			 len = -1;
+	int			 dir, fd = -1;
+	unsigned		 version = 0;
+
+	dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return 0;
+	fd = openat(dir, PUBLISH_MANIFEST, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0) {
+		len = read(fd, manifest, sizeof(manifest));
+		(void)close(fd);
+	}
+	if (len > 0 && publish_manifest_parse(manifest, (size_t)len, &entry,
+	    &error) && (fd = openat(dir, entry.name, O_RDONLY | O_CLOEXEC |
+	    O_NOFOLLOW | O_NONBLOCK)) >= 0) {
+		if (read(fd, &header, sizeof(header)) ==
+		    (ssize_t)sizeof(header) && memcmp(header.magic, INDEX_MAGIC,
+		    sizeof(header.magic)) == 0)
+			version = header.version;
+		(void)close(fd);
+	}
+	(void)close(dir);
+	return version;
 }
 
 bool

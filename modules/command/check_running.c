@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,44 +108,91 @@ check_refresher(struct certauth *engine, certauth_audit_fn *say, void *context)
 
 /* ------------------------------------------------------------------ processes */
 
-/* A module of ours whose file was replaced or removed since it was mapped. */
+struct found {
+	const char	*module;
+	bool		 old;		/* its file was replaced, moved, removed */
+	bool		 stamped;
+	struct certauth_stamp stamp;
+};
+
+/* The module of ours that this line of /proc/PID/maps is the beginning of. */
 static const char *
-old_module(const char *line)
+module_of(const char *line, unsigned long *start_r, unsigned long *end_r,
+    bool *old_r)
 {
 	static const char *const	modules[] = {
 		"ngx_http_certauth_module.so", "mod_certauth.so",
 		"lib50_certauth_plugin.so"
 	};
-	size_t				i, len = strlen(line);
+	const char			*name = strrchr(line, '/');
+	unsigned long			 offset;
+	size_t				 i, len;
 
-	if (len < 10 || strcmp(line + len - 10, " (deleted)") != 0)
+	if (name == NULL || sscanf(line, "%lx-%lx %*s %lx", start_r, end_r,
+	    &offset) != 3 || offset != 0)
 		return NULL;
-	for (i = 0; i < sizeof(modules) / sizeof(modules[0]); i++)
-		if (strstr(line, modules[i]) != NULL)
-			return modules[i];
+	for (i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
+		len = strlen(modules[i]);
+		if (strncmp(name + 1, modules[i], len) != 0)
+			continue;
+		/* " (deleted)", or another name: moved away. */
+		*old_r = name[1 + len] != '\0';
+		return modules[i];
+	}
 	return NULL;
 }
 
-static const char *
-look_at(const char *pid)
+/* What the process has mapped, not what now has the file's name. Both ways want
+ * the rights of a debugger. */
+static bool
+read_stamp(const char *pid, unsigned long start, unsigned long end,
+    struct certauth_stamp *stamp_r)
 {
-	const char	*found = NULL;
+	char	path[128];
+	int	fd;
+	bool	have = false;
+
+	(void)snprintf(path, sizeof(path), "/proc/%.20s/map_files/%lx-%lx", pid,
+	    start, end);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		have = module_stamp(fd, 0, stamp_r);
+		(void)close(fd);
+	}
+	if (have)
+		return true;
+	(void)snprintf(path, sizeof(path), "/proc/%.20s/mem", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		have = module_stamp(fd, (off_t)start, stamp_r);
+		(void)close(fd);
+	}
+	return have;
+}
+
+static bool
+look_at(const char *pid, struct found *found)
+{
 	char		 path[64], *line = NULL;
 	size_t		 size = 0;
+	unsigned long	 start, end;
 	unsigned	 lines;
 	FILE		*in;
 
+	memset(found, 0, sizeof(*found));
 	(void)snprintf(path, sizeof(path), "/proc/%.20s/maps", pid);
 	in = fopen(path, "re");
-	for (lines = 0; in != NULL && found == NULL && lines < MAX_MAPS &&
-	    getline(&line, &size, in) > 0; lines++) {
+	for (lines = 0; in != NULL && found->module == NULL &&
+	    lines < MAX_MAPS && getline(&line, &size, in) > 0; lines++) {
 		line[strcspn(line, "\n")] = '\0';
-		found = old_module(line);
+		found->module = module_of(line, &start, &end, &found->old);
 	}
+	if (found->module != NULL)
+		found->stamped = read_stamp(pid, start, end, &found->stamp);
 	free(line);
 	if (in != NULL)
 		(void)fclose(in);
-	return found;
+	return found->module != NULL;
 }
 
 static void
@@ -167,28 +215,49 @@ name_of(const char *pid, char *buf, size_t size)
 			buf[i] = buf[i] == '\n' ? '\0' : '?';
 }
 
+static void
+say_found(const char *pid, const struct found *f, unsigned published,
+    certauth_audit_fn *say, void *context)
+{
+	char	line[400], name[32], version[64] = "";
+	size_t	i;
+
+	name_of(pid, name, sizeof(name));
+	if (f->stamped) {
+		(void)snprintf(version, sizeof(version), " (certauth %.15s)",
+		    f->stamp.version);
+		for (i = 0; version[i] != '\0'; i++)
+			if (!isprint((unsigned char)version[i]))
+				version[i] = '?';
+	}
+	if (f->stamped && published != 0 && f->stamp.index_version != published) {
+		(void)snprintf(line, sizeof(line), "process %.20s (%s) cannot "
+		    "read the published index: it has format %u, %s%s there reads "
+		    "%u; %s", pid, name, published, f->module, version,
+		    f->stamp.index_version, f->old ? "restart it" :
+		    "install the same version everywhere, then restart it");
+		say(context, CERTAUTH_FATAL, line);
+	} else if (f->old) {
+		(void)snprintf(line, sizeof(line), "process %.20s (%s) runs an "
+		    "older %s%s than the one installed: restart it", pid, name,
+		    f->module, version);
+		say(context, CERTAUTH_WARNING, line);
+	}
+}
+
 void
-check_processes(certauth_audit_fn *say, void *context)
+check_processes(unsigned published, certauth_audit_fn *say, void *context)
 {
 	DIR		*dir = opendir("/proc");
 	struct dirent	*entry;
-	const char	*module;
-	char		 line[300], name[32];
+	struct found	 found;
 	unsigned	 n;
 
 	for (n = 0; dir != NULL && n < MAX_PROCESSES &&
-	    (entry = readdir(dir)) != NULL; n++) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		module = look_at(entry->d_name);
-		if (module == NULL)
-			continue;
-		name_of(entry->d_name, name, sizeof(name));
-		(void)snprintf(line, sizeof(line), "process %.20s (%s) runs an "
-		    "older %s than the one installed: restart it",
-		    entry->d_name, name, module);
-		say(context, CERTAUTH_WARNING, line);
-	}
+	    (entry = readdir(dir)) != NULL; n++)
+		if (isdigit((unsigned char)entry->d_name[0]) &&
+		    look_at(entry->d_name, &found))
+			say_found(entry->d_name, &found, published, say, context);
 	if (dir != NULL)
 		(void)closedir(dir);
 }

@@ -157,8 +157,9 @@ check_running(struct report *r, const struct args *args)
 	    DEFAULT_CONFIG, &error);
 	if (engine != NULL)
 		check_refresher(engine, running_line, r);
+	check_processes(engine != NULL ? certauth_index_version(
+	    certauth_state(engine)) : 0, running_line, r);
 	certauth_free(engine);
-	check_processes(running_line, r);
 }
 
 static void

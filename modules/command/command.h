@@ -54,7 +54,11 @@ struct json_t;
 struct json_t *state_read(const struct certauth *);
 /* check_running.c: lines for `certauth check` */
 void	check_refresher(struct certauth *, certauth_audit_fn *, void *context);
-void	check_processes(certauth_audit_fn *, void *context);
+/* `published`: the format of the index in force; 0: there is none. */
+void	check_processes(unsigned published, certauth_audit_fn *, void *context);
+/* module_stamp.c: of the ELF file that begins at `offset` of `fd`, a file or a
+ * process's memory. False: there is none. */
+bool	module_stamp(int fd, off_t offset, struct certauth_stamp *stamp_r);
 
 int	cmd_verify(struct args *);
 int	cmd_explain(struct args *);
