@@ -82,7 +82,7 @@ ask_block(size_t n, const char *authority, struct cert *cert)
 	struct rule_options	 rules[8];
 	struct table		*tables[16] = { NULL };
 	const char		*authorities[8][4], *text;
-	config_setting_t	*list, *group, *names;
+	config_setting_t	*list, *group, *names, *users;
 	config_t		 config;
 	struct asked		 asked;
 	size_t			 i, num_tables = 0;
@@ -107,6 +107,12 @@ ask_block(size_t n, const char *authority, struct cert *cert)
 		config_setting_lookup_string(group, "when", &rules[r].when);
 		config_setting_lookup_string(group, "user", &rules[r].user);
 		config_setting_lookup_string(group, "key", &rules[r].key);
+		users = config_setting_lookup(group, "users");
+		if (users != NULL) {
+			config_setting_lookup_string(users, "web", &rules[r].web);
+			config_setting_lookup_string(users, "mail",
+			    &rules[r].mail);
+		}
 		config_setting_lookup_string(group, "groups", &rules[r].groups);
 		if (config_setting_lookup_string(group, "on_miss", &text) ==
 		    CONFIG_TRUE)
@@ -189,6 +195,13 @@ the_examples_do_what_they_say(void **state)
 	    SUBJECT("OU", "Sales")), "a@x", "staff,sales");
 	refuses(5, "any", CERT(EMAIL("a@x"), SUBJECT("O", "Example ag"),
 	    SUBJECT("OU", "sales")), CERTAUTH_NO_USER);
+	/* A pattern. */
+	gives(6, "any", CERT(SUBJECT("CN", "CC-12345P678901, LAST FIRST")),
+	    "12345p678901", "");
+	refuses(6, "any", CERT(SUBJECT("CN", "x CC-1P1, LAST")),
+	    CERTAUTH_NO_USER);
+	/* Web and mail: no service asks here. */
+	refuses(7, "any", CERT(EMAIL("alice@example.com")), CERTAUTH_NO_USER);
 }
 
 static void
