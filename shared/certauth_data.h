@@ -335,6 +335,10 @@ typedef void certauth_url_fn(void *context, enum certauth_url_kind,
     const char *url);
 /* The URLs that this certificate names. Nothing is proven here. */
 void	certauth_cert_urls(const X509 *, certauth_url_fn *, void *context);
+/* Those where delta CRLs are, by the lists themselves (RFC 5280 5.2.6): of an
+ * object that certauth_crl_examine() took. */
+void	certauth_crl_urls(const struct certauth_bytes *, certauth_url_fn *,
+	    void *context);
 /* The URLs of every certificate of an authority's pool to which signatures lead
  * from an anchor and that has not ended. False: out of memory, no such one. */
 bool	certauth_proven_urls(struct certauth *, size_t authority, int64_t now,

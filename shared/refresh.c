@@ -106,14 +106,12 @@ give_url(const GENERAL_NAME *name, enum certauth_url_kind kind,
 }
 
 static void
-give_crl_urls(const X509 *cert, int nid, certauth_url_fn *fn, void *context)
+give_points(const CRL_DIST_POINTS *points, certauth_url_fn *fn, void *context)
 {
-	CRL_DIST_POINTS		*points;
 	const DIST_POINT	*point;
 	const GENERAL_NAMES	*names;
 	int			 i, j, given = 0;
 
-	points = X509_get_ext_d2i(cert, nid, NULL, NULL);
 	for (i = 0; i < sk_DIST_POINT_num(points) && i < REFRESH_MAX_POINTS; i++) {
 		point = sk_DIST_POINT_value(points, i);
 		/* type 0 is fullName, RFC 5280 4.2.1.13 */
@@ -125,6 +123,14 @@ give_crl_urls(const X509 *cert, int nid, certauth_url_fn *fn, void *context)
 			given += give_url(sk_GENERAL_NAME_value(names, j),
 			    CERTAUTH_URL_CRL, fn, context);
 	}
+}
+
+static void
+give_crl_urls(const X509 *cert, int nid, certauth_url_fn *fn, void *context)
+{
+	CRL_DIST_POINTS	*points = X509_get_ext_d2i(cert, nid, NULL, NULL);
+
+	give_points(points, fn, context);
 	CRL_DIST_POINTS_free(points);
 }
 
@@ -146,6 +152,33 @@ give_access_urls(const X509 *cert, certauth_url_fn *fn, void *context)
 			give_url(at->location, CERTAUTH_URL_ISSUER, fn, context);
 	}
 	AUTHORITY_INFO_ACCESS_free(list);
+}
+
+void
+certauth_crl_urls(const struct certauth_bytes *object, certauth_url_fn *fn,
+    void *context)
+{
+	struct certauth_error	 error;
+	struct crl_file		 cursor = { 0 };
+	struct crl		 crl;
+	CRL_DIST_POINTS		*points;
+	const unsigned char	*der, *p;
+	unsigned char		*owned;
+	size_t			 der_len;
+
+	ERR_set_mark();
+	while (crl_file_next(&cursor, object->data, object->data_len, &owned,
+	    &der, &der_len, &error) == CRL_NEXT_TAKEN) {
+		if (crl_parse_frame(&crl, der, der_len, &error) &&
+		    (p = crl.freshest) != NULL) {
+			points = d2i_CRL_DIST_POINTS(NULL, &p,
+			    (long)crl.freshest_len);
+			give_points(points, fn, context);
+			CRL_DIST_POINTS_free(points);
+		}
+		free(owned);
+	}
+	ERR_pop_to_mark();
 }
 
 void

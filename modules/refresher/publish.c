@@ -85,6 +85,17 @@ out:
 }
 
 static void
+keep_delta(void *context, enum certauth_url_kind kind, const char *url)
+{
+	struct publish_item	*item = context;
+
+	(void)kind;
+	if (item->num_deltas < PUBLISH_MAX_DELTAS &&
+	    (item->deltas[item->num_deltas] = strdup(url)) != NULL)
+		item->num_deltas++;
+}
+
+static void
 look_at(struct publisher *p, struct publish_item *item)
 {
 	struct certauth_bytes	 object, last;
@@ -105,6 +116,8 @@ look_at(struct publisher *p, struct publish_item *item)
 		    &object,
 		    last.data != NULL ? &last : NULL, 0, &item->report,
 		    &item->error);
+	if (item->news != CERTAUTH_CRL_REFUSED)
+		certauth_crl_urls(&object, keep_delta, item);
 	/* Of the same age and not the same bytes: what is here stays. */
 	if (item->news == CERTAUTH_CRL_NEWER && !store_keep(p->store, name)) {
 		item->news = CERTAUTH_CRL_REFUSED;
@@ -322,6 +335,11 @@ publish_collect(struct publisher *p, struct publish_result *result_r)
 void
 publish_release(struct publish_result *result)
 {
+	size_t	i, j;
+
+	for (i = 0; i < result->num_items; i++)
+		for (j = 0; j < result->items[i].num_deltas; j++)
+			free(result->items[i].deltas[j]);
 	free(result->items);
 	certauth_compile_free(&result->report);
 	memset(result, 0, sizeof(*result));

@@ -10,6 +10,9 @@
 #include "fetch.h"
 #include "store.h"
 
+/* Addresses of delta CRLs that one object names. */
+#define PUBLISH_MAX_DELTAS	4
+
 struct publish_item {
 	struct source		*source;
 	/* of the source, when the batch starts */
@@ -21,6 +24,8 @@ struct publish_item {
 	enum certauth_crl_news	 news;
 	struct certauth_crl_report report;
 	struct certauth_error	 error;		/* REFUSED */
+	char			*deltas[PUBLISH_MAX_DELTAS];	/* URLs that it names */
+	size_t			 num_deltas;
 };
 
 /* All of a batch, when it is over; from publish_collect(). */

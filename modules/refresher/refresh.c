@@ -314,6 +314,8 @@ take_item(struct refresher *r, const struct publish_item *item)
 {
 	struct source	*source = item->source;
 	const struct certauth_crl_report *report = &item->report;
+	char		name[STORE_NAME_BYTES];
+	size_t		i;
 
 	if (item->news == CERTAUTH_CRL_REFUSED) {
 		r->refused++;
@@ -334,6 +336,10 @@ take_item(struct refresher *r, const struct publish_item *item)
 	if (item->news == CERTAUTH_CRL_NEWER)
 		source->alerts = 0;
 	succeeded(r, source);
+	/* Where its delta CRLs are: an address like those of certificates. */
+	for (i = 0; i < item->num_deltas; i++)
+		(void)refresh_seen(r, source->number, item->deltas[i],
+		    schedule_now(), name);
 }
 
 void
