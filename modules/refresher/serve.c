@@ -205,8 +205,9 @@ listen_at(struct server *s, const struct sockaddr_un *address)
 		return false;
 	s->device = st.st_dev;
 	s->inode = st.st_ino;
-	/* Who may not give it away runs as certauth already, or for a test. */
-	if (group != NULL && chown(s->path, (uid_t)-1, group->gr_gid) != 0)
+	/* As a service it is that group's already, and the unit of systemd lets
+	 * nobody call chown(). Who may not give it away runs for a test. */
+	if (group != NULL && group->gr_gid != st.st_gid && chown(s->path, (uid_t)-1, group->gr_gid) != 0)
 		say(LEVEL_INFO, "%s stays with our own group: %s", s->path,
 		    strerror(errno));
 	return listen(s->fd, SOMAXCONN) == 0;

@@ -2,13 +2,15 @@
 nobody but itself."""
 
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
 import time
 
 import pytest
-from world import CA, REFRESHER, Answer, Http, World, until
+from world import CA, REFRESHER, ROOT, Answer, Http, World, until
 
 import ask  # noqa: E402  (world knows where it lies)
 from ask import NOTHING, OCSP, PUBLISHED, ocsp_response
@@ -191,3 +193,75 @@ def test_name_server_that_is_dead(w):
         assert w.log().count("example/") >= 2, w.log()
     finally:
         silent.close()
+
+
+# ---------------------------------------------------------------- the unit of systemd
+
+
+def filter_sets(name, seen):
+    """All system calls of one of systemd's sets."""
+    text = subprocess.run(["systemd-analyze", "syscall-filter", name], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout
+    for word in text.split("\n")[1:]:
+        word = word.strip()
+        if word.startswith("@"):
+            filter_sets(word, seen)
+        elif word and not word.startswith("#"):
+            seen.add(word)
+    return seen
+
+
+def unit_lines(name):
+    with open(os.path.join(ROOT, "conf-examples", "certauth-refresher.service"),
+              encoding="ascii") as f:
+        return [line.split("=", 1)[1].split() for line in f if line.startswith(name + "=")]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("strace") is None or
+                    shutil.which("systemd-analyze") is None,
+                    reason="needs root, strace and systemd-analyze")
+def test_the_unit_lets_it_live(w):
+    """Every system call it makes, in a machine that has the group, is one that its unit
+    allows: any other would be its end."""
+    allowed = set()
+    for names in unit_lines("SystemCallFilter"):
+        bad = names[0].startswith("~")
+        for name in names:
+            found = filter_sets(name.lstrip("~"), set())
+            allowed = allowed - found if bad else allowed | found
+    assert "openat" in allowed and "chown" not in allowed
+    os.mkdir(w.state)
+    os.chown(w.state, 65534, 65534)
+    os.chown(w.folder, 65534, 65534)
+    for part in (os.path.dirname(w.folder), os.path.dirname(os.path.dirname(w.folder))):
+        if part.startswith("/tmp/"):
+            os.chmod(part, 0o755)
+    with open(w.path("group"), "w", encoding="ascii") as f:
+        f.write("root:x:0:\nnogroup:x:65534:\ncertauth:x:65534:\n")
+    w.alice = w.ca.leaf("Alice", extensions=[aia([w.http.base + "/ocsp"])])
+    w.http.serve("/ocsp/", lambda _: Answer(ocsp_response(w.alice, w.ca, "good",
+                                                          next_update="+1h")))
+    w.policy(crl_urls=[w.http.serve("/a.crl", w.crl([], 1))], private_addresses=True,
+             sources=["ocsp", "crl"], top='owner = "nobody";')
+    p = subprocess.Popen(["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/group && '
+                          'exec "$@"', w.path("group"), "strace", "-f", "-qq", "-o",
+                          w.path("trace"), REFRESHER, "--config", w.conf],
+                         stdin=subprocess.DEVNULL, stdout=open(w.path("log"), "ab"),
+                         stderr=subprocess.STDOUT)
+    w.daemons.append(p)
+    until(lambda: w.listens() and w.show(w.alice) == "not-listed", 40)
+    c = Client(w.socket, 20)
+    assert c.ask(w.alice, w.ca, w.root)[0] == OCSP
+    c.close()
+    until(lambda: [n for n in os.listdir(w.state) if n.startswith("answers.")])
+    with open(w.path("trace"), encoding="utf-8", errors="replace") as f:
+        lines = f.read().split("\n")
+    # what it does while it is root, it does not do as a service
+    start = max(i for i, line in enumerate(lines) if "setuid(0)" in line)
+    calls = {m.group(1) for m in (re.match(r"\d+ +(?:<\.\.\. )?(\w+)(?:\(| resumed)", line)
+                                  for line in lines[start + 1:]) if m}
+    assert {"socket", "renameat", "flock"} <= calls
+    assert calls - allowed == set()
+    with open("/proc/%d/task/%d/children" % (p.pid, p.pid), encoding="ascii") as f:
+        os.kill(int(f.read().split()[0]), signal.SIGTERM)
+    assert p.wait(20) == 0
