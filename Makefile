@@ -73,10 +73,15 @@ $(B)/certauth: $(CMD_O) $(B)/libcertauth.a
 REFRESHER   := main.c refresh.c schedule.c fetch.c fetch_url.c fetch_body.c fetch_ldap.c address.c store.c store_memory.c \
 	get.c publish.c serve.c inquire.c issuer.c hosts.c kept.c \
 	tell.c status.c metrics.c notify.c log.c
+# With OpenLDAP's header (Debian: libldap-dev) --directory, too.
+ifneq ($(wildcard /usr/include/ldap.h),)
+REFRESHER   += directory.c directory_conf.c directory_search.c
+endif
 REFRESHER_O := $(REFRESHER:%.c=$(B)/modules/refresher/%.o)
 # Without curl's headers these can be tested all the same.
 REFRESHER_PURE_O := $(patsubst %,$(B)/modules/refresher/%.o,schedule address fetch_ldap)
 HAVE_CURL    := $(shell pkg-config --exists libcurl && echo yes)
+HAVE_LDAP    := $(wildcard /usr/include/ldap.h)
 HAVE_SYSTEMD := $(shell pkg-config --exists libsystemd && echo yes)
 ifeq ($(HAVE_CURL),yes)
 refresher: $(B)/certauth-refresher
@@ -86,9 +91,9 @@ refresher:
 endif
 $(B)/modules/refresher/%.o: modules/refresher/%.c
 	@mkdir -p $(@D)
-	@echo "  CC $<"; $(CC) $(CFLAGS) $(CORE_CFLAGS) $(if $(HAVE_SYSTEMD),-DHAVE_LIBSYSTEMD) -c -o $@ $<
+	@echo "  CC $<"; $(CC) $(CFLAGS) $(CORE_CFLAGS) $(if $(HAVE_SYSTEMD),-DHAVE_LIBSYSTEMD) $(if $(HAVE_LDAP),-DHAVE_LDAP) -c -o $@ $<
 $(B)/certauth-refresher: $(REFRESHER_O) $(B)/libcertauth.a
-	$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs libcurl $(if $(HAVE_SYSTEMD),libsystemd)) $(LIBS)
+	$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs libcurl $(if $(HAVE_SYSTEMD),libsystemd)) $(if $(HAVE_LDAP),-lldap -llber) $(LIBS)
 
 # ------------------------------------------------------------------ nginx
 # Built by nginx's own configure, in a folder of links to the sources that
@@ -289,6 +294,7 @@ install: all
 	@if [ -e $(B)/certauth-refresher ]; then set -x; \
 		install -D -m 755 $(B)/certauth-refresher $(DESTDIR)$(PREFIX)/bin/certauth-refresher; \
 		install -D -m 644 conf-examples/certauth-refresher.service $(DESTDIR)$(PREFIX)/lib/systemd/system/certauth-refresher.service; \
+		install -D -m 644 conf-examples/certauth-directory@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/certauth-directory@.service; \
 		install -D -m 644 conf-examples/certauth.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/certauth.conf; \
 	else echo "not built, not installed: certauth-refresher"; fi
 	install -D -m 644 conf-examples/certauth-compile.service $(DESTDIR)$(PREFIX)/lib/systemd/system/certauth-compile.service

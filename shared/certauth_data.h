@@ -294,6 +294,15 @@ bool	certauth_table_lookup(const char *file, const char *key, int64_t now,
 	    char *user_r, size_t user_len, char *groups_r, size_t groups_len,
 	    bool *found_r, struct certauth_error *error_r);
 
+/* The same from text in memory; refuses when it has fewer than `least` lines. `name`:
+ * where it comes from, for messages. A new file has mode 0640. */
+bool	certauth_table_make(const struct certauth_bytes *text, const char *name,
+	    size_t least, const char *output,
+	    struct certauth_table_report *report_r,
+	    struct certauth_error *error_r);
+/* One altSecurityIdentities as the keys of `certauth table import --format ad` are
+ * spelled, in place. False: a kind that has no equal. */
+bool	certauth_ad_key(char *value);
 /*
  * Lists of other programs: "grid-mapfile", "pg_ident", "ad" (altSecurityIdentities
  * in LDIF) to and from a map, "sssd" to identity rules. `map`: the name of the map in

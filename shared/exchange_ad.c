@@ -212,3 +212,12 @@ exchange_read_ad(struct exchange *x, char *data)
 	}
 	return flush(x, &entry);
 }
+
+bool
+certauth_ad_key(char *value)
+{
+	struct certauth_error	error = { .line = 0 };
+	struct exchange		x = { .file = "", .error_r = &error };
+
+	return spell(&x, value);
+}

@@ -168,6 +168,28 @@ certauth_table_build(const char *const *inputs, size_t num_inputs,
 }
 
 bool
+certauth_table_make(const struct certauth_bytes *text, const char *name,
+    size_t least, const char *output, struct certauth_table_report *report_r,
+    struct certauth_error *error_r)
+{
+	struct table	*table;
+	bool		 ok = false;
+
+	memset(report_r, 0, sizeof(*report_r));
+	table = table_parse(text->data, text->data_len, name, error_r);
+	if (table == NULL)
+		return false;
+	if (table_size(table) < least)
+		error_set(error_r, name, 0, "found %zu lines, and at least %zu "
+		    "are expected: over a fifth would be lost; --accept takes it",
+		    table_size(table), least);
+	else
+		ok = table_write(table, output, -1, error_r);
+	table_free(table);
+	return ok && describe(output, report_r, error_r);
+}
+
+bool
 certauth_table_check(const char *file, struct certauth_table_report *report_r,
     struct certauth_error *error_r)
 {

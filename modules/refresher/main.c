@@ -18,6 +18,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
+#include "directory.h"
 #include "get.h"
 #include "inquire.h"
 #include "log.h"
@@ -37,8 +38,8 @@ enum { EXIT_FINE = 0, EXIT_FAILING = 1, EXIT_USAGE = 2 };
 #define STATUS_MAX_MS	60000
 
 struct options {
-	const char	*config, *state, *metrics, *authority;
-	bool		 once;
+	const char	*config, *state, *metrics, *authority, *directory;
+	bool		 once, accept;
 };
 
 static int
@@ -56,17 +57,33 @@ usage(FILE *to)
 	    "  --metrics FILE    Prometheus text file\n"
 	    "  --state DIR       instead of the policy's `state`: must be the "
 	    "same folder\n"
+	    "  --directory FILE  people out of LDAP into a table, instead; with "
+	    "--once, or stays\n"
+	    "  --accept          take it although it lost over a fifth of its "
+	    "people\n"
 	    "  --fetch URL...    small files to standard output, for certauth pool\n"
 	    "\nExit status: 0 fine, 1 some address gave no good answer, 2 usage "
 	    "or I/O.\n", to);
 	return to == stdout ? EXIT_FINE : EXIT_USAGE;
 }
 
+static int
+directory(const struct options *o)
+{
+#ifdef HAVE_LDAP
+	return directory_run(o->directory, o->once, o->accept);
+#else
+	say(LEVEL_ERROR, "--directory %s: built without libldap", o->directory);
+	return EXIT_USAGE;
+#endif
+}
+
 /* -1: go on; else the exit status. */
 static int
 read_options(struct options *o, int argc, char **argv)
 {
-	enum { CONFIG = 256, STATE, METRICS, ONCE, NOW, FOREGROUND, FETCH, VERSION };
+	enum { CONFIG = 256, STATE, METRICS, ONCE, NOW, FOREGROUND, FETCH, VERSION,
+		DIRECTORY, ACCEPT };
 	static const struct option	longs[] = {
 		{ "config", required_argument, NULL, CONFIG },
 		{ "state", required_argument, NULL, STATE },
@@ -75,6 +92,8 @@ read_options(struct options *o, int argc, char **argv)
 		{ "now", required_argument, NULL, NOW },
 		{ "foreground", no_argument, NULL, FOREGROUND },
 		{ "fetch", no_argument, NULL, FETCH },
+		{ "directory", required_argument, NULL, DIRECTORY },
+		{ "accept", no_argument, NULL, ACCEPT },
 		{ "version", no_argument, NULL, VERSION },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
@@ -105,6 +124,12 @@ read_options(struct options *o, int argc, char **argv)
 			break;
 		case FETCH:
 			return get_urls(argv + optind, (size_t)(argc - optind));
+		case DIRECTORY:
+			o->directory = optarg;
+			break;
+		case ACCEPT:
+			o->accept = true;
+			break;
 		case VERSION:
 			(void)printf("%s\n", certauth_version());
 			return EXIT_FINE;
@@ -113,7 +138,9 @@ read_options(struct options *o, int argc, char **argv)
 		default:
 			return usage(stderr);
 		}
-	return optind == argc ? -1 : usage(stderr);
+	if (optind != argc)
+		return usage(stderr);
+	return o->directory != NULL ? directory(o) : -1;
 }
 
 /*

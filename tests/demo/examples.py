@@ -108,7 +108,7 @@ def units(folder, name):
     root = os.path.join(folder, "systemd-" + name)
     os.makedirs(os.path.join(root, "usr", "bin"))
     for unit in ("certauth-compile.service", "certauth-compile.path",
-                 "certauth-refresher.service"):
+                 "certauth-refresher.service", "certauth-directory@.service"):
         with open(os.path.join(world.EXAMPLES, unit), encoding="utf-8") as f:
             text = f.read().replace("/usr/bin/certauth", os.path.join(root, "usr/bin/certauth"))
         with open(os.path.join(root, unit), "w", encoding="utf-8") as f:
@@ -126,6 +126,10 @@ def service(folder, _):
 
 def refresher_service(folder, _):
     return units(folder, "certauth-refresher.service")
+
+
+def directory_service(folder, _):
+    return units(folder, "certauth-directory@.service")
 
 
 def sysusers(folder, _):
@@ -202,7 +206,8 @@ READERS = {
     "apache-vhost.conf": apache, "dovecot-certauth.conf": dovecot,
     "certauth-compile.service": service, "certauth-compile.path": path_unit,
     "certauth.tmpfiles": tmpfiles,
-    "certauth-refresher.service": refresher_service, "certauth.sysusers": sysusers,
+    "certauth-refresher.service": refresher_service,
+    "certauth-directory@.service": directory_service, "certauth.sysusers": sysusers,
     "personalsign": personalsign,
 }
 # These look at the world, the others at its folder.
