@@ -246,6 +246,17 @@ const char     *certauth_verdict_get(const struct certauth_verdict *,
 		    const char *name);
 
 /*
+ * For a backend: the leaf of an ACCEPT as RFC 9440 writes the field Client-Cert, or
+ * with `chain` the rest of the validated path, anchor included, as
+ * Client-Cert-Chain. The caller frees with free(). NULL: no ACCEPT, nothing to
+ * tell, over CERTAUTH_FORWARD_MAX bytes (most servers take no longer header), or
+ * out of memory.
+ */
+#define CERTAUTH_FORWARD_MAX	((size_t)16 * 1024)
+char	       *certauth_verdict_forward(const struct certauth_verdict *,
+		    bool chain);
+
+/*
  * May the verdict still be used at `now` (0: the clock)? False when the data
  * changed or something on the path has begun, ended or gone stale since.
  */

@@ -190,6 +190,9 @@ static void *merge_server(apr_pool_t *p, void *base_, void *add_)
     if (add->refuse == CERTAUTH_REFUSE_UNSET) {
         sc->refuse = base->refuse;
     }
+    if (add->inbound == CERTAUTH_INBOUND_UNSET) {
+        sc->inbound = base->inbound;
+    }
     if (add->names == NULL) {
         sc->names = base->names;
     }
@@ -205,6 +208,8 @@ static void *create_dir(apr_pool_t *p, char *path)
     (void)path;
     dc->use = CERTAUTH_USE_UNSET;
     dc->alternative = -1;
+    dc->preflight = -1;
+    dc->report = CERTAUTH_USE_UNSET;
     return dc;
 }
 
@@ -220,12 +225,28 @@ static void *merge_dir(apr_pool_t *p, void *base_, void *add_)
     if (add->alternative == -1) {
         dc->alternative = base->alternative;
     }
+    if (add->preflight == -1) {
+        dc->preflight = base->preflight;
+    }
+    if (add->report == CERTAUTH_USE_UNSET) {
+        dc->report = base->report;
+    }
     return dc;
+}
+
+static int use_new(cmd_parms *cmd, const char *name)
+{
+    certauth_use *use = apr_array_push(certauth_proc->uses);
+
+    memset(use, 0, sizeof(*use));
+    use->name = apr_pstrdup(cmd->pool, name);
+    use->file = cmd->directive->filename;
+    use->line = cmd->directive->line_num;
+    return certauth_proc->uses->nelts - 1;
 }
 
 static int use_of(cmd_parms *cmd, const char *name)
 {
-    certauth_use *use;
     int i;
 
     for (i = 0; i < certauth_proc->uses->nelts; i++) {
@@ -233,12 +254,7 @@ static int use_of(cmd_parms *cmd, const char *name)
             return i;
         }
     }
-    use = apr_array_push(certauth_proc->uses);
-    memset(use, 0, sizeof(*use));
-    use->name = apr_pstrdup(cmd->pool, name);
-    use->file = cmd->directive->filename;
-    use->line = cmd->directive->line_num;
-    return i;
+    return use_new(cmd, name);
 }
 
 static const char *set_config(cmd_parms *cmd, void *dummy, const char *arg)
@@ -350,6 +366,59 @@ static const char *set_alternative(cmd_parms *cmd, void *dir, int on)
     return NULL;
 }
 
+static const char *set_inbound(cmd_parms *cmd, void *dummy, const char *arg)
+{
+    certauth_server_conf *sc = certauth_server_conf_of(cmd->server);
+    const char *error = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
+
+    (void)dummy;
+    if (error != NULL) {
+        return error;
+    }
+    if (ap_cstr_casecmp(arg, "strip") == 0) {
+        sc->inbound = CERTAUTH_INBOUND_STRIP;
+    }
+    else if (ap_cstr_casecmp(arg, "keep") == 0) {
+        sc->inbound = CERTAUTH_INBOUND_KEEP;
+    }
+    else {
+        return "must be strip or keep";
+    }
+    return NULL;
+}
+
+static const char *set_preflight(cmd_parms *cmd, void *dir, const char *arg)
+{
+    certauth_dir_conf *dc = dir;
+    const char *error = ap_check_cmd_context(cmd, NOT_IN_LIMIT
+                                                  | NOT_IN_HTACCESS);
+
+    if (error != NULL) {
+        return error;
+    }
+    if (ap_cstr_casecmp(arg, "allow") != 0
+        && ap_cstr_casecmp(arg, "refuse") != 0) {
+        return "must be allow or refuse";
+    }
+    dc->preflight = ap_cstr_casecmp(arg, "allow") == 0;
+    return NULL;
+}
+
+/* A use of its own: what is logged of the profile elsewhere is another thing. */
+static const char *set_report(cmd_parms *cmd, void *dir, const char *name)
+{
+    certauth_dir_conf *dc = dir;
+    const char *error = ap_check_cmd_context(cmd, NOT_IN_LIMIT
+                                                  | NOT_IN_HTACCESS);
+
+    if (error != NULL) {
+        return error;
+    }
+    dc->report = ap_cstr_casecmp(name, "off") == 0 ? CERTAUTH_USE_OFF
+                                                   : use_new(cmd, name);
+    return NULL;
+}
+
 static const command_rec commands[] = {
     AP_INIT_TAKE1("CertAuthConfig", set_config, NULL, RSRC_CONF,
                   "the policy file (default " CERTAUTH_CONF_DEFAULT ")"),
@@ -362,6 +431,15 @@ static const command_rec commands[] = {
     AP_INIT_TAKE1("CertAuthNames", set_names, NULL, RSRC_CONF,
                   "CA names sent to clients: issuers, anchors, none, or a PEM "
                   "file"),
+    AP_INIT_TAKE1("CertAuthInbound", set_inbound, NULL, RSRC_CONF,
+                  "strip (default): headers in which proxies tell who somebody "
+                  "is are taken out of requests; or keep"),
+    AP_INIT_TAKE1("CertAuthPreflight", set_preflight, NULL,
+                  RSRC_CONF | ACCESS_CONF,
+                  "allow: a CORS preflight may come without certificate"),
+    AP_INIT_TAKE1("CertAuthReport", set_report, NULL, RSRC_CONF | ACCESS_CONF,
+                  "a second profile whose answer is logged where it differs; "
+                  "or off"),
     AP_INIT_FLAG("CertAuthAlternative", set_alternative, NULL,
                  RSRC_CONF | ACCESS_CONF,
                  "on: where there is no certificate the AuthType here may do"),
@@ -378,6 +456,7 @@ static void register_hooks(apr_pool_t *p)
     certauth_ssl_register_hooks();
     certauth_ask_register_hooks();
     certauth_gate_register_hooks();
+    certauth_headers_register_hooks();
     certauth_authz_register(p);
 }
 

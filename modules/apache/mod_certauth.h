@@ -70,11 +70,14 @@ typedef struct {
 
 typedef enum { CERTAUTH_REFUSE_UNSET, CERTAUTH_REFUSE_REQUEST,
                CERTAUTH_REFUSE_HANDSHAKE } certauth_refuse_e;
+typedef enum { CERTAUTH_INBOUND_UNSET, CERTAUTH_INBOUND_STRIP,
+               CERTAUTH_INBOUND_KEEP } certauth_inbound_e;
 
 typedef struct {
     int use;                        /* the server's own CertAuthProfile */
     int optional;
     certauth_refuse_e refuse;
+    certauth_inbound_e inbound;
     const char *names;              /* NULL: issuers */
     STACK_OF(X509_NAME) *name_list; /* names is a file: what is in it */
     apr_array_header_t *sections;   /* certauth_section */
@@ -85,6 +88,8 @@ typedef struct {
     int use;
     int optional;
     int alternative;                /* -1 unset, 0 off, 1 on */
+    int preflight;                  /* likewise */
+    int report;                     /* a use of its own, or off, or unset */
 } certauth_dir_conf;
 
 /* Hung on each SSL_CTX: after SNI its ctx tells which server is in force. */
@@ -120,6 +125,7 @@ typedef struct {
     certauth_state_e state;
     int use;                        /* or unset: error page, no profile */
     struct certauth_verdict *verdict;
+    int preflight;                  /* let through as nobody */
 } certauth_request_rec;
 
 /* mod_certauth.c */
@@ -174,6 +180,13 @@ certauth_request_rec *certauth_request_of(request_rec *r);
 /* For readers of the verdict: the gate's, or made now. Borrowed for the life
  * of the request. NULL: no profile applies. */
 const struct certauth_verdict *certauth_request_verdict(request_rec *r);
+
+/* mod_certauth_headers.c */
+void certauth_headers_register_hooks(void);
+int certauth_is_preflight(request_rec *r);
+/* A line when the profile of `use` says otherwise. Changes nothing. */
+void certauth_report(request_rec *r, int use,
+                     const struct certauth_verdict *v);
 
 /* mod_certauth_authz.c */
 void certauth_authz_register(apr_pool_t *p);

@@ -240,6 +240,7 @@ static void keep(request_rec *r, certauth_state_e state, int use,
         ap_set_module_config(r->request_config, &certauth_module, rec);
     }
     rec->state = state;
+    rec->preflight = 0;
     rec->use = use;
     rec->verdict = v;
     set_env(r, v, 1);
@@ -317,11 +318,18 @@ static int gate(request_rec *r)
     }
     v = verdict_for(r, dc->use);
     log_verdict(r, dc->use, v);
+    certauth_report(r, dc->report, v);
     /* Optional lets a bad certificate in as nobody, but not a request that came
      * on the connection of another host: asked again, it may have a name. */
     if (certauth_verdict_decision(v) == CERTAUTH_ACCEPT || (dc->optional
         && certauth_verdict_reason(v) != CERTAUTH_MISDIRECTED)) {
         keep(r, CERTAUTH_STATE_PASSED, dc->use, v);
+        return DECLINED;
+    }
+    if (dc->preflight == 1 && certauth_is_preflight(r)
+        && certauth_verdict_reason(v) == CERTAUTH_NO_CERTIFICATE) {
+        keep(r, CERTAUTH_STATE_PASSED, dc->use, v);
+        certauth_request_of(r)->preflight = 1;
         return DECLINED;
     }
     if (has_alternative(r, dc, v)) {
@@ -397,13 +405,15 @@ static int access_checker(request_rec *r)
     return DECLINED;
 }
 
-/* The page of our own refusal is shown although its folder wants a user. */
+/* The page of our own refusal is shown although its folder wants a user, and a
+ * preflight passes as nobody. */
 static int access_checker_ex(request_rec *r)
 {
     certauth_request_rec *rec = certauth_request_of(r);
     const char *type = ap_auth_type(r);
 
-    if (rec != NULL && rec->state == CERTAUTH_STATE_ERROR_PAGE && type != NULL
+    if (rec != NULL && type != NULL && (rec->preflight
+        || rec->state == CERTAUTH_STATE_ERROR_PAGE)
         && ap_cstr_casecmp(type, AUTH_TYPE) == 0) {
         return OK;
     }
@@ -511,13 +521,39 @@ static const char *expr_value(ap_expr_eval_ctx_t *ctx, const void *data)
     return value != NULL ? apr_pstrdup(ctx->p, value) : "";
 }
 
+/* RFC 9440. In expressions only: some KB that few applications want. */
+static const char *expr_forward(ap_expr_eval_ctx_t *ctx, const void *data)
+{
+    const struct certauth_verdict *v = NULL;
+    char *field;
+    const char *value = "";
+
+    if (ctx->r != NULL) {
+        v = certauth_request_verdict(ctx->r);
+    }
+    field = certauth_verdict_forward(v, strcmp(data, "CLIENT_CERT") != 0);
+    if (field != NULL) {
+        value = apr_pstrdup(ctx->p, field);
+    }
+    free(field);
+    return value;
+}
+
 static int expr_lookup(ap_expr_lookup_parms *parms)
 {
+    static const char *const fields[] = { "CLIENT_CERT", "CLIENT_CERT_CHAIN" };
     size_t i;
 
     if (parms->type != AP_EXPR_FUNC_VAR
         || ap_cstr_casecmpn(parms->name, "CERTAUTH_", 9) != 0) {
         return DECLINED;
+    }
+    for (i = 0; i < 2; i++) {
+        if (ap_cstr_casecmp(parms->name + 9, fields[i]) == 0) {
+            *parms->func = __extension__ (void *)expr_forward;
+            *parms->data = fields[i];
+            return OK;
+        }
     }
     for (i = 0; i < NUM_ATTRIBUTES; i++) {
         if (ap_cstr_casecmp(parms->name + 9, attributes[i]) == 0) {

@@ -10,6 +10,8 @@
  * ngx_http_certauth_gate.c    who gets through, in which phase
  * ngx_http_certauth_judge.c   the verdict about a request
  * ngx_http_certauth_require.c what a location asks for besides
+ * ngx_http_certauth_report.c  what another profile would have said
+ * ngx_http_certauth_headers.c  what clients may not say in headers
  * ngx_http_certauth_variables.c  $certauth_* and $remote_user
  *
  * None of them knows anything about certificates: what is decided is decided
@@ -33,6 +35,9 @@
 
 #define NGX_CERTAUTH_REQUEST        0
 #define NGX_CERTAUTH_HANDSHAKE      1
+
+#define NGX_CERTAUTH_STRIP          0
+#define NGX_CERTAUTH_KEEP           1
 
 #define NGX_CERTAUTH_DIGEST_LEN     32
 
@@ -60,6 +65,7 @@ typedef struct {
 typedef struct {
     ngx_http_certauth_main_conf_t    *main;
     ngx_uint_t                        refuse;
+    ngx_uint_t                        inbound;
     ngx_str_t                         names;
     char                             *host;     /* for messages */
 
@@ -87,6 +93,12 @@ typedef struct {
     ngx_uint_t                        written;
     ngx_str_t                         name;
     ngx_certauth_profile_t           *profile;
+
+    /* judged besides, changes nothing; "off" or none: NULL */
+    ngx_str_t                         report;
+    ngx_certauth_profile_t           *report_profile;
+
+    ngx_uint_t                        preflight;
 
     /* where the directive stands, for messages */
     u_char                           *file;
@@ -247,6 +259,16 @@ void ngx_http_certauth_merge_require(ngx_http_certauth_loc_conf_t *prev,
 /* The verdict, or in its place the refusal of it; takes it over. */
 struct certauth_verdict *ngx_http_certauth_required(
     ngx_http_certauth_loc_conf_t *lcf, struct certauth_verdict *verdict);
+
+/* ngx_http_certauth_report.c */
+
+void ngx_http_certauth_report(ngx_http_request_t *r,
+    ngx_http_certauth_loc_conf_t *lcf, struct certauth_verdict *verdict);
+
+/* ngx_http_certauth_headers.c */
+
+ngx_int_t ngx_http_certauth_headers_init(ngx_conf_t *cf);
+ngx_uint_t ngx_http_certauth_is_preflight(ngx_http_request_t *r);
 
 /* ngx_http_certauth_variables.c */
 

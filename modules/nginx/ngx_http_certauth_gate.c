@@ -358,6 +358,7 @@ ngx_http_certauth_gate(ngx_http_request_t *r, ngx_http_certauth_ctx_t *ctx,
     }
 
     ngx_http_certauth_keep(r, ctx, verdict);
+    ngx_http_certauth_report(r, lcf, verdict);
     ctx->alternative = 0;
 
     if (lcf->mode == NGX_CERTAUTH_OPTIONAL
@@ -369,6 +370,14 @@ ngx_http_certauth_gate(ngx_http_request_t *r, ngx_http_certauth_ctx_t *ctx,
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     reason = certauth_verdict_reason(verdict);
+
+    if (lcf->preflight && reason == CERTAUTH_NO_CERTIFICATE
+        && ngx_http_certauth_is_preflight(r))
+    {
+        /* as nobody */
+        ctx->passed = 1;
+        return NGX_DECLINED;
+    }
 
     if (phase
         && clcf->satisfy == NGX_HTTP_SATISFY_ANY

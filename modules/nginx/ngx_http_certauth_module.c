@@ -32,6 +32,20 @@ static ngx_conf_enum_t  ngx_http_certauth_refuse[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_certauth_inbound[] = {
+    { ngx_string("strip"), NGX_CERTAUTH_STRIP },
+    { ngx_string("keep"), NGX_CERTAUTH_KEEP },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_certauth_preflight[] = {
+    { ngx_string("refuse"), 0 },
+    { ngx_string("allow"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_http_certauth_commands[] = {
 
     { ngx_string("certauth_config"),
@@ -61,6 +75,27 @@ static ngx_command_t  ngx_http_certauth_commands[] = {
       NGX_HTTP_SRV_CONF_OFFSET,
       offsetof(ngx_http_certauth_srv_conf_t, refuse),
       &ngx_http_certauth_refuse },
+
+    { ngx_string("certauth_report"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_certauth_loc_conf_t, report),
+      NULL },
+
+    { ngx_string("certauth_preflight"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_certauth_loc_conf_t, preflight),
+      &ngx_http_certauth_preflight },
+
+    { ngx_string("certauth_inbound"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_http_certauth_srv_conf_t, inbound),
+      &ngx_http_certauth_inbound },
 
     { ngx_string("certauth_names"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
@@ -153,6 +188,10 @@ ngx_http_certauth_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (ngx_http_certauth_headers_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_certauth_gate_init(cf);
 }
 
@@ -230,6 +269,7 @@ ngx_http_certauth_create_srv_conf(ngx_conf_t *cf)
     }
 
     scf->refuse = NGX_CONF_UNSET_UINT;
+    scf->inbound = NGX_CONF_UNSET_UINT;
 
     if (ngx_array_init(&scf->places, cf->pool, 4,
                        sizeof(ngx_http_certauth_place_t))
@@ -253,6 +293,8 @@ ngx_http_certauth_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_uint_value(conf->refuse, prev->refuse,
                               NGX_CERTAUTH_REQUEST);
+    ngx_conf_merge_uint_value(conf->inbound, prev->inbound,
+                              NGX_CERTAUTH_STRIP);
     ngx_conf_merge_str_value(conf->names, prev->names, "issuers");
 
     return NGX_CONF_OK;
@@ -270,6 +312,7 @@ ngx_http_certauth_create_loc_conf(ngx_conf_t *cf)
     }
 
     lcf->written = NGX_CONF_UNSET_UINT;
+    lcf->preflight = NGX_CONF_UNSET_UINT;
 
     return lcf;
 }
@@ -297,6 +340,9 @@ ngx_http_certauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_http_certauth_merge_require(prev, conf);
+
+    ngx_conf_merge_str_value(conf->report, prev->report, "off");
+    ngx_conf_merge_uint_value(conf->preflight, prev->preflight, 0);
 
     /* merged server by server, each server's own configuration first */
 

@@ -28,7 +28,7 @@ ngx_http_certauth_init_server(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
 {
     ngx_uint_t                      i;
     ngx_http_certauth_place_t      *place;
-    ngx_http_certauth_loc_conf_t   *lcf;
+    ngx_http_certauth_loc_conf_t   *lcf, asked;
     ngx_http_certauth_srv_conf_t   *scf;
 
     scf = cscf->ctx->srv_conf[ngx_http_certauth_module.ctx_index];
@@ -60,6 +60,8 @@ ngx_http_certauth_init_server(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
                                lcf->name.len)
                    != 0)
             || lcf->requires != place[0].lcf->requires
+            || lcf->preflight != place[0].lcf->preflight
+            || ngx_strcmp(lcf->report.data, place[0].lcf->report.data) != 0
             || place[i].clcf->satisfy != place[0].clcf->satisfy
             || place[i].clcf->error_pages != place[0].clcf->error_pages)
         {
@@ -85,6 +87,18 @@ ngx_http_certauth_init_server(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
             || ngx_http_certauth_add_profile(scf, lcf->profile) != NGX_OK)
         {
             return NGX_ERROR;
+        }
+
+        if (ngx_strcmp(lcf->report.data, "off") != 0) {
+
+            asked = *lcf;
+            asked.name = lcf->report;
+
+            lcf->report_profile = ngx_certauth_profile(cf, mcf, &asked);
+
+            if (lcf->report_profile == NULL) {
+                return NGX_ERROR;
+            }
         }
 
         if (i == 0) {

@@ -20,11 +20,15 @@ static ngx_int_t ngx_http_certauth_remote_user(ngx_http_request_t *r,
 static const char  *ngx_http_certauth_names[] = {
     "verdict", "reason", "message", "user", "groups", "email", "serial",
     "issuer", "subject", "fingerprint", "policies", "days_left", "profile", "id",
-    "renewal", "waited"
+    "renewal", "client_cert", "client_cert_chain", "waited"
 };
 
 #define NGX_CERTAUTH_NVARIABLES                                               \
     (sizeof(ngx_http_certauth_names) / sizeof(ngx_http_certauth_names[0]))
+
+/* RFC 9440, of an accepted one alone */
+#define NGX_CERTAUTH_CERT  (NGX_CERTAUTH_NVARIABLES - 3)
+#define NGX_CERTAUTH_CHAIN  (NGX_CERTAUTH_NVARIABLES - 2)
 
 /* milliseconds in which the refresher was waited for */
 #define NGX_CERTAUTH_WAITED  (NGX_CERTAUTH_NVARIABLES - 1)
@@ -176,7 +180,9 @@ static ngx_int_t
 ngx_http_certauth_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
+    char                     *field;
     u_char                    buf[NGX_INT64_LEN + 1];
+    ngx_int_t                 rc;
     ngx_http_certauth_ctx_t  *ctx;
 
     ctx = ngx_http_certauth_judged(r);
@@ -189,6 +195,15 @@ ngx_http_certauth_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     if (ctx == NULL) {
         /* no profile here: nobody was judged */
         return ngx_http_certauth_set(r, v, data == 0 ? "none" : NULL);
+    }
+
+    if (data == NGX_CERTAUTH_CERT || data == NGX_CERTAUTH_CHAIN) {
+        field = ctx->refused ? NULL
+                             : certauth_verdict_forward(ctx->verdict,
+                                                  data == NGX_CERTAUTH_CHAIN);
+        rc = ngx_http_certauth_set(r, v, field);
+        free(field);
+        return rc;
     }
 
     return ngx_http_certauth_set(r, v,

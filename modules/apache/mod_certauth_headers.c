@@ -1,0 +1,124 @@
+/*
+ * mod_certauth_headers.c - what may a client say in headers that applications
+ * believe, and what would another profile have said?
+ *
+ * The first: nothing. Such headers are taken out of every request before anything
+ * else sees it, on refused and on plain ones too. The second is for the log and
+ * changes nothing. Judges nobody.
+ */
+
+#include "mod_certauth.h"
+
+#include <http_protocol.h>
+#include <http_request.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+APLOG_USE_MODULE(certauth);
+
+/*
+ * RFC 9440, what our examples set, and what else is believed. `-` stands for `_`
+ * too, as CGI and WSGI cannot tell them apart. A name that ends in `-` is a
+ * beginning.
+ */
+static const char *const ours[] = {
+    "client-cert", "client-cert-", "certauth-", "x-certauth-",
+    "x-client-cert", "x-client-cert-", "x-ssl-client-", "remote-user",
+    "remote-groups", "x-remote-user", "x-remote-groups", NULL
+};
+
+static int is_ours(const char *name)
+{
+    size_t i, n;
+    char c;
+
+    for (i = 0; ours[i] != NULL; i++) {
+        for (n = 0; ours[i][n] != '\0'; n++) {
+            c = name[n] == '_' ? '-' : (char)apr_tolower(name[n]);
+            if (c != ours[i][n]) {
+                break;
+            }
+        }
+        if (ours[i][n] == '\0' && (name[n] == '\0' || ours[i][n - 1] == '-')) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void strip(apr_table_t *headers)
+{
+    const apr_array_header_t *all = apr_table_elts(headers);
+    const apr_table_entry_t *entry = (const apr_table_entry_t *)all->elts;
+    int i = 0;
+
+    /* taking one out moves the others up */
+    while (i < all->nelts) {
+        if (entry[i].key != NULL && is_ours(entry[i].key)) {
+            apr_table_unset(headers, entry[i].key);
+            i = 0;
+        }
+        else {
+            i++;
+        }
+    }
+}
+
+static int post_read_request(request_rec *r)
+{
+    certauth_server_conf *sc = certauth_server_conf_of(r->server);
+
+    if (r->main == NULL && r->prev == NULL && certauth_proc->uses->nelts > 0
+        && sc->inbound != CERTAUTH_INBOUND_KEEP) {
+        strip(r->headers_in);
+    }
+    return DECLINED;
+}
+
+/* Fetch Standard 3.2.2: a browser asks with OPTIONS, without credentials, whether
+ * it may ask at all. It never sends a certificate with it. */
+int certauth_is_preflight(request_rec *r)
+{
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+    const char *method = apr_table_get(r->headers_in,
+                                       "Access-Control-Request-Method");
+
+    return r->method_number == M_OPTIONS && origin != NULL && *origin != '\0'
+           && method != NULL && *method != '\0'
+           && apr_table_get(r->headers_in, "Content-Length") == NULL
+           && apr_table_get(r->headers_in, "Transfer-Encoding") == NULL;
+}
+
+void certauth_report(request_rec *r, int use, const struct certauth_verdict *v)
+{
+    certauth_conn *cc = certauth_conn_of(r->connection);
+    struct certauth_verdict *other;
+    enum certauth_reason reason;
+
+    if (use < 0 || cc == NULL
+        || certauth_verdict_reason(v) == CERTAUTH_NO_CERTIFICATE) {
+        return;
+    }
+    other = certauth_conn_verdict(cc, use);
+    reason = certauth_verdict_reason(other);
+    if (certauth_verdict_decision(other) != CERTAUTH_UNDECIDED
+        && (reason != certauth_verdict_reason(v)
+            || strcmp(certauth_verdict_user(other),
+                      certauth_verdict_user(v)) != 0)
+        && certauth_conn_news(cc, use, reason)) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "certauth: report: "
+                      "profile %s would say %s; in force is %s with user "
+                      "\"%s\"", certauth_use_at(use)->name,
+                      other != NULL ? certauth_verdict_text(other)
+                                    : "out of memory",
+                      certauth_verdict_get(v, "reason"),
+                      certauth_verdict_user(v));
+    }
+    certauth_verdict_free(other);
+}
+
+void certauth_headers_register_hooks(void)
+{
+    ap_hook_post_read_request(post_read_request, NULL, NULL,
+                              APR_HOOK_REALLY_FIRST);
+}

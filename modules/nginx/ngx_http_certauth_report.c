@@ -1,0 +1,130 @@
+/*
+ * ngx_http_certauth_report.c - what would another profile have said?
+ *
+ * "certauth_report PROFILE" judges each connection a second time and writes a line
+ * when the answers differ. It changes nothing: no status, no variable, no wait.
+ */
+
+#include "ngx_certauth.h"
+
+
+/* what was said of a connection last; a cleanup of its pool, to be found again */
+typedef struct {
+    const struct certauth_profile  *profile;
+    enum certauth_reason            reason;
+    enum certauth_reason            real;
+} ngx_http_certauth_reported_t;
+
+
+static void ngx_http_certauth_reported_cleanup(void *data);
+static ngx_uint_t ngx_http_certauth_reported(ngx_connection_t *c,
+    const struct certauth_profile *profile, enum certauth_reason reason,
+    enum certauth_reason real);
+
+
+void
+ngx_http_certauth_report(ngx_http_request_t *r,
+    ngx_http_certauth_loc_conf_t *lcf, struct certauth_verdict *verdict)
+{
+    SSL                           *ssl;
+    ngx_uint_t                     same;
+    struct certauth_request        request;
+    struct certauth_verdict       *other;
+    ngx_http_certauth_srv_conf_t  *scf;
+
+    if (lcf->report_profile == NULL || r->connection->ssl == NULL) {
+        return;
+    }
+
+    scf = ngx_http_get_module_srv_conf(r, ngx_http_certauth_module);
+    ssl = r->connection->ssl->connection;
+
+    ngx_memzero(&request, sizeof(struct certauth_request));
+    request.profile = lcf->report_profile->profile;
+    request.leaf = SSL_get0_peer_certificate(ssl);
+    request.sent = SSL_get_peer_cert_chain(ssl);
+    request.service = "http";
+    request.flags = CERTAUTH_FINAL;
+
+    if (request.leaf == NULL) {
+        /* both profiles say the same of nobody */
+        return;
+    }
+
+    other = certauth_verify(scf->main->engine, &request);
+
+    same = certauth_verdict_reason(other) == certauth_verdict_reason(verdict)
+           && ngx_strcmp(certauth_verdict_user(other),
+                         certauth_verdict_user(verdict))
+              == 0;
+
+    if (!same
+        && ngx_http_certauth_reported(r->connection, request.profile,
+                                      certauth_verdict_reason(other),
+                                      certauth_verdict_reason(verdict)))
+    {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "certauth: report: profile %s would say %s; in force is "
+                      "%s with user \"%s\"",
+                      certauth_profile_name(request.profile),
+                      other ? certauth_verdict_text(other) : "out of memory",
+                      certauth_verdict_get(verdict, "reason"),
+                      certauth_verdict_user(verdict));
+    }
+
+    certauth_verdict_free(other);
+}
+
+
+/* One line for a connection and answer, not one for each request. */
+
+static ngx_uint_t
+ngx_http_certauth_reported(ngx_connection_t *c,
+    const struct certauth_profile *profile, enum certauth_reason reason,
+    enum certauth_reason real)
+{
+    ngx_pool_cleanup_t            *cln;
+    ngx_http_certauth_reported_t  *said;
+
+    for (cln = c->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler != ngx_http_certauth_reported_cleanup) {
+            continue;
+        }
+
+        said = cln->data;
+
+        if (said->profile == profile) {
+
+            if (said->reason == reason && said->real == real) {
+                return 0;
+            }
+
+            said->reason = reason;
+            said->real = real;
+
+            return 1;
+        }
+    }
+
+    cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_http_certauth_reported_t));
+    if (cln == NULL) {
+        return 1;
+    }
+
+    said = cln->data;
+    said->profile = profile;
+    said->reason = reason;
+    said->real = real;
+
+    cln->handler = ngx_http_certauth_reported_cleanup;
+
+    return 1;
+}
+
+
+static void
+ngx_http_certauth_reported_cleanup(void *data)
+{
+    /* the pool has it */
+}
