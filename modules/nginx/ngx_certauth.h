@@ -262,6 +262,8 @@ struct certauth_verdict *ngx_http_certauth_required(
 
 /* ngx_http_certauth_report.c */
 
+ngx_int_t ngx_http_certauth_report_init(ngx_conf_t *cf,
+    ngx_http_certauth_main_conf_t *mcf, ngx_http_certauth_loc_conf_t *lcf);
 void ngx_http_certauth_report(ngx_http_request_t *r,
     ngx_http_certauth_loc_conf_t *lcf, struct certauth_verdict *verdict);
 

@@ -22,6 +22,25 @@ static ngx_uint_t ngx_http_certauth_reported(ngx_connection_t *c,
     enum certauth_reason real);
 
 
+ngx_int_t
+ngx_http_certauth_report_init(ngx_conf_t *cf,
+    ngx_http_certauth_main_conf_t *mcf, ngx_http_certauth_loc_conf_t *lcf)
+{
+    ngx_http_certauth_loc_conf_t  asked;
+
+    if (ngx_strcmp(lcf->report.data, "off") == 0) {
+        return NGX_OK;
+    }
+
+    asked = *lcf;
+    asked.name = lcf->report;
+
+    lcf->report_profile = ngx_certauth_profile(cf, mcf, &asked);
+
+    return lcf->report_profile ? NGX_OK : NGX_ERROR;
+}
+
+
 void
 ngx_http_certauth_report(ngx_http_request_t *r,
     ngx_http_certauth_loc_conf_t *lcf, struct certauth_verdict *verdict)

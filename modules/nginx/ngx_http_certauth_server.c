@@ -28,7 +28,7 @@ ngx_http_certauth_init_server(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
 {
     ngx_uint_t                      i;
     ngx_http_certauth_place_t      *place;
-    ngx_http_certauth_loc_conf_t   *lcf, asked;
+    ngx_http_certauth_loc_conf_t   *lcf;
     ngx_http_certauth_srv_conf_t   *scf;
 
     scf = cscf->ctx->srv_conf[ngx_http_certauth_module.ctx_index];
@@ -89,16 +89,8 @@ ngx_http_certauth_init_server(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
             return NGX_ERROR;
         }
 
-        if (ngx_strcmp(lcf->report.data, "off") != 0) {
-
-            asked = *lcf;
-            asked.name = lcf->report;
-
-            lcf->report_profile = ngx_certauth_profile(cf, mcf, &asked);
-
-            if (lcf->report_profile == NULL) {
-                return NGX_ERROR;
-            }
+        if (ngx_http_certauth_report_init(cf, mcf, lcf) != NGX_OK) {
+            return NGX_ERROR;
         }
 
         if (i == 0) {

@@ -124,7 +124,7 @@ http {
     uwsgi_temp_path %(folder)s/uwsgi;
     scgi_temp_path %(folder)s/scgi;
     server {                # stands for an application behind the proxy
-        listen 127.0.0.1:%(app)d;
+        listen 127.0.0.1:%(app)d; certauth_inbound keep;
         location / { default_type text/plain; return 200 "Remote-User: $http_remote_user\\n"; }
     }
 %(site)s

@@ -467,7 +467,7 @@ def test_reverse_proxy(make_site):
         </Location>
         <Proxy "http://127.0.0.1:%(p)d/cgi-bin/admin*">
             CertAuthProfile first
-        </Proxy>''' % {"p": site.plain_port}), site.vhost("", ssl=False))
+        </Proxy>''' % {"p": site.plain_port}), site.vhost("CertAuthInbound keep", ssl=False))
     shutil.copy(site.path("cgi-bin/env.cgi"), site.path("cgi-bin/optional.cgi"))
     shutil.copy(site.path("cgi-bin/env.cgi"), site.path("cgi-bin/admin.cgi"))
     forged = ["Certauth-User: root"]
