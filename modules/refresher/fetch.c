@@ -39,9 +39,8 @@
 #include "fetch_ldap.h"
 
 #define CONNECT_SECONDS		10L
-/* Slower than this for so long is as good as dead. */
+/* Slower than this for body_slow_seconds() is as good as dead. */
 #define SLOW_BYTES		100L
-#define SLOW_SECONDS		30L
 /* Names and other attributes of an entry. */
 #define LDAP_SPARE		65536u
 
@@ -246,7 +245,7 @@ set_options(struct transfer *t)
 	    /* A resolver that hangs is left behind, not waited for. */
 	    !SET(QUICK_EXIT, 1L) ||
 	    !SET(LOW_SPEED_LIMIT, SLOW_BYTES) ||
-	    !SET(LOW_SPEED_TIME, SLOW_SECONDS) ||
+	    !SET(LOW_SPEED_TIME, body_slow_seconds()) ||
 	    !SET(OPENSOCKETFUNCTION, open_socket) || !SET(OPENSOCKETDATA, t) ||
 	    !SET(WRITEFUNCTION, take_body) || !SET(WRITEDATA, t) ||
 	    !SET(HEADERFUNCTION, take_header) || !SET(HEADERDATA, t) ||

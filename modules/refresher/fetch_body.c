@@ -12,6 +12,8 @@
 #include "fetch.h"
 #include "fetch_body.h"
 
+#define SLOW_SECONDS	30L
+
 bool
 body_write(int fd, const char *data, size_t len)
 {
@@ -69,4 +71,15 @@ body_validator(char *buf, const char *data, size_t len)
 			return;
 	memcpy(buf, data, len);
 	buf[len] = '\0';
+}
+
+long
+body_slow_seconds(void)
+{
+#ifdef CERTAUTH_TEST
+	/* A test cannot wait for half a minute. */
+	if (getenv("CERTAUTH_TEST_SLOW_SECONDS") != NULL)
+		return strtol(getenv("CERTAUTH_TEST_SLOW_SECONDS"), NULL, 10);
+#endif
+	return SLOW_SECONDS;
 }

@@ -14,4 +14,7 @@ bool	body_append(unsigned char **memory, size_t *capacity, size_t used,
  * of FETCH_MAX_VALIDATOR, "" where it does not. */
 void	body_validator(char *buf, const char *data, size_t len);
 
+/* A body that is too slow for so long has ended. */
+long	body_slow_seconds(void);
+
 #endif
