@@ -149,6 +149,24 @@ say_warning(void *context, const char *line)
 	say(context, CERTAUTH_WARNING, "%s", line);
 }
 
+/* Compiled tables: a digest that no look-up checks. */
+static void
+audit_tables(struct audit *a)
+{
+	struct certauth_error	error;
+	char			line[640];
+	size_t			i;
+
+	for (i = 0; i < a->data->num_live; i++) {
+		if (a->data->tables[i] == NULL ||
+		    table_is_sound(a->data->tables[i], &error))
+			continue;
+		(void)snprintf(line, sizeof(line), "%s: %s",
+		    a->engine->config->live[i].ref.path, error.text);
+		a->say(a->context, CERTAUTH_FATAL, line);
+	}
+}
+
 void
 certauth_audit(struct certauth *e, int64_t now, certauth_audit_fn *fn,
     void *context)
@@ -168,6 +186,7 @@ certauth_audit(struct certauth *e, int64_t now, certauth_audit_fn *fn,
 			audit_member(&a, &e->authorities[i], m);
 	audit_policies(e, fn, context);
 	mapped_folds(e, a.data, say_warning, &a);
+	audit_tables(&a);
 	audit_overrides(&a);
 	audit_crls(&a);
 	snapshot_free(a.data);

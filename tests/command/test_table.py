@@ -196,6 +196,10 @@ def test_in_a_policy(tmp_path, how):
     assert user("list", "alice") == "alice" and user("list", "bob") == "no-user"
     if how == "compiled":       # a damaged one is a configuration error
         data = (tmp_path / "people").read_bytes()
+        # what no look-up sees, `certauth check` does
+        (tmp_path / "people").write_bytes(data[:-9] + b"?" + data[-8:])
+        r = certauth("check", "--config", tmp_path / "certauth.conf")
+        assert r.returncode == 1 and "digest" in r.stdout + r.stderr
         (tmp_path / "people").write_bytes(data[:-8])
         r = certauth("verify", "--config", tmp_path / "certauth.conf", "--profile", "web",
                      tmp_path / "alice.pem")

@@ -1,10 +1,11 @@
 """certauth_require: what a location asks for besides an accepted certificate."""
 
 import os
+import subprocess
 
 import pytest
 
-from nginx_world import P1, VARS, Client, basic, htpasswd, until
+from nginx_world import P1, ROOT, VARS, Client, basic, htpasswd, until
 
 HTTP = """
     server {
@@ -187,6 +188,34 @@ def test_groups_are_live(world):
             assert until(lambda: c.request("/ops").status == 200)
             world.write("people.map", "bob@example.com bob staff\n")
             assert until(lambda: c.request("/ops").status == 403)
+
+
+def test_tables_and_folders_are_live(world):
+    """A compiled table put in place by rename, and a folder of maps, without a reload."""
+    def build(text):
+        world.write("text", text)
+        subprocess.run([os.path.join(ROOT, "build", os.environ.get("FLAVOUR", "test"), "certauth"),
+                        "table", "build", "--output", world.path("people.map"), world.path("text")],
+                       check=True, capture_output=True)
+    build("bob@example.com bob staff\n")
+    os.unlink(world.path("admins.map"))
+    os.mkdir(world.path("admins.map"))
+    world.write("admins.map/one", "alice alice\n")
+    text = HTTP + """server { listen @TLS@ ssl; server_name admin.test; certauth admin; return 200 "in"; }"""
+    with world.nginx(text) as n:
+        with Client(world, "bob").connect(n.port["TLS"]) as c, \
+                Client(world, "bob").connect(n.port["TLS"], "admin.test") as a:
+            assert c.request("/ops").status == 403 == a.request("/", "admin.test").status
+            build("bob@example.com bob staff,ops\n")
+            world.write("admins.map/two", "bob bob\n")
+            assert until(lambda: c.request("/ops").status == 200)
+            assert until(lambda: a.request("/", "admin.test").status == 200)
+            # what is no table changes nothing, and the log says so
+            world.write("people.map", "CATABLE1 and rubbish\n")
+            n.wait_log("last good")
+            assert c.request("/ops").status == 200
+            os.unlink(world.path("admins.map/two"))
+            assert until(lambda: a.request("/", "admin.test").status == 403)
 
 
 BAD = {
