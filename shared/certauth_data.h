@@ -195,6 +195,18 @@ bool	certauth_push(const char *conf, const char *file, size_t *authority_r,
 /* ------------------------------------------------------------------ people */
 
 /*
+ * The first time from `now` to `until` at which the certificate is refused for
+ * something that is known today, with the verdicts of now and of then. `then`
+ * NULL: a remark, it will probably lose its purpose when it is renewed. Not called
+ * when nothing ends. False: out of memory.
+ */
+typedef void certauth_forecast_fn(void *context, int64_t when,
+    const struct certauth_verdict *now, const struct certauth_verdict *then);
+bool	certauth_forecast(struct certauth *, const struct certauth_profile *,
+	    X509 *leaf, STACK_OF(X509) *sent, int64_t now, int64_t until,
+	    certauth_forecast_fn *, void *context);
+
+/*
  * A line for a certificate in the map that its rule looks in, with the name that a
  * renewal keeps, issuer and end beside it. Only for one that a login refuses
  * because it is unknown, and only when the login would then be `user`'s.

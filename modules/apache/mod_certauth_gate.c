@@ -20,7 +20,7 @@ APLOG_USE_MODULE(certauth);
 static const char *const attributes[] = {
     "verdict", "reason", "message", "user", "groups", "email", "serial",
     "issuer", "subject", "fingerprint", "policies", "days_left", "profile",
-    "id", "renewal",
+    "id", "renewal", "not_after",
 };
 #define NUM_ATTRIBUTES  (sizeof(attributes) / sizeof(attributes[0]))
 

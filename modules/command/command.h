@@ -71,6 +71,7 @@ int	cmd_override(struct args *);
 int	cmd_pool(struct args *);
 int	cmd_deny(struct args *);
 int	cmd_map(struct args *);
+int	cmd_forecast(struct args *);
 /* cmd_enroll.c */
 int	cmd_map_enroll(struct args *);
 int	cmd_map_pending(struct args *);

@@ -62,6 +62,9 @@ static const struct {
 	    "          what each rule matched, took and found; of several, a table\n"
 	    "      map list | map remove CERT | KEY | user:NAME  [--profile NAME]\n"
 	    "          the maps of the profile's rules" },
+	{ "forecast", cmd_forecast,
+	    "forecast [--profile NAME] [--until TIME] FOLDER | LOG.json | CERT...\n"
+	    "          who will be refused, when and why (90 days unless --until)" },
 	{ "table", cmd_table,
 	    "table build --output FILE MAP...\n"
 	    "          maps into one compiled table; also for a million users\n"

@@ -6,14 +6,18 @@ headers that are believed, report-only, CORS preflights. Rows C8 of the bugs of 
 import base64
 import http.server
 import json
+import os
+import re
+import subprocess
 import threading
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from nginx_world import V12, V13, Client, plain
+from nginx_world import ROOT, TAKEN_UP, V12, V13, Client, plain, until
 
 HTTP = """
+    LOG_FORMAT
     server { listen @TLS@ ssl http2; server_name a.test; certauth staff;
         proxy_set_header Client-Cert $certauth_client_cert;
         proxy_set_header Client-Cert-Chain $certauth_client_cert_chain;
@@ -29,6 +33,8 @@ HTTP = """
         error_page 495 496 = @why;
         location @why { proxy_pass http://127.0.0.1:BACKEND; proxy_set_header X-Why $certauth_reason; }
     }
+    server { listen @TLS@ ssl; server_name log.test; certauth staff;
+        access_log @FOLDER@/certauth.json certauth_json; return 200 "logged"; }
     server { listen @TLS@ ssl; server_name report.test; certauth staff; certauth_report quality;
         location / { return 200 "$certauth_reason $certauth_user"; }
         location /quiet { certauth_report off; return 200 "$certauth_user"; }
@@ -62,11 +68,17 @@ class Echo(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def log_format():
+    """What docs/forecast.md tells people to write."""
+    with open(os.path.join(ROOT, "docs", "forecast.md"), encoding="utf-8") as f:
+        return re.search(r"log_format certauth_json .*?';\n", f.read(), re.S)[0]
+
+
 @pytest.fixture(scope="module")
 def site(shared_world):
     backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
     threading.Thread(target=backend.serve_forever, daemon=True).start()
-    n = shared_world.nginx(HTTP.replace("BACKEND", str(backend.server_address[1])))
+    n = shared_world.nginx(HTTP.replace("LOG_FORMAT", log_format()).replace("BACKEND", str(backend.server_address[1])))
     with n:
         n.world = shared_world
         yield n
@@ -189,3 +201,18 @@ def test_report_of_a_profile_that_is_not_there(world):
     n = world.nginx("server { listen @TLS@ ssl; certauth staff; certauth_report qualty; }")
     status, said = n.check()
     assert status != 0 and 'no profile "qualty"' in said
+
+
+def test_forecast_reads_our_log(site):
+    """People who came, from the log of decisions that the documentation gives."""
+    for who in ("alice", "bob", "rita", None):
+        Client(site.world, who).get(site.port["TLS"], "/", "log.test")
+    log = os.path.join(site.folder, "certauth.json")
+    assert until(lambda: len(open(log, encoding="utf-8").readlines()) == 4, TAKEN_UP)
+    p = subprocess.run([os.path.join(ROOT, "build", os.environ.get("FLAVOUR", "test"), "certauth"),
+                        "forecast", "--json", "--config", site.world.path("certauth.conf"),
+                        "--profile", "staff", "--until", "2100-01-01", log],
+                       stdout=subprocess.PIPE, check=False, timeout=60)
+    got = {(r["email"], r["reason"], r["user"]) for r in json.loads(p.stdout)["rows"]}
+    assert got == {("alice@example.com", "expired", "alice"), ("bob@example.com", "expired", "bob"),
+                   ("rita@example.com", "revoked", "")}

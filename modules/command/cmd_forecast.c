@@ -1,0 +1,320 @@
+/*
+ * cmd_forecast.c - who will be refused, when, and why?
+ *
+ * Reads a folder of certificates, or a log of decisions in JSON, one a line. What
+ * is in a log says when certificates end; only the certificates themselves can be
+ * judged by another profile.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <jansson.h>
+
+#include "command.h"
+
+#define DAY		86400
+/* Without --until: people who renew have 90 days. */
+#define DEFAULT_DAYS	90
+#define MAX_FILES	1000000
+
+struct forecast {
+	struct certauth			*engine;
+	const struct certauth_profile	*profile;
+	json_t				*rows;
+	const char			*file;	/* that is looked at */
+	int64_t				 now, until;
+	size_t				 read, unreadable;
+};
+
+static const char *
+member(const json_t *row, const char *name)
+{
+	const char	*text = json_string_value(json_object_get(row, name));
+
+	return text != NULL ? text : "";
+}
+
+static void
+add_row(struct forecast *f, int64_t when, const char *reason,
+    const char *message, const char *user, const char *subject,
+    const char *issuer, const char *serial, const char *email)
+{
+	char	time[32];
+
+	json_array_append_new(f->rows, json_pack(
+	    "{s:s,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "when",
+	    certauth_time_print(time, sizeof(time), when), "days",
+	    (json_int_t)((when - f->now) / DAY), "reason", reason, "user", user,
+	    "email", email, "subject", subject, "issuer", issuer, "serial",
+	    serial, "file", f->file, "message", message));
+}
+
+static void
+tell(void *context, int64_t when, const struct certauth_verdict *now,
+    const struct certauth_verdict *then)
+{
+	struct forecast	*f = context;
+	int64_t		 end;
+
+	if (then != NULL)
+		add_row(f, when, certauth_reason_slug(
+		    certauth_verdict_reason(then)),
+		    certauth_verdict_get(then, "message"),
+		    certauth_verdict_user(now), certauth_verdict_get(now,
+		    "subject"), certauth_verdict_get(now, "issuer"),
+		    certauth_verdict_get(now, "serial"),
+		    certauth_verdict_get(now, "email"));
+	else if (certauth_time_parse(certauth_verdict_get(now, "not_after"),
+	    &end) && end <= f->until)
+		add_row(f, end, "purpose", "It is for servers and for clients; "
+		    "public CAs end such certificates in 2026 and 2027, so a "
+		    "renewed one will probably lack clientAuth.",
+		    certauth_verdict_user(now), certauth_verdict_get(now,
+		    "subject"), certauth_verdict_get(now, "issuer"),
+		    certauth_verdict_get(now, "serial"),
+		    certauth_verdict_get(now, "email"));
+}
+
+static void
+read_certificate(struct forecast *f, const char *path)
+{
+	struct certauth_error	 error = { .line = 0 };
+	STACK_OF(X509)		*sent = NULL;
+	X509			*leaf = NULL;
+
+	f->file = path;
+	if (certauth_read_leaf(path, NULL, &leaf, &sent, &error) &&
+	    leaf != NULL && certauth_forecast(f->engine, f->profile, leaf, sent,
+	    f->now, f->until, tell, f))
+		f->read++;
+	else
+		f->unreadable++;
+	X509_free(leaf);
+	sk_X509_pop_free(sent, X509_free);
+}
+
+static bool
+read_folder(struct forecast *f, const char *path)
+{
+	DIR		*dir = opendir(path);
+	struct dirent	*entry;
+	struct stat	 st;
+	char		 name[4096];
+
+	if (dir == NULL)
+		return false;
+	while ((entry = readdir(dir)) != NULL &&
+	    f->read + f->unreadable < MAX_FILES) {
+		if ((size_t)snprintf(name, sizeof(name), "%s/%s", path,
+		    entry->d_name) < sizeof(name) && stat(name, &st) == 0 &&
+		    S_ISREG(st.st_mode))
+			read_certificate(f, name);
+	}
+	(void)closedir(dir);
+	return true;
+}
+
+/* What certauth_verdict_json() says, or a log_format of a server with the same
+ * names (docs/forecast.md). The last line of a certificate counts. */
+static void
+read_decision(struct forecast *f, json_t *last, const char *line)
+{
+	json_t	*row = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+	char	 key[1024];
+
+	if (row == NULL || member(row, "serial")[0] == '\0') {
+		json_decref(row);
+		f->unreadable++;
+		return;
+	}
+	f->read++;
+	(void)snprintf(key, sizeof(key), "%s %s", member(row, "serial"),
+	    member(row, "issuer"));
+	if (json_object_size(last) < MAX_FILES)
+		json_object_set(last, key, row);
+	json_decref(row);
+}
+
+static void
+judge_decision(struct forecast *f, const json_t *row)
+{
+	int64_t	end;
+	bool	accepted = strcmp(member(row, "result"), "accept") == 0;
+
+	if (!accepted && member(row, "reason")[0] != '\0')
+		add_row(f, f->now, member(row, "reason"), member(row, "message"),
+		    member(row, "user"), member(row, "subject"),
+		    member(row, "issuer"), member(row, "serial"),
+		    member(row, "email"));
+	else if (accepted && certauth_time_parse(member(row, "notAfter"),
+	    &end) && end < f->until)
+		add_row(f, end < f->now ? f->now : end + 1, "expired",
+		    "The certificate ends.", member(row, "user"),
+		    member(row, "subject"), member(row, "issuer"),
+		    member(row, "serial"), member(row, "email"));
+}
+
+static bool
+read_log(struct forecast *f, const char *path)
+{
+	FILE		*log = fopen(path, "r");
+	json_t		*last = json_object(), *row;
+	const char	*key;
+	char		*line = NULL;
+	size_t		 size = 0;
+
+	if (log == NULL) {
+		json_decref(last);
+		return false;
+	}
+	f->file = path;
+	while (getline(&line, &size, log) >= 0)
+		read_decision(f, last, line);
+	free(line);
+	(void)fclose(log);
+	json_object_foreach(last, key, row)
+		judge_decision(f, row);
+	json_decref(last);
+	return true;
+}
+
+static bool
+read_one(struct forecast *f, const char *path)
+{
+	struct stat	 st;
+	FILE		*file;
+	int		 c;
+
+	if (stat(path, &st) != 0)
+		return false;
+	if (S_ISDIR(st.st_mode))
+		return read_folder(f, path);
+	file = fopen(path, "r");
+	if (file == NULL)
+		return false;
+	c = fgetc(file);
+	(void)fclose(file);
+	if (c == '{')
+		return read_log(f, path);
+	read_certificate(f, path);
+	return true;
+}
+
+/* Lists that end before `until`; usually a newer one comes long before. */
+static json_t *
+lists(const struct forecast *f)
+{
+	struct certauth_revocation_row	 row;
+	json_t				*out = json_array();
+	char				 next[32];
+	size_t				 i;
+
+	for (i = 0; certauth_revocation_at(f->engine, i, &row); i++)
+		if (row.next_update != 0 && row.next_update < f->until)
+			json_array_append_new(out, json_pack("{s:s,s:s,s:s,s:b}",
+			    "issuer", row.issuer, "source", row.source,
+			    "nextUpdate", certauth_time_print(next,
+			    sizeof(next), row.next_update), "stale",
+			    row.next_update < f->now));
+	return out;
+}
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	return strcmp(member(*(json_t *const *)a, "when"),
+	    member(*(json_t *const *)b, "when"));
+}
+
+static json_t *
+sorted(const json_t *rows)
+{
+	size_t	 i, n = json_array_size(rows);
+	json_t	**list = calloc(n + 1, sizeof(*list)), *out = json_array();
+
+	for (i = 0; list != NULL && i < n; i++)
+		list[i] = json_array_get(rows, i);
+	if (list != NULL)
+		qsort(list, n, sizeof(*list), compare_rows);
+	for (i = 0; list != NULL && i < n; i++)
+		json_array_append(out, list[i]);
+	free(list);
+	return out;
+}
+
+static void
+print(const struct forecast *f, const json_t *rows, const json_t *crls)
+{
+	const json_t	*row;
+	size_t		 i;
+
+	json_array_foreach(rows, i, row)
+		(void)printf("%s  %-18s %-20s %s (serial %s, issued by %s)\n"
+		    "    %s\n", member(row, "when"), member(row, "reason"),
+		    member(row, "user")[0] != '\0' ? member(row, "user") :
+		    member(row, "email"), member(row, "subject"),
+		    member(row, "serial"), member(row, "issuer"),
+		    member(row, "message"));
+	json_array_foreach(crls, i, row)
+		(void)printf("%s  CRL %s of %s%s\n", member(row, "nextUpdate"),
+		    json_is_true(json_object_get(row, "stale")) ? "is stale" :
+		    "ends", member(row, "issuer"), json_is_true(
+		    json_object_get(row, "stale")) ? ": those it covers are "
+		    "refused when the grace is over" : "");
+	(void)printf("%zu read, %zu unreadable; %zu refused or to be refused\n",
+	    f->read, f->unreadable, json_array_size(rows));
+}
+
+int
+cmd_forecast(struct args *args)
+{
+	struct forecast	 f = { .engine = NULL };
+	json_t		*rows, *root, *crls;
+	char		*text;
+	size_t		 i;
+	int		 status = EXIT_USAGE;
+
+	if (args->rest.num_items == 0)
+		return complain("expected forecast FOLDER | LOG.json | CERT ...");
+	f.engine = open_profile(args, &f.profile);
+	if (f.engine == NULL)
+		return EXIT_USAGE;
+	f.now = args->now != 0 ? args->now : certauth_now(f.engine);
+	f.until = f.now + (int64_t)DEFAULT_DAYS * DAY;
+	f.rows = json_array();
+	if (args->until != NULL && !certauth_time_parse(args->until, &f.until)) {
+		complain("--until: \"%s\" is no time", args->until);
+		goto out;
+	}
+	for (i = 0; i < args->rest.num_items; i++)
+		if (!read_one(&f, args->rest.items[i])) {
+			complain("%s: %s", args->rest.items[i],
+			    strerror(errno));
+			goto out;
+		}
+	rows = sorted(f.rows);
+	crls = lists(&f);
+	status = json_array_size(rows) > 0 ? EXIT_REJECTED : EXIT_FINE;
+	if (args->json) {
+		root = json_pack("{s:s,s:I,s:I,s:O,s:O}", "profile",
+		    certauth_profile_name(f.profile), "read",
+		    (json_int_t)f.read, "unreadable", (json_int_t)f.unreadable,
+		    "rows", rows, "crls", crls);
+		text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+		(void)printf("%s\n", text != NULL ? text : "{}");
+		free(text);
+		json_decref(root);
+	} else
+		print(&f, rows, crls);
+	json_decref(rows);
+	json_decref(crls);
+out:
+	json_decref(f.rows);
+	certauth_free(f.engine);
+	return status;
+}

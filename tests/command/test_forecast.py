@@ -1,0 +1,130 @@
+"""certauth forecast: who will be refused, when and why."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+
+from pki import CA, write_pem     # noqa: E402
+
+BINARY = os.path.join(ROOT, "build", os.environ.get("FLAVOUR", "test"), "certauth")
+
+POLICY = """version = 1;
+authorities: {
+  ours: { anchors = [ "root.pem" ]; intermediates = [ "ca.pem", "short.pem" ];
+          revocation: { crls = [ "crls" ]; }; };
+};
+profiles: {
+  staff: { authorities = [ "ours" ];
+    identity = ( { name = "mail"; user = "{san.email|local}"; } ); };
+  strict: { base = "staff"; max_lifetime = "200d"; };
+};
+state = "%s/state";
+"""
+
+
+def certauth(*args):
+    return subprocess.run([BINARY, *map(str, args)], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=60)
+
+
+class World:
+    def __init__(self, folder):
+        self.folder, self.people = folder, folder / "people"
+        self.people.mkdir()
+        (folder / "crls").mkdir()
+        root = CA("Test Root")
+        ca = CA("Test Issuing CA", issuer=root)
+        short = CA("Short CA", issuer=root, not_after="+20d")
+        for name, c in (("root", root), ("ca", ca), ("short", short)):
+            write_pem(folder / (name + ".pem"), c)
+            c.crl([], number=1).write(folder / "crls" / (name + ".crl"))
+        for name, issuer, more in (
+                ("alice", ca, {"not_after": "+300d"}), ("bob", ca, {"not_after": "+10d"}),
+                ("carol", short, {"not_after": "+300d"}), ("dave", ca, {"not_after": "-3d"}),
+                ("erin", ca, {"not_after": "+30d", "eku": ["clientAuth", "serverAuth"]})):
+            issuer.leaf(name, email=name + "@example.com", not_before="-40d", **more).write(
+                self.people, name)
+            os.unlink(self.people / (name + ".key"))
+        (self.people / "notes.txt").write_text("no certificate\n")
+        self.conf = folder / "certauth.conf"
+        self.conf.write_text(POLICY % folder)
+        for path in [*folder.iterdir(), *(folder / "crls").iterdir()]:
+            if path.suffix != ".key":
+                path.chmod(0o755 if path.is_dir() else 0o644)
+
+    def ask(self, *args, profile="staff"):
+        p = certauth("forecast", "--json", "--config", self.conf, "--profile", profile, *args)
+        assert p.returncode in (0, 1), p.stderr
+        answer = json.loads(p.stdout)
+        assert (p.returncode == 1) == bool(answer["rows"])
+        return answer
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def rows(answer):
+    return {(r["email"].split("@")[0], r["reason"]): r for r in answer["rows"]}
+
+
+def test_folder(world):
+    answer = world.ask(world.people)
+    got = rows(answer)
+    assert sorted(got) == [("bob", "expired"), ("carol", "issuer-expired"), ("dave", "expired"),
+                           ("erin", "expired"), ("erin", "purpose")]
+    assert (answer["read"], answer["unreadable"]) == (5, 1)
+    assert got["dave", "expired"]["days"] == 0
+    assert "still renews it until" in got["dave", "expired"]["message"]
+    assert got["bob", "expired"]["days"] in (9, 10) and got["bob", "expired"]["user"] == "bob"
+    # The CA ends before the person's certificate does.
+    assert got["carol", "issuer-expired"]["days"] in (19, 20)
+    assert "Short CA" in got["carol", "issuer-expired"]["issuer"]
+    whens = [r["when"] for r in answer["rows"]]
+    assert whens == sorted(whens)
+    assert {c["issuer"] for c in answer["crls"]} == {"CN=Test Root", "CN=Test Issuing CA",
+                                                     "CN=Short CA"}
+
+
+def test_until(world):
+    assert sorted(rows(world.ask("--until", "2000-01-01", world.people))) == [("dave", "expired")]
+    assert ("alice", "expired") in rows(world.ask("--until", "2100-01-01", world.people))
+    answer = world.ask(world.people / "alice.pem")
+    assert answer["rows"] == [] and answer["read"] == 1
+
+
+def test_a_stricter_profile(world):
+    got = rows(world.ask(world.people, profile="strict"))
+    assert got["alice", "lifetime"]["days"] == 0 and got["carol", "lifetime"]
+    assert ("bob", "lifetime") not in got
+
+
+def test_log_of_decisions(world):
+    log = world.folder / "decisions.json"
+    lines = [certauth("verify", "--json", "--config", world.conf, "--profile", "staff",
+                      world.people / (n + ".pem")).stdout
+             for n in ("alice", "bob", "dave", "bob", "bob")]
+    # a server's own line, as docs/forecast.md gives it
+    lines.append('{"result":"accept","reason":"ok","user":"frank","serial":"0A","issuer":"CN=X",'
+                 '"email":"frank@example.com","notAfter":"2000-01-01T00:00:00Z"}\n')
+    log.write_text("".join(lines) + "{ broken\n")
+    answer = world.ask(log)
+    got = rows(answer)
+    assert sorted(got) == [("bob", "expired"), ("dave", "expired"), ("frank", "expired")]
+    assert (answer["read"], answer["unreadable"]) == (6, 1)
+    assert len(answer["rows"]) == 3
+
+
+def test_text_and_usage(world):
+    p = certauth("forecast", "--config", world.conf, "--profile", "staff", world.people)
+    assert p.returncode == 1 and "5 read, 1 unreadable; 5 refused or to be refused" in p.stdout
+    for args in ([], ["/nowhere"], ["--until", "soon", world.people]):
+        p = certauth("forecast", "--config", world.conf, "--profile", "staff", *args)
+        assert p.returncode == 2 and p.stdout == ""
