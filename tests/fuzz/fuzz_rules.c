@@ -27,8 +27,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena		*arena;
 	struct hostile		 h;
 	char			*when, *name, *groups;
+	struct rules_fold	 fold;
 	unsigned		 flags;
-	size_t			 told = 0;
+	size_t			 told = 0, i;
 
 	if (size == 0)
 		return 0;
@@ -52,6 +53,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		options[0].user = name;
 	if ((flags & 4) != 0)
 		options[0].must_exist = 0;
+	/* `users` that dresses what was found, with what else is at hand */
+	if ((flags & 16) != 0) {
+		options[0].web = "w-{user}";
+		options[0].mail = options[0].groups;
+	}
 	options[1] = options[0];
 	options[1].name = "two";
 	options[1].when = NULL;
@@ -64,8 +70,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	table = table_parse((const unsigned char *)map, sizeof(map) - 1, "m", NULL);
 	arena = arena_new(4 * 1024 * 1024);
 	hostile_fill(&h, data, size);
-	rules_map(rules, &h.cert, "ca", &table, 1, 1780272000, arena,
-	    (flags & 8) != 0 ? check_line : NULL, &told, &answer);
+	rules_ask(rules, &(struct rules_query){ .cert = &h.cert,
+	    .authority = "ca", .pinned = (flags & 32) != 0,
+	    .service = (flags & 64) != 0 ? "http" : "imap",
+	    .min_strength = (flags & 128) != 0 ? STRENGTH_MEDIUM :
+	    STRENGTH_WEAK, .tables = &table, .num_tables = 1,
+	    .now = 1780272000, .tell = (flags & 8) != 0 ? check_line : NULL,
+	    .context = &told }, arena, &answer);
+	for (i = 0; rules_fold_at(rules, i, &fold); i++)
+		MUST(fold.rule != NULL);
+	MUST(i == 2);
+	MUST(rules_too_weak(rules, STRENGTH_WEAK) == NULL);
 	rules_free(rules);
 	must_be_one_line(answer.detail);
 	must_be_one_line(answer.rule);
@@ -73,7 +88,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (answer.reason == CERTAUTH_OK)
 		must_be_user(answer.user);
 	else
-		MUST(answer.user[0] == '\0' && answer.groups[0] == '\0');
+		MUST(answer.user[0] == '\0' && answer.groups[0] == '\0' &&
+		    answer.strength[0] == '\0');
 	MUST(answer.reason != CERTAUTH_INTERNAL);
 	MUST((flags & 8) == 0 || told > 0);
 	MUST(ERR_peek_error() == 0);
