@@ -240,7 +240,8 @@ const char     *certauth_verdict_explain(const struct certauth_verdict *);
  * verdict (accept, reject, none), reason, message, user, groups (comma), email,
  * serial, issuer, subject, fingerprint, policies (comma), days_left, not_after
  * (RFC 3339), renewal (due: valid, time to renew; overdue: expired, its CA still
- * renews it; or ""), profile, authority, rule, id. "none" is the verdict of a request without certificate.
+ * renews it; or ""), profile, authority, rule, strength (weak, medium, strong; or ""),
+ * id. "none" is the verdict of a request without certificate.
  */
 const char     *certauth_verdict_get(const struct certauth_verdict *,
 		    const char *name);
