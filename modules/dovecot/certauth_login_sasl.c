@@ -110,9 +110,11 @@ certauth_auth_result(struct client *client, enum client_auth_result result,
 		   for the log. */
 		reason = certauth_verdict_reason(cclient->refusal);
 		result = certauth_result(cclient->refusal);
-		text = t_strdup_printf("Client certificate refused: %s: %s",
-				       certauth_reason_slug(reason),
-				       certauth_reason_text(reason));
+		text = t_strdup_printf("Client certificate refused: %s: %s%s",
+			certauth_reason_slug(reason), certauth_reason_text(reason),
+			strcmp(certauth_verdict_get(cclient->refusal, "renewal"),
+			       "overdue") != 0 ? "" :
+			" Its CA still renews it.");
 		/* said once; a later answer may be about something else */
 		certauth_verdict_free(cclient->refusal);
 		cclient->refusal = NULL;

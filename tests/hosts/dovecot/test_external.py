@@ -65,6 +65,8 @@ def test_each_tls_version(world, external, protocol, starttls, tls):
 def test_refused(world, external, protocol, starttls, who, reason):
     r = login(protocol, external, "EXTERNAL", cert=world.cert(who), starttls=starttls)
     refused(r, protocol, reason)
+    # it ended yesterday: within the seven days
+    assert (" Its CA still renews it." in r.text) == (who == "expired"), r
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
