@@ -25,8 +25,8 @@ certauth_verify(struct certauth *e, const struct certauth_request *request)
 	if ((request->flags & CERTAUTH_EXPLAIN) != 0 || many)
 		return verify_anew(e, request, now, NULL, &sent_used);
 	generation = certauth_generation(e);
-	verdict_key_make(e->verdicts, &key, request->profile, request->leaf,
-	    NULL);
+	verdict_key_make(e->verdicts, &key, request->service,
+	    request->profile, request->leaf, NULL);
 	v = verdict_cache_get(e->verdicts, &key, e->id, generation, now);
 	if (v != NULL)
 		return v;

@@ -126,13 +126,21 @@ verdict_key_leaf_only(const struct verdict_cache *c, struct verdict_key *key)
 
 void
 verdict_key_make(const struct verdict_cache *c, struct verdict_key *key_r,
-    const struct certauth_profile *profile, X509 *leaf, STACK_OF(X509) *sent)
+    const char *service, const struct certauth_profile *profile, X509 *leaf,
+    STACK_OF(X509) *sent)
 {
+	size_t	len = service != NULL ? strlen(service) : 0;
+
 	key_r->data_len = key_r->leaf_at = key_r->leaf_len = 0;
-	if (c == NULL || leaf == NULL)
+	if (c == NULL || leaf == NULL || len >= VERDICT_KEY_SERVICE)
 		return;
 	memcpy(key_r->data, &profile, sizeof(profile));
-	key_r->data_len = key_r->leaf_at = sizeof(profile);
+	/* a rule may name somebody differently for web and mail */
+	memset(key_r->data + sizeof(profile), 0, VERDICT_KEY_SERVICE);
+	memcpy(key_r->data + sizeof(profile), service != NULL ? service : "",
+	    len);
+	key_r->data_len = key_r->leaf_at = sizeof(profile) +
+	    VERDICT_KEY_SERVICE;
 	ERR_set_mark();
 	if (append(key_r, leaf))
 		key_r->leaf_len = key_r->data_len - key_r->leaf_at;

@@ -12,6 +12,8 @@
 /* Leaf and sent chain of one question; larger ones are not remembered. What was
  * sent is part of the key only where it matters. */
 #define VERDICT_KEY_MAX	(16u * 1024)
+/* Names of services in a key: "http", "imap", "submission" ... */
+#define VERDICT_KEY_SERVICE	16u
 
 /* Everything a verdict depends on but the data and the time, byte by byte: two
  * questions have one key only when they are the same question. */
@@ -31,7 +33,8 @@ void	verdict_cache_free(struct verdict_cache *);
 /* Fills the key; the order of `sent` counts. With `sent` NULL it is the key of
  * every question about that leaf whose answer does not hang on what was sent. */
 void	verdict_key_make(const struct verdict_cache *, struct verdict_key *key_r,
-	    const struct certauth_profile *, X509 *leaf, STACK_OF(X509) *sent);
+	    const char *service, const struct certauth_profile *, X509 *leaf,
+	    STACK_OF(X509) *sent);
 /* Is any verdict kept whose key has what was sent? Any thread. */
 bool	verdict_cache_has_sent(const struct verdict_cache *);
 /* Makes the first kind of key the second; and back. */

@@ -70,7 +70,7 @@ test_same_question(void **state)
 	struct verdict_key		*other = malloc(sizeof(*other));
 
 	(void)state;
-	verdict_key_make(cache, k, a, one, NULL);
+	verdict_key_make(cache, k, "http", a, one, NULL);
 	assert_true(k->data_len > 0);
 	assert_false(has(k, 7, 3, NOW));
 	verdict_cache_put(cache, k, v);
@@ -79,20 +79,27 @@ test_same_question(void **state)
 	assert_false(has(k, 7, 3, NOW + 60));	/* its time is over */
 	assert_false(has(k, 7, 4, NOW));	/* other data */
 	assert_false(has(k, 8, 3, NOW));	/* another engine */
-	verdict_key_make(cache, other, a, two, NULL);
+	verdict_key_make(cache, other, "http", a, two, NULL);
 	assert_false(has(other, 7, 3, NOW));
-	verdict_key_make(cache, other, b, one, NULL);
+	/* the same person may be another user for mail */
+	verdict_key_make(cache, other, "imap", a, one, NULL);
+	assert_false(has(other, 7, 3, NOW));
+	verdict_key_make(cache, other, NULL, a, one, NULL);
+	assert_false(has(other, 7, 3, NOW));
+	verdict_key_make(cache, other, "a-service-of-a-long-name", a, one, NULL);
+	assert_int_equal(other->data_len, 0);
+	verdict_key_make(cache, other, "http", b, one, NULL);
 	assert_false(has(other, 7, 3, NOW));
 	/* what was sent beside it may have been needed */
 	sk_X509_push(sent, two);
-	verdict_key_make(cache, other, a, one, sent);
+	verdict_key_make(cache, other, "http", a, one, sent);
 	assert_false(has(other, 7, 3, NOW));
 	/* equal hashes are not enough */
 	other->hash = k->hash;
 	assert_false(has(other, 7, 3, NOW));
 	/* an empty list of sent ones is as none */
 	sk_X509_pop(sent);
-	verdict_key_make(cache, other, a, one, sent);
+	verdict_key_make(cache, other, "http", a, one, sent);
 	assert_true(has(other, 7, 3, NOW));
 	sk_X509_free(sent);
 	certauth_verdict_free(v);
@@ -112,8 +119,8 @@ test_two_keys(void **state)
 
 	(void)state;
 	sk_X509_push(sent, two);
-	verdict_key_make(cache, whole, a, one, sent);
-	verdict_key_make(cache, k, a, one, NULL);
+	verdict_key_make(cache, whole, "http", a, one, sent);
+	verdict_key_make(cache, k, "http", a, one, NULL);
 	assert_int_equal(k->leaf_len, i2d_X509(one, NULL));
 	assert_false(verdict_cache_has_sent(cache));
 	verdict_key_add(cache, k, sent);
@@ -125,7 +132,7 @@ test_two_keys(void **state)
 	/* where the chain was needed, the leaf alone is another question */
 	verdict_key_leaf_only(cache, k);
 	assert_false(has(k, 7, 3, NOW));
-	verdict_key_make(cache, whole, a, one, NULL);
+	verdict_key_make(cache, whole, "http", a, one, NULL);
 	assert_int_equal(k->data_len, whole->data_len);
 	assert_int_equal(k->hash, whole->hash);
 	sk_X509_free(sent);
@@ -153,7 +160,7 @@ test_what_is_kept(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		verdict_key_make(cache, k, (const void *)&rows[i], one, NULL);
+		verdict_key_make(cache, k, "http", (const void *)&rows[i], one, NULL);
 		v = verdict(rows[i].fault, rows[i].softened);
 		verdict_cache_put(cache, k, v);
 		assert_int_equal(has(k, 7, 3, NOW), rows[i].kept);
@@ -172,12 +179,12 @@ test_bounded(void **state)
 
 	(void)state;
 	for (i = 0; i < 4096; i++) {
-		verdict_key_make(cache, k, (const void *)(uintptr_t)(i + 1), one,
+		verdict_key_make(cache, k, "http", (const void *)(uintptr_t)(i + 1), one,
 		    NULL);
 		verdict_cache_put(cache, k, v);
 	}
 	for (i = 0; i < 4096; i++) {
-		verdict_key_make(cache, k, (const void *)(uintptr_t)(i + 1), one,
+		verdict_key_make(cache, k, "http", (const void *)(uintptr_t)(i + 1), one,
 		    NULL);
 		kept += has(k, 7, 3, NOW);
 	}
