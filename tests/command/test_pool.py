@@ -72,14 +72,17 @@ class CA:
         return b.sign(signer.key, hashes.SHA256())
 
     def leaf(self, mailbox, policies=(MAILBOX,), eku=(EKU.CLIENT_AUTH, EKU.EMAIL_PROTECTION),
-             bits=0):
+             bits=0, days=365, unit=None):
         key = rsa.generate_private_key(65537, bits) if bits else \
             ec.generate_private_key(ec.SECP256R1())
         return (x509.CertificateBuilder()
-                .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, mailbox)]))
+                .subject_name(x509.Name(
+                    [x509.NameAttribute(x509.NameOID.COMMON_NAME, mailbox)] +
+                    ([] if unit is None else [x509.NameAttribute(
+                        x509.NameOID.ORGANIZATIONAL_UNIT_NAME, unit)])))
                 .issuer_name(self.cert.subject).public_key(key.public_key())
                 .serial_number(x509.random_serial_number())
-                .not_valid_before(NOW - DAY).not_valid_after(NOW + 365 * DAY)
+                .not_valid_before(NOW - DAY).not_valid_after(NOW + days * DAY)
                 .add_extension(x509.BasicConstraints(False, None), True)
                 .add_extension(x509.KeyUsage(True, False, True, False, False, False, False,
                                              False, False), True)
@@ -312,6 +315,11 @@ def test_fda_wants_the_very_certificate(site, family):
             f.write("%s alice\n" % sha256(leaf))
         assert site.verify(leaf, "fda") == \
             (("accept", "ok", "alice") if good else ("reject", "no-user", ""))
+    for wrong, reason in (({"days": 363}, "lifetime"), ({"unit": " "}, "bad-name")):
+        leaf = family.smime.leaf("alice@example.com", bits=2048, **wrong)
+        with open(site.path("etc", "personalsign", "exact.map"), "a", encoding="utf-8") as f:
+            f.write("%s alice\n" % sha256(leaf))
+        assert site.verify(leaf, "fda")[1] == reason
 
 
 def test_mail_alone_is_an_opt_in(site, family):
