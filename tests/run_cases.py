@@ -25,7 +25,8 @@ import cases  # noqa: E402
 
 BINARY = os.path.join(cases.ROOT, "build", os.environ.get("FLAVOUR", "test"), "certauth")
 # What only a host sees, or our own data gives: tested there.
-ELSEWHERE = {"no-tls", "early-data", "misdirected", "data-missing", "data-refused", "internal"}
+ELSEWHERE = {"no-tls", "early-data", "misdirected", "data-missing", "data-refused", "internal",
+             "not-permitted"}
 KEYS = {"result", "reason", "message", "path", "policies", "user"}
 
 

@@ -32,7 +32,8 @@ def test_every_row_is_there():
     want = ["c1-%02d" % n for n in range(1, 12)] + ["c2-%02d" % n for n in range(12, 24)] + \
         ["c3-%02d" % n for n in (26, 27, 28, 29, 30, 31, 32, 33)] + \
         ["c4-%02d" % n for n in (34, 35, 36, 37, *range(40, 48))] + \
-        ["c5-%02d" % n for n in range(48, 58)] + ["c6-%02d" % n for n in range(58, 74)]
+        ["c5-%02d" % n for n in range(48, 58)] + ["c6-%02d" % n for n in range(58, 74)] + \
+        ["c8-82", "c8-83"]
     assert have == set(want)
 
 
