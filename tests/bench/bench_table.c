@@ -101,8 +101,8 @@ neighbour(const char *compiled, uint32_t users, pid_t *pid_r)
 		table = load(compiled);
 		(void)look_up(table, "user", users, true);
 		must(write(ready[1], &byte, 1) == 1);
-		(void)read(end[0], &byte, 1);
-		_exit(0);
+		/* until the other end is closed */
+		_exit(read(end[0], &byte, 1) == 0 ? 0 : 1);
 	}
 	close(ready[1]);
 	close(end[0]);
