@@ -212,7 +212,7 @@ def test_one_line_per_login(world, external):
     lines = [x for x in external.log_since(r.mark).splitlines() if "certauth:" in x]
     assert len(lines) == 1 and "ACCEPT" in lines[0] and "alice" in lines[0], lines
     r = login("imap", external, "EXTERNAL", cert=world.cert("revoked"))
-    external.wait_log("Disconnected: ", r.mark)
+    external.wait_log("certauth: REJECT", r.mark)
     lines = [x for x in external.log_since(r.mark).splitlines() if "certauth:" in x]
     assert len(lines) == 1 and "REJECT" in lines[0] and "1401" in lines[0], lines
 
