@@ -49,6 +49,31 @@ file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
 	    a->ctime_ns == b->ctime_ns;
 }
 
+void
+file_stamp_forget(struct file_stamp *stamp)
+{
+	memset(stamp, 0xff, sizeof(*stamp));
+}
+
+bool
+file_look_again(int error)
+{
+	switch (error) {
+	case EAGAIN:		/* changed while it was read */
+	case EINTR:
+	case EIO:
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+	case ESTALE:		/* NFS: replaced on the server */
+	case ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* --------------------------------------------------------------- reference */
 
 static bool

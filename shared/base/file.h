@@ -67,6 +67,16 @@ bool	file_read(const struct file_ref *, const struct file_owners *,
 	    size_t max, struct file_bytes *bytes_r, struct certauth_error *error_r);
 
 /*
+ * Does this errno tell of our own want (no descriptor left, no memory, a disk that
+ * does not answer) or of a file that is being written, and not of what stands in
+ * the file? Whoever remembers a stamp so as not to read twice must then forget
+ * it: nothing will change in the file when the want is over.
+ */
+bool	file_look_again(int error);
+/* The stamp of nothing that was read: no file has it, missing ones neither. */
+void	file_stamp_forget(struct file_stamp *);
+
+/*
  * The same checks, without the reading: a descriptor, and what it is of. -1:
  * error_r filled, errno kept. Whoever reads must bear that the file changes, and
  * look with file_stat_fd() whether it did.

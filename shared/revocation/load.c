@@ -219,10 +219,8 @@ read_unit(struct loader *loader, const struct file_ref *ref,
 	}
 	if (!file_read(ref, loader->sources->owners, REVOCATION_MAX_BYTES,
 	    &bytes, &error)) {
-		/* Being written just now, or our own want: look again. */
-		if (errno == EAGAIN || errno == ENOMEM || errno == EMFILE ||
-		    errno == ENFILE || errno == EIO)
-			memset(&stamp, 0xff, sizeof(stamp));
+		if (file_look_again(errno))
+			file_stamp_forget(&stamp);
 		loader->failed = true;
 		snprintf(text, sizeof(text), "CRL refused: %s; %s", error.text,
 		    last != NULL ? "the last good one stays in force" :

@@ -663,6 +663,39 @@ test_no_leak(void **state)
 	assert_int_equal(open_fds, *(int *)*state);
 }
 
+/* Our own want is told from the file's fault by errno, whoever reads. */
+static void
+test_look_again(void **state)
+{
+	struct file_ref		ref;
+	struct file_bytes	bytes;
+	struct file_stamp	stamp, none = { 0 };
+	struct rlimit		before, few;
+
+	(void)state;
+	put("file", "x");
+	assert_true(file_ref_open(&ref, base, "file", &error));
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_false(file_read(&ref, &owners, 100, &bytes, &error));
+	assert_true(file_look_again(errno));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(file_read(&ref, &owners, 100, &bytes, &error));
+	file_bytes_free(&bytes);
+	assert_int_equal(chmod(ref.path, 0666), 0);
+	assert_false(file_read(&ref, &owners, 100, &bytes, &error));
+	assert_false(file_look_again(errno));
+	assert_int_equal(unlink(ref.path), 0);
+	assert_false(file_read(&ref, &owners, 100, &bytes, &error));
+	assert_false(file_look_again(errno));
+	file_stat(&ref, &none);
+	file_stamp_forget(&stamp);
+	assert_false(file_stamp_equal(&stamp, &none));
+	file_ref_close(&ref);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 static int
@@ -686,7 +719,7 @@ main(void)
 		TEST(test_links), TEST(test_link_folder_owner),
 		TEST(test_stamp), TEST(test_changing), TEST(test_grows),
 		TEST(test_list), TEST(test_list_descriptors),
-		TEST(test_replace), TEST(test_chroot),
+		TEST(test_replace), TEST(test_chroot), TEST(test_look_again),
 		cmocka_unit_test_prestate(test_no_leak, &fds),
 	};
 
