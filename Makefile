@@ -270,11 +270,22 @@ quick:
 asan tsan:
 	@tests/check $@
 
-# Nothing in /etc is touched: docs/install.md says what to switch on.
+# Nothing in /etc is touched: docs/install.md says what to switch on. PREFIX goes into
+# the units and into what the command looks for; /etc and /var stay where they are.
 PREFIX ?= /usr
 NGINX_MODULES   ?= $(PREFIX)/lib/nginx/modules
 APACHE_MODULES  ?= $(PREFIX)/lib/apache2/modules
 DOVECOT_MODULES ?= $(PREFIX)/lib/dovecot/modules/login
+UNITS           ?= $(PREFIX)/lib/systemd/system
+# What knows PREFIX is compiled again when it changes.
+.PHONY: FORCE
+$(B)/prefix: FORCE
+	@mkdir -p $(@D); echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
+$(B)/modules/command/cmd_pool_setup.o: $(B)/prefix
+# $(call unit,NAME...): units, with the folder that the programs are in.
+unit_files = @set -e; mkdir -p $(DESTDIR)$(UNITS); for f in $(1); do echo "units: $$f"; \
+	sed 's,/usr/bin/certauth,$(PREFIX)/bin/certauth,' conf-examples/$$f >$(DESTDIR)$(UNITS)/$$f; \
+	chmod 644 $(DESTDIR)$(UNITS)/$$f; done
 install: all
 	install -D -m 755 $(B)/certauth $(DESTDIR)$(PREFIX)/bin/certauth
 	@for f in ngx_http_certauth_module.so:$(NGINX_MODULES) mod_certauth.so:$(APACHE_MODULES) \
@@ -291,17 +302,38 @@ install: all
 	else \
 		echo "no scdoc: man pages are not installed"; \
 	fi
-	@if [ -e $(B)/certauth-refresher ]; then set -x; \
-		install -D -m 755 $(B)/certauth-refresher $(DESTDIR)$(PREFIX)/bin/certauth-refresher; \
-		install -D -m 644 conf-examples/certauth-refresher.service $(DESTDIR)$(PREFIX)/lib/systemd/system/certauth-refresher.service; \
-		install -D -m 644 conf-examples/certauth-directory@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/certauth-directory@.service; \
-		install -D -m 644 conf-examples/certauth.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/certauth.conf; \
-	else echo "not built, not installed: certauth-refresher"; fi
-	install -D -m 644 conf-examples/certauth-compile.service $(DESTDIR)$(PREFIX)/lib/systemd/system/certauth-compile.service
-	install -D -m 644 conf-examples/certauth-compile.path $(DESTDIR)$(PREFIX)/lib/systemd/system/certauth-compile.path
+ifeq ($(HAVE_CURL),yes)
+	install -D -m 755 $(B)/certauth-refresher $(DESTDIR)$(PREFIX)/bin/certauth-refresher
+	$(call unit_files,certauth-refresher.service certauth-directory@.service certauth-refresh.service certauth-refresh.timer)
+else
+	@echo "not built, not installed: certauth-refresher"
+endif
+	$(call unit_files,certauth-compile.service certauth-compile.path)
+	install -D -m 644 conf-examples/certauth.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/certauth.conf
 	install -D -m 644 conf-examples/certauth.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/certauth.conf
 	@for f in $$(cd conf-examples && find personalsign -type f); do install -D -m 644 conf-examples/$$f $(DESTDIR)$(PREFIX)/share/certauth/$$f; done
 	@for f in conf-examples/*.conf; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/certauth/examples/$${f##*/}; done
+
+# --------------------------------------------------------------- packages
+# The files that git knows (without git: all that are here), with the date of the last
+# commit (of the newest file): the same sources give the same bytes.
+.PHONY: dist deb check-deb
+DIST       := certauth-$(VERSION)
+IN_GIT     := $(wildcard .git)
+DIST_FILES  = $(if $(IN_GIT),git ls-files,find . -path ./build -prune -o ! -type d -printf '%P\n')
+DIST_DATE   = $(if $(IN_GIT),git log -1 --format=%ct,find . -path ./build -prune -o -type f -printf '%Ts\n' | sort -n | tail -n 1)
+dist:
+	@mkdir -p build
+	@set -e -o pipefail; date=$$($(DIST_DATE)); $(DIST_FILES) | LC_ALL=C sort | \
+	tar -c --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@$$date --format=gnu \
+		--transform='flags=r;s,^,$(DIST)/,' -T - | gzip -9n >build/$(DIST).tar.gz
+	@echo build/$(DIST).tar.gz
+deb: dist
+	@modules/debian/build $(VERSION)
+# In a bare Debian of its own, as root: installed, upgraded, removed (tests/deb).
+check-deb:
+	@tests/deps deb
+	@/usr/bin/python3 -B -m pytest -q -p no:cacheprovider -rfEs tests/deb
 
 help:
 	@echo 'make                 build/certauth and the three server modules'
@@ -314,6 +346,8 @@ help:
 	@echo 'make bench           what it costs, beside the stock servers (T=core: one part)'
 	@echo 'make docs            the pages made from shared/reasons.def and directives.def'
 	@echo 'make install         into DESTDIR= PREFIX=/usr; see docs/install.md'
+	@echo 'make dist | deb      a tarball of the sources | Debian packages, in build/deb'
+	@echo 'make check-deb       the packages in a bare Debian: installed, upgraded, removed; as root'
 	@echo 'make deps | clean'
 
 clean:

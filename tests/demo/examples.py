@@ -99,7 +99,8 @@ def units(folder, name):
     parser = configparser.RawConfigParser(strict=False)
     parser.optionxform = str
     parser.read(path)
-    need = {"service": ("Unit", "Service"), "path": ("Unit", "Path", "Install")}
+    need = {"service": ("Unit", "Service"), "path": ("Unit", "Path", "Install"),
+            "timer": ("Unit", "Timer", "Install")}
     if tuple(parser.sections())[:3] not in (
             need[name.rsplit(".", 1)[1]], ("Unit", "Service", "Install")):
         return False, "sections: %s" % parser.sections()
@@ -108,7 +109,8 @@ def units(folder, name):
     root = os.path.join(folder, "systemd-" + name)
     os.makedirs(os.path.join(root, "usr", "bin"))
     for unit in ("certauth-compile.service", "certauth-compile.path",
-                 "certauth-refresher.service", "certauth-directory@.service"):
+                 "certauth-refresher.service", "certauth-directory@.service",
+                 "certauth-refresh.service", "certauth-refresh.timer"):
         with open(os.path.join(world.EXAMPLES, unit), encoding="utf-8") as f:
             text = f.read().replace("/usr/bin/certauth", os.path.join(root, "usr/bin/certauth"))
         with open(os.path.join(root, unit), "w", encoding="utf-8") as f:
@@ -130,6 +132,14 @@ def refresher_service(folder, _):
 
 def directory_service(folder, _):
     return units(folder, "certauth-directory@.service")
+
+
+def refresh_service(folder, _):
+    return units(folder, "certauth-refresh.service")
+
+
+def refresh_timer(folder, _):
+    return units(folder, "certauth-refresh.timer")
 
 
 def sysusers(folder, _):
@@ -207,6 +217,7 @@ READERS = {
     "certauth-compile.service": service, "certauth-compile.path": path_unit,
     "certauth.tmpfiles": tmpfiles,
     "certauth-refresher.service": refresher_service,
+    "certauth-refresh.service": refresh_service, "certauth-refresh.timer": refresh_timer,
     "certauth-directory@.service": directory_service, "certauth.sysusers": sysusers,
     "personalsign": personalsign,
 }
