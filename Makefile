@@ -158,7 +158,7 @@ endif
 DOVECOT_INC   ?= /usr/include/dovecot
 DOVECOT_KNOWN := 2.3.19.1
 DOVECOT_HAVE  := $(shell sed -n 's/^.define DOVECOT_VERSION "\(.*\)"/\1/p' $(DOVECOT_INC)/config.h 2>/dev/null)
-DOVECOT_O     := $(patsubst %,$(B)/modules/dovecot/certauth_login_%.o,ask hold output plugin sasl session smtp ssl)
+DOVECOT_O     := $(patsubst %,$(B)/modules/dovecot/certauth_login_%.o,ask hold output plugin sasl session sieve smtp ssl)
 DOVECOT_CFLAGS = -std=gnu17 $(filter-out -Wpedantic,$(WARN)) -fPIC -fvisibility=hidden -fstack-protector-strong \
 	$(FORTIFY) $(FLAGS) -DHAVE_CONFIG_H -isystem $(DOVECOT_INC) -Ishared -MMD -MP
 DOVECOT_SKIP  := $(if $(DOVECOT_HAVE),$(if $(filter $(DOVECOT_KNOWN),$(DOVECOT_HAVE)),,Dovecot $(DOVECOT_HAVE) is not one this code knows ($(DOVECOT_KNOWN))),no dovecot-dev)

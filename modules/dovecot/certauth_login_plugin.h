@@ -162,6 +162,10 @@ void certauth_sasl_hook(struct client *client, struct client_vfuncs *v);
 const char *certauth_sasl_initial_response(struct client *client);
 /* The attempt that gate 1 has just stopped is made again, with `response`. The
    protocol's callback is `next`. */
+/* Sieve: looks at the response to an empty challenge. FALSE: not whole yet, wait for
+   more input. */
+bool certauth_sieve_peek(struct client *client);
+
 void certauth_sasl_anew(struct client *client, const char *response,
 			sasl_server_callback_t *next);
 /* The name that the client asks for in EXTERNAL (base64, "" and "=" are empty):

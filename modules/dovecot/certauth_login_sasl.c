@@ -527,36 +527,6 @@ static bool certauth_sasl_filter_mech(struct client *client,
 	return TRUE;
 }
 
-/* Sieve reads the response to an empty challenge by itself and passes it on, where
-   Dovecot takes the mapped user or nothing. Look at what lies in the buffer; if
-   that was refused and is a name that may be dropped, the attempt is made anew
-   (certauth_explain_failure). Nothing is decided by it that the client could not
-   have by asking for nobody, so a wrong reading does no harm. */
-static void certauth_sieve_peek(struct client *client)
-{
-	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
-	const unsigned char *data;
-	size_t size, i, start;
-
-	(void)i_stream_read(client->input);
-	data = i_stream_get_data(client->input, &size);
-	/* "base64" or {n+} CRLF base64, perhaps after the end of the command */
-	for (i = 0; i < size && (data[i] == '\r' || data[i] == '\n'); i++) ;
-	if (i < size && data[i] == '{') {
-		while (i < size && data[i] != '\n')
-			i++;
-	} else if (i == size || data[i] != '"')
-		return;
-	start = ++i;
-	while (i < size && (i_isalnum(data[i]) || data[i] == '+' ||
-			    data[i] == '/' || data[i] == '='))
-		i++;
-	if (i >= size || i == start)
-		return;
-	i_free(cclient->sieve_response);
-	cclient->sieve_response = i_strndup(data + start, i - start);
-}
-
 /* The response to an empty challenge. (Submission's comes through login_smtp.) */
 static void certauth_auth_parse_response(struct client *client)
 {
@@ -566,8 +536,10 @@ static void certauth_auth_parse_response(struct client *client)
 
 	if (client->auth_request == NULL ||
 	    (!cclient->external && !cclient->login_name_due) || sieve) {
-		if (sieve && cclient->external && client->auth_request != NULL)
-			certauth_sieve_peek(client);
+		if (sieve && cclient->external &&
+		    client->auth_request != NULL &&
+		    !certauth_sieve_peek(client))
+			return;
 		cclient->module_ctx.super.auth_parse_response(client);
 		return;
 	}

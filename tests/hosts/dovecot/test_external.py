@@ -4,6 +4,7 @@ password login is as if no certificate had been sent.
 """
 
 import ssl
+import time
 
 import pytest
 
@@ -99,6 +100,27 @@ def test_authzid_of_others(world, external, protocol, authzid, later):
         assert not r.ok, r      # Dovecot itself takes no NUL
     else:
         refused(r, protocol, "wrong-user")
+
+
+@pytest.mark.parametrize("form", ['"%s"', "{%d+}\r\n%s"])
+@pytest.mark.parametrize("authzid", ["bob", "alice@example.com"])
+def test_a_sieve_name_that_comes_in_pieces(world, external, authzid, form):
+    """Dovecot reads this response by itself: nothing of it before we saw it whole."""
+    name = b64(authzid)
+    text = (form % name if '"' in form else form % (len(name), name)).encode() + b"\r\n"
+    for cut in range(1, len(text), 3):
+        with connect("sieve", external, world.cert("alice")) as c:
+            c.send('AUTHENTICATE "EXTERNAL"')
+            if c.line() == "{0}":
+                c.line()
+            for piece in (text[:cut], text[cut:]):
+                c.sock.sendall(piece)
+                time.sleep(0.05)        # so that they are two; nothing hangs on it
+            line = c.line()
+        if authzid == "bob":
+            assert line.startswith('NO "Client certificate refused: wrong-user: '), (cut, line)
+        else:
+            assert line.startswith("OK"), (cut, line)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
