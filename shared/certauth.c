@@ -240,8 +240,8 @@ open_data(struct certauth *e, struct certauth_error *error_r)
 	for (i = 0; i < c->num_authorities; i++)
 		n += c->authorities[i].crls.num_refs;
 	e->crls = calloc(n + 1, sizeof(*e->crls));
-	e->stamps = calloc(c->num_live + 1, sizeof(*e->stamps));
-	if (e->crls == NULL || e->stamps == NULL) {
+	e->live = calloc(c->num_live + 1, sizeof(*e->live));
+	if (e->crls == NULL || e->live == NULL) {
 		error_set(error_r, e->path, 0, "out of memory");
 		return false;
 	}
@@ -307,7 +307,9 @@ certauth_free(struct certauth *e)
 	for (i = 0; i < e->num_responses; i++)
 		free((void *)(uintptr_t)e->responses[i].data);
 	free(e->responses);
-	free(e->stamps);
+	for (i = 0; e->live != NULL && i < e->config->num_live; i++)
+		free(e->live[i].said);
+	free(e->live);
 	if (e->test_clock.path != NULL)
 		file_ref_close(&e->test_clock);
 	file_ref_close(&e->refresher);

@@ -5,6 +5,7 @@
  * its own. Judges nothing.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,24 +154,8 @@ certauth_generation(const struct certauth *e)
 	return generation;
 }
 
-/* The marks in a map; NULL without any. Without them a renewal is a stranger's:
- * refused all the same. */
-static struct enrolled *
-read_enrolled(const struct certauth *e, const struct table *table,
-    const struct file_ref *ref)
-{
-	struct file_bytes	 bytes;
-	struct enrolled		*enrolled;
-
-	if (table == NULL || table_is_compiled(table) || file_is_folder(ref) ||
-	    !file_read(ref, &e->config->owners, TABLE_MAX_BYTES, &bytes, NULL))
-		return NULL;
-	enrolled = enrolled_parse(bytes.data, bytes.data_len);
-	file_bytes_free(&bytes);
-	return enrolled;
-}
-
-/* One map or denied file, parsed into the new snapshot. */
+/* One map or denied file, parsed into the new snapshot. False: errno tells our own
+ * want from the file's fault (file_look_again). */
 static bool
 load_live(struct certauth *e, struct snapshot *next, size_t i,
     struct certauth_error *error_r)
@@ -178,27 +163,37 @@ load_live(struct certauth *e, struct snapshot *next, size_t i,
 	const struct config_live	*live = &e->config->live[i];
 	struct file_bytes		 bytes;
 	struct file_stamp		 stamp;
-	bool				 ok;
+	int				 error;
 
 	if (live->kind == CONFIG_TABLE) {
 		next->tables[i] = table_load(&live->ref, &e->config->owners,
-		    &stamp, error_r);
-		if (next->tables[i] != NULL)
-			e->stamps[i] = stamp;
-		next->enrolled[i] = read_enrolled(e, next->tables[i],
-		    &live->ref);
-		return next->tables[i] != NULL;
+		    &stamp, &bytes, error_r);
+		if (next->tables[i] == NULL)
+			return false;
+		e->live[i].stamp = stamp;
+		if (bytes.data == NULL)
+			return true;	/* compiled or a folder: no marks */
+		next->enrolled[i] = enrolled_parse(bytes.data, bytes.data_len);
+		file_bytes_free(&bytes);
+		if (next->enrolled[i] != NULL)
+			return true;
+		error_set(error_r, live->ref.path, 0, "out of memory");
+		table_free(next->tables[i]);
+		next->tables[i] = NULL;
+		errno = ENOMEM;
+		return false;
 	}
 	if (!file_read(&live->ref, &e->config->owners, DENIED_MAX_BYTES, &bytes,
 	    error_r))
 		return false;
+	/* What was read counts, not what stands there by now. */
+	e->live[i].stamp = bytes.stamp;
 	next->denied[i] = denied_parse(bytes.data, bytes.data_len,
 	    live->ref.path, error_r);
-	ok = next->denied[i] != NULL;
-	/* What was read counts, not what stands there by now. */
-	e->stamps[i] = bytes.stamp;
+	error = errno;
 	file_bytes_free(&bytes);
-	return ok;
+	errno = error;
+	return next->denied[i] != NULL;
 }
 
 static void
@@ -223,42 +218,72 @@ keep_live(struct snapshot *next, const struct snapshot *last, size_t i)
 		next->enrolled[i] = enrolled_ref(last->enrolled[i]);
 }
 
+/* True: it was told. The same words of the same file are told once. */
+static bool
+tell_live(struct certauth *e, struct live_state *live,
+    const struct certauth_error *error)
+{
+	char	text[600];
+
+	if (error->line > 0)
+		(void)snprintf(text, sizeof(text), "line %u: %s; the last good "
+		    "version stays in force", error->line, error->text);
+	else
+		(void)snprintf(text, sizeof(text), "%s; the last good version "
+		    "stays in force", error->text);
+	if (live->said != NULL && strcmp(live->said, text) == 0)
+		return false;
+	free(live->said);
+	live->said = strdup(text);	/* NULL: told again, no harm */
+	engine_note(e, CERTAUTH_FATAL, error->file, text);
+	return true;
+}
+
+/* Is there anything to read? Then what was said of the former file is over. */
+static bool
+live_changed(const struct certauth *e, size_t i)
+{
+	struct live_state	*live = &e->live[i];
+	struct file_stamp	 stamp;
+
+	live_stamp(e, i, &stamp);
+	if (file_stamp_equal(&stamp, &live->stamp))
+		return live->again;
+	live->stamp = stamp;	/* remarked once per change */
+	free(live->said);
+	live->said = NULL;
+	return true;
+}
+
 static bool
 load_live_files(struct certauth *e, struct snapshot *next, bool *changed_r,
     bool *failed_r, struct certauth_error *error_r)
 {
 	struct certauth_error	error = { .line = 0 };
-	struct file_stamp	stamp;
-	char			text[600];
 	size_t			i;
 
 	for (i = 0; i < next->num_live; i++) {
-		if (e->current != NULL) {
-			live_stamp(e, i, &stamp);
-			if (file_stamp_equal(&stamp, &e->stamps[i])) {
-				keep_live(next, e->current, i);
-				continue;
-			}
-			e->stamps[i] = stamp;	/* remarked once per change */
+		if (e->current != NULL && !live_changed(e, i)) {
+			keep_live(next, e->current, i);
+			continue;
 		}
+		e->live[i].again = false;
 		if (load_live(e, next, i, &error)) {
 			*changed_r = true;
 			continue;
 		}
-		if (!*failed_r && error_r != NULL)
+		e->live[i].again = file_look_again(errno);
+		if (e->current == NULL) {
+			*error_r = error;
+			*failed_r = true;
+			return false;
+		}
+		keep_live(next, e->current, i);
+		if (!tell_live(e, &e->live[i], &error))
+			continue;
+		if (!*failed_r)
 			*error_r = error;
 		*failed_r = true;
-		if (e->current == NULL)
-			return false;
-		keep_live(next, e->current, i);
-		if (error.line > 0)
-			(void)snprintf(text, sizeof(text), "line %u: %s; "
-			    "the last good version stays in force", error.line,
-			    error.text);
-		else
-			(void)snprintf(text, sizeof(text), "%s; the last good "
-			    "version stays in force", error.text);
-		engine_note(e, CERTAUTH_FATAL, error.file, text);
 	}
 	return true;
 }

@@ -63,7 +63,7 @@ struct certauth {
 	struct engine_authority	*authorities;	size_t num_authorities;
 	struct certauth_profile	*profiles;	size_t num_profiles;
 	struct snapshot		*current;
-	struct file_stamp	*stamps;	/* of live files; poll only */
+	struct live_state	*live;	/* of the configuration's; poll only */
 	struct file_stamp	 fetched_manifest;	/* likewise */
 	struct file_ref		*crls;		size_t num_crls;	/* borrowed */
 	const struct pool      **pools;		/* of all authorities */
@@ -76,6 +76,13 @@ struct certauth {
 	struct file_ref		 test_clock;	/* -DCERTAUTH_TEST */
 	struct certauth_note	 notes[ENGINE_MAX_NOTES];
 	size_t			 first_note, num_notes, lost_notes;
+};
+
+/* What is remembered of a map or denied file between two polls. */
+struct live_state {
+	struct file_stamp	 stamp;	/* of what was read, or refused */
+	bool			 again;	/* our own want: no change is waited for */
+	char			*said;	/* of this stamp, last; NULL: nothing */
 };
 
 /* verify.c */

@@ -367,7 +367,7 @@ certauth_map_export(const char *format, const char *file, const char *map,
 	file_owners_init(&owners);
 	if (!file_ref_open(&ref, NULL, file, error_r))
 		return false;
-	table = table_load(&ref, &owners, &stamp, error_r);
+	table = table_load(&ref, &owners, &stamp, NULL, error_r);
 	file_ref_close(&ref);
 	ok = table != NULL && table_is_sound(table, error_r);
 	for (i = 0; ok && i < table_size(table); i++) {

@@ -6,6 +6,7 @@
  * nobody may stay in because of a typing error.
  */
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -289,15 +290,18 @@ denied_parse(const unsigned char *data, size_t data_len, const char *file,
 	struct lines		 lines;
 	struct denied_row		 row;
 	enum lines_result	 got;
+	int			 error = EINVAL;
 
 	if (data_len > DENIED_MAX_BYTES) {
 		error_set(error_r, file, 0, "found %zu bytes, expected at most "
 		    "%u", data_len, DENIED_MAX_BYTES);
+		errno = EINVAL;
 		return NULL;
 	}
 	denied = calloc(1, sizeof(*denied));
 	if (denied == NULL) {
 		error_set(error_r, file, 0, "out of memory");
+		errno = ENOMEM;
 		return NULL;
 	}
 	atomic_init(&denied->refs, 1);
@@ -323,8 +327,10 @@ denied_parse(const unsigned char *data, size_t data_len, const char *file,
 
 no_memory:
 	error_set(error_r, file, 0, "out of memory");
+	error = ENOMEM;
 fail:
 	denied_free(denied);
+	errno = error;
 	return NULL;
 }
 

@@ -22,7 +22,7 @@ struct table;
 /*
  * Lines: key user [group,group...] [not-before=DATE] [not-after=DATE], `#`
  * comments, blank lines; a key alone is its own user. NULL: error_r names `file`
- * and line. Two lines of one key with different users or groups are an error (two
+ * and line, errno is ENOMEM or, where it is the file's fault, EINVAL. Two lines of one key with different users or groups are an error (two
  * lines of one key whose times do not overlap are fine). Both dates belong to the
  * time in force, a date without time is its whole day in UTC.
  */
@@ -40,10 +40,13 @@ struct table *table_parse_all(const struct table_source *, size_t num_sources,
 /*
  * What `ref` names: a text, a compiled table (mapped: no process has its own copy;
  * a new one is put in place by rename), or a folder of texts. *stamp_r: what
- * table_stamp() will say as long as nothing changes. NULL: error_r.
+ * table_stamp() will say as long as nothing changes. *text_r (NULL: not wanted):
+ * the bytes of a single text, the caller's; else zeroed. NULL: error_r, and errno
+ * as file_look_again() wants it (EINVAL: the file's fault).
  */
 struct table *table_load(const struct file_ref *, const struct file_owners *,
-    struct file_stamp *stamp_r, struct certauth_error *error_r);
+    struct file_stamp *stamp_r, struct file_bytes *text_r,
+    struct certauth_error *error_r);
 void	table_stamp(const struct file_ref *, const struct file_owners *,
 	    struct file_stamp *stamp_r);
 /*
@@ -89,6 +92,7 @@ size_t	table_case_twins(const struct table *, table_twin_fn *tell, void *context
 /* Lines: cert:SHA256 | key:SHA256 | serial:HEX | user:NAME | mailbox:ADDR, then
  * optional until=TIME and reason=TEXT (the rest of the line). */
 struct denied;
+/* NULL: error_r and errno as table_parse(). */
 struct denied *denied_parse(const unsigned char *data, size_t data_len,
     const char *file, struct certauth_error *error_r);
 struct denied *denied_ref(struct denied *);

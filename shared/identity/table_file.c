@@ -107,10 +107,19 @@ table_map(int fd, size_t size, const char *path, struct certauth_error *error_r)
 	struct table		*table = NULL;
 	size_t			 at[TABLE_NUM_PARTS + 1];
 	char			*map = MAP_FAILED;
+	int			 error;
 
+	errno = EINVAL;
 	if (size >= sizeof(*head) && size <= TABLE_MAX_FILE)
 		map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	error = errno;
 	close(fd);
+	if (map == MAP_FAILED && file_look_again(error)) {
+		error_set(error_r, path, 0, "cannot be mapped: %s",
+		    strerror(error));
+		errno = error;
+		return NULL;
+	}
 	head = (const struct table_head *)(const void *)map;
 	if (map == MAP_FAILED || !head_ok(head, size) || !lay_out(head, at) ||
 	    map[at[4]] != '\0') {
@@ -119,12 +128,14 @@ table_map(int fd, size_t size, const char *path, struct certauth_error *error_r)
 		    "build");
 		if (map != MAP_FAILED)
 			(void)munmap(map, size);
+		errno = EINVAL;
 		return NULL;
 	}
 	table = calloc(1, sizeof(*table));
 	if (table == NULL) {
 		error_set(error_r, path, 0, "out of memory");
 		(void)munmap(map, size);
+		errno = ENOMEM;
 		return NULL;
 	}
 	atomic_init(&table->refs, 1);

@@ -5,6 +5,7 @@
  * stands in them the other table*.c know.
  */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,6 +76,7 @@ load_folder(const struct file_ref *ref, const struct file_owners *owners,
 	struct table_source	*sources = NULL;
 	struct table		*table = NULL;
 	size_t			 i = 0, all = 0;
+	int			 error = 0;
 
 	memset(stamp_r, 0, sizeof(*stamp_r));
 	stamp_r->inode = 1;
@@ -84,6 +86,7 @@ load_folder(const struct file_ref *ref, const struct file_owners *owners,
 	sources = calloc(list.num_refs + 1, sizeof(*sources));
 	if (bytes == NULL || sources == NULL) {
 		error_set(error_r, ref->path, 0, "out of memory");
+		errno = ENOMEM;
 		goto out;
 	}
 	for (i = 0; i < list.num_refs; i++) {
@@ -95,6 +98,7 @@ load_folder(const struct file_ref *ref, const struct file_owners *owners,
 		if (is_compiled(bytes[i].data, bytes[i].data_len)) {
 			error_set(error_r, list.refs[i].path, 0, "is a compiled "
 			    "table; expected texts alone in a folder of maps");
+			errno = EINVAL;
 			goto out;
 		}
 		sources[i].data = bytes[i].data;
@@ -103,23 +107,28 @@ load_folder(const struct file_ref *ref, const struct file_owners *owners,
 	}
 	table = table_parse_all(sources, list.num_refs, error_r);
 out:
+	error = errno;
 	for (i = 0; bytes != NULL && i < list.num_refs; i++)
 		file_bytes_free(&bytes[i]);
 	free(bytes);
 	free(sources);
 	file_list_free(&list);
+	errno = error;
 	return table;
 }
 
 struct table *
 table_load(const struct file_ref *ref, const struct file_owners *owners,
-    struct file_stamp *stamp_r, struct certauth_error *error_r)
+    struct file_stamp *stamp_r, struct file_bytes *text_r,
+    struct certauth_error *error_r)
 {
 	unsigned char		 magic[TABLE_MAGIC_LEN];
 	struct file_bytes	 bytes;
 	struct table		*table;
-	int			 fd;
+	int			 fd, error;
 
+	if (text_r != NULL)
+		memset(text_r, 0, sizeof(*text_r));
 	if (file_is_folder(ref))
 		return load_folder(ref, owners, stamp_r, error_r);
 	fd = file_open(ref, owners, SIZE_MAX / 2, stamp_r, error_r);
@@ -133,6 +142,11 @@ table_load(const struct file_ref *ref, const struct file_owners *owners,
 		return NULL;
 	*stamp_r = bytes.stamp;
 	table = table_parse(bytes.data, bytes.data_len, ref->path, error_r);
-	file_bytes_free(&bytes);
+	error = errno;
+	if (text_r != NULL && table != NULL)
+		*text_r = bytes;
+	else
+		file_bytes_free(&bytes);
+	errno = error;
 	return table;
 }

@@ -5,6 +5,7 @@
  * one. Looks nothing up.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,6 +293,7 @@ add_row(const struct reading *r, const struct entry *entry,
 	row->line = lines->line;
 	if (!add_time(table, &entry->time, &row->time)) {
 		error_set(error_r, lines->file, lines->line, "out of memory");
+		errno = ENOMEM;
 		return false;
 	}
 	older = table_find_row(table, false, entry->key.data,
@@ -338,6 +340,7 @@ new_table(const struct table_source *sources, size_t num_sources,
 			error_set(error_r, sources[i].file, 0, "found %zu "
 			    "bytes, expected at most %u", sources[i].data_len,
 			    TABLE_MAX_BYTES);
+			errno = EINVAL;
 			return NULL;
 		}
 		lines += count_lines(&sources[i]);
@@ -358,10 +361,11 @@ no_memory:
 	error_set(error_r, num_sources > 0 ? sources[0].file : NULL, 0,
 	    "out of memory");
 	table_free(table);
+	errno = ENOMEM;
 	return NULL;
 }
 
-/* One file into the table, its bytes to `at`. */
+/* One file into the table, its bytes to `at`. False: error_r and errno. */
 static bool
 read_source(const struct reading *r, char *at, struct certauth_error *error_r)
 {
@@ -373,10 +377,13 @@ read_source(const struct reading *r, char *at, struct certauth_error *error_r)
 	if (source->data_len > 0)
 		memcpy(at, source->data, source->data_len);
 	lines_init(&lines, at, source->data_len, source->file);
-	while ((got = lines_next(&lines, error_r)) == LINES_GOT)
+	while ((got = lines_next(&lines, error_r)) == LINES_GOT) {
+		errno = EINVAL;	/* whatever is wrong but memory */
 		if (!read_entry(&lines, &entry, error_r) ||
 		    !add_row(r, &entry, &lines, error_r))
 			return false;
+	}
+	errno = EINVAL;
 	return got == LINES_END;
 }
 
@@ -387,10 +394,12 @@ table_parse_all(const struct table_source *sources, size_t num_sources,
 	struct reading	 r = { .sources = sources };
 	struct table_row *shrunk;
 	size_t		 at = 1;
+	int		 error;
 
 	if (num_sources > TABLE_MAX_FILES) {
 		error_set(error_r, NULL, 0, "found more than %u files",
 		    TABLE_MAX_FILES);
+		errno = EINVAL;
 		return NULL;
 	}
 	r.table = new_table(sources, num_sources, error_r);
@@ -398,7 +407,9 @@ table_parse_all(const struct table_source *sources, size_t num_sources,
 		return NULL;
 	for (; r.source < num_sources; r.source++) {
 		if (!read_source(&r, r.table->data + at, error_r)) {
+			error = errno;
 			table_free(r.table);
+			errno = error;
 			return NULL;
 		}
 		at += sources[r.source].data_len + 1;

@@ -24,7 +24,7 @@ load(void)
 
 	file_owners_init(&owners);
 	assert_true(file_ref_open(&ref, NULL, path, NULL));
-	table = table_load(&ref, &owners, &stamp, NULL);
+	table = table_load(&ref, &owners, &stamp, NULL, NULL);
 	file_ref_close(&ref);
 	return table;
 }
