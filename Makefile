@@ -156,9 +156,9 @@ endif
 # The plugin reads structures that change from one release to the next, so the
 # headers must be of a version that the code knows (modules/dovecot/*.h).
 DOVECOT_INC   ?= /usr/include/dovecot
-DOVECOT_KNOWN := 2.3.19.1
+DOVECOT_KNOWN := 2.3.19.1 2.4.1-4
 DOVECOT_HAVE  := $(shell sed -n 's/^.define DOVECOT_VERSION "\(.*\)"/\1/p' $(DOVECOT_INC)/config.h 2>/dev/null)
-DOVECOT_O     := $(patsubst %,$(B)/modules/dovecot/certauth_login_%.o,ask hold output plugin sasl session sieve smtp ssl)
+DOVECOT_O     := $(patsubst %,$(B)/modules/dovecot/certauth_login_%.o,ask hold output plugin sasl session smtp ssl $(if $(filter 2.3.%,$(DOVECOT_HAVE)),23 sieve,24))
 DOVECOT_CFLAGS = -std=gnu17 $(filter-out -Wpedantic,$(WARN)) -fPIC -fvisibility=hidden -fstack-protector-strong \
 	$(FORTIFY) $(FLAGS) -DHAVE_CONFIG_H -isystem $(DOVECOT_INC) -Ishared -MMD -MP
 DOVECOT_SKIP  := $(if $(DOVECOT_HAVE),$(if $(filter $(DOVECOT_KNOWN),$(DOVECOT_HAVE)),,Dovecot $(DOVECOT_HAVE) is not one this code knows ($(DOVECOT_KNOWN))),no dovecot-dev)
@@ -270,6 +270,11 @@ quick:
 asan tsan:
 	@tests/check $@
 
+# The same on Debian 13, in a chroot below build/ (as root).
+.PHONY: check-trixie
+check-trixie:
+	@tests/trixie $(PART)
+
 # Nothing in /etc is touched: docs/install.md says what to switch on. PREFIX goes into
 # the units and into what the command looks for; /etc and /var stay where they are.
 PREFIX ?= /usr
@@ -340,6 +345,7 @@ help:
 	@echo 'make demo            installs what is missing, builds, real servers, real clients, one table'
 	@echo 'make play | unplay   the same, left running, with lines to copy | removed'
 	@echo 'make check           installs what is missing, builds, runs every test (PART=name: one part)'
+	@echo 'make check-trixie    the same on Debian 13, in a chroot (as root)'
 	@echo 'make quick           unit tests, cases, house rules'
 	@echo 'make asan | tsan     the tests under sanitizers'
 	@echo 'make fuzz T=NAME     one fuzzer for SECONDS_EACH=60; fuzz-all: each of them'

@@ -24,35 +24,6 @@
 #include "iostream-openssl.h"
 #include "certauth_login_plugin.h"
 
-/* ------------------------------------------------------- Dovecot's own line */
-
-/* sasl_server_auth_begin() writes "Authenticate EXTERNAL failed: Unsupported
-   authentication mechanism" of an attempt that gate 1 stops. Of one that has not
-   failed, but waits or begins anew, that would be wrong. Between here and our
-   callback nothing else runs. */
-void certauth_hold_hush(struct client *client)
-{
-	static struct login_settings quiet;
-	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
-
-	if (cclient->loud_set != NULL)
-		return;
-	quiet = *client->set;
-	quiet.auth_verbose = FALSE;
-	cclient->loud_set = client->set;
-	client->set = &quiet;
-}
-
-void certauth_hold_unhush(struct client *client)
-{
-	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
-
-	if (cclient->loud_set == NULL)
-		return;
-	client->set = cclient->loud_set;
-	cclient->loud_set = NULL;
-}
-
 /* --------------------------------------------------------------- an attempt */
 
 /* As the protocol gave it to sasl_server_auth_begin(). */

@@ -2,7 +2,7 @@
  * certauth_login_plugin.c - how does a Dovecot login process come to its engine,
  * and each of its clients to a verdict?
  *
- * The order in a login process (2.3): init runs as root before the chroot, each
+ * The order in a login process: init runs as root before the chroot, each
  * client is served as dovenull inside it. So everything is opened in init; later
  * polls go through the descriptors that the engine holds.
  *
@@ -108,7 +108,7 @@ static struct certauth_verdict *certauth_login_unfit(struct client *client)
 	if (certauth_login.broken != NULL)
 		return certauth_refuse(NULL, CERTAUTH_DATA_MISSING,
 				       certauth_login.broken);
-	if (client->ssl_iostream == NULL || !client->tls)
+	if (client->ssl_iostream == NULL || !certauth_client_tls(client))
 		return certauth_refuse(certauth_login.profile,
 				       CERTAUTH_NO_TLS, NULL);
 	if (cclient->leaf == NULL && !certauth_ssl_take(client))
@@ -223,6 +223,17 @@ static void certauth_client_starttls(struct client *client)
 	cclient->module_ctx.super.starttls(client);
 }
 
+#if CERTAUTH_DOVECOT_24
+static int certauth_client_create(struct client *client)
+{
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+
+	if (cclient->module_ctx.super.create(client) < 0)
+		return -1;
+	certauth_smtp_hook(client);
+	return 0;
+}
+#else
 static void certauth_client_create(struct client *client, void **other_sets)
 {
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
@@ -230,6 +241,7 @@ static void certauth_client_create(struct client *client, void **other_sets)
 	cclient->module_ctx.super.create(client, other_sets);
 	certauth_smtp_hook(client);
 }
+#endif
 
 static void certauth_client_allocated(struct client *client)
 {
@@ -365,12 +377,12 @@ void certauth_plugin_init(struct module *module)
 	certauth_login_set_mode();
 	certauth_login_set_sessions();
 	certauth_login.layout_known = master == NULL ||
-		strcmp(master, CERTAUTH_DOVECOT_KNOWN) == 0;
+		strcmp(master, DOVECOT_VERSION) == 0;
 	if (!certauth_login.layout_known) {
 		certauth_login_break(t_strdup_printf(
 			"built for Dovecot %s, but this is %s",
-			CERTAUTH_DOVECOT_KNOWN, master));
-	} else if (!certauth_ssl_init()) {
+			DOVECOT_VERSION, master));
+	} else if (!certauth_version_init()) {
 		certauth_login_break("OpenSSL knows no room for an OID");
 	} else {
 		certauth_login_open();

@@ -12,20 +12,20 @@
  * login_session looks at the certificates of sessions after the login
  * login_output  the last words of a session
  * login_smtp    submission has a command loop of its own; its seams
+ * login_sieve   the name that a sieve client of 2.3 asks for
+ * login_23, login_24  what is done in another way in 2.3 and 2.4; one of them is built
+ *
+ * The code reads structures that Dovecot does not promise to keep (struct
+ * ssl_iostream, struct smtp_server_connection). They changed within one ABI
+ * string before, so the upstream version is compared word by word: the headers'
+ * by the Makefile (DOVECOT_KNOWN), the running master's when the plugin is loaded.
  */
 
 #include "client-common.h"
 #include "module-context.h"
 
 #include "certauth.h"
-
-/*
- * The code reads structures that Dovecot does not promise to keep (struct
- * ssl_iostream, struct smtp_server_connection). They changed within one ABI
- * string before, so the upstream version is compared word by word, here and
- * again with the running master.
- */
-#define CERTAUTH_DOVECOT_KNOWN "2.3.19.1"
+#include "compat_24.h"
 
 enum certauth_mode {
 	/* EXTERNAL wants a certificate; passwords are as without us */
@@ -49,8 +49,6 @@ struct certauth_login {
 	time_t last_poll;
 	/* names sent in the CertificateRequest, owned */
 	STACK_OF(X509_NAME) *ca_names;
-	/* OIDs of our own: the mapped user; never present */
-	int user_nid, no_user_nid;
 };
 
 /* One per client. */
@@ -62,8 +60,10 @@ struct certauth_client {
 	   copy, and what came with it. Owned. */
 	X509 *leaf;
 	STACK_OF(X509) *sent;
-	/* Dovecot's own copy whose subject was replaced; a reference */
+	/* 2.3: Dovecot's own copy whose subject was replaced; a reference */
 	X509 *handed;
+	/* 2.4: the last name that was handed over */
+	const char *shown_user;
 	/* the answer; owned */
 	struct certauth_verdict *verdict;
 
@@ -106,10 +106,11 @@ struct certauth_client {
 	struct certauth_session *session;
 	/* its output is ours */
 	bool watched;
-	/* the settings that certauth_hold_hush() put away */
+	/* certauth_hold_hush() is in force; 2.3: the settings that it put away */
+	bool hushed;
 	const struct login_settings *loud_set;
 
-	/* sieve: the response to the challenge, as far as it could be seen */
+	/* sieve of 2.3: the response to the challenge, as far as it could be seen */
 	char *sieve_response;
 	/* submission: the name asked for in the AUTH command, or NULL */
 	const char *smtp_response;
@@ -138,8 +139,6 @@ void certauth_login_poll(bool now);
 
 /* ------------------------------------------------------------- login_ssl.c */
 
-/* Once, in the process, before chroot. FALSE: no identifier for our OIDs. */
-bool certauth_ssl_init(void);
 /* The names to send, or an empty list; never more than TLS can carry.
    `warning_r` is set when the administrator should know. */
 STACK_OF(X509_NAME) *
@@ -149,11 +148,20 @@ certauth_ssl_names(const struct certauth_profile *profile,
 void certauth_ssl_attach(struct client *client);
 /* Takes our copies of what the client sent. FALSE: there is no certificate. */
 bool certauth_ssl_take(struct client *client);
+
+/* ------------------------------------------------- login_23.c or login_24.c */
+
+/* Once, in the process, before chroot. FALSE: no identifier for our OIDs. */
+bool certauth_version_init(void);
+void certauth_version_hook(struct client_vfuncs *v);
 /* Dovecot sees no certificate at all. */
 void certauth_ssl_hide(struct client *client);
 /* Dovecot sees a valid certificate, with the user's name if `user` is not NULL.
    FALSE: that cannot be done, nothing is shown. */
 bool certauth_ssl_show(struct client *client, const char *user);
+/* Gate 1 stops an attempt that has not failed: Dovecot shall not say it had. */
+void certauth_hold_hush(struct client *client);
+void certauth_hold_unhush(struct client *client);
 
 /* ------------------------------------------------------------ login_sasl.c */
 
@@ -162,10 +170,6 @@ void certauth_sasl_hook(struct client *client, struct client_vfuncs *v);
 const char *certauth_sasl_initial_response(struct client *client);
 /* The attempt that gate 1 has just stopped is made again, with `response`. The
    protocol's callback is `next`. */
-/* Sieve: looks at the response to an empty challenge. FALSE: not whole yet, wait for
-   more input. */
-bool certauth_sieve_peek(struct client *client);
-
 void certauth_sasl_anew(struct client *client, const char *response,
 			sasl_server_callback_t *next);
 /* The name that the client asks for in EXTERNAL (base64, "" and "=" are empty):
@@ -201,9 +205,6 @@ void certauth_hold_begin(struct client *client);
 void certauth_hold_let_go(struct client *client);
 /* It is being destroyed. */
 void certauth_hold_destroy(struct client *client);
-/* Gate 1 stops an attempt that has not failed: Dovecot shall not say it had. */
-void certauth_hold_hush(struct client *client);
-void certauth_hold_unhush(struct client *client);
 
 /* --------------------------------------------------------- login_session.c */
 
@@ -222,6 +223,12 @@ struct ostream *certauth_output_create(struct ostream *parent);
 /* Says `last_words` where a line may begin, and nothing after them. TRUE: they are
    said; FALSE: not yet, ask again. */
 bool certauth_output_end(struct ostream *output, const char *last_words);
+
+/* ----------------------------------------------------------- login_sieve.c */
+
+/* 2.3: looks at the response to an empty challenge. FALSE: not whole yet, wait for
+   more input. */
+bool certauth_sieve_peek(struct client *client);
 
 /* ------------------------------------------------------------ login_smtp.c */
 

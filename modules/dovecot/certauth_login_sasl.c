@@ -28,13 +28,10 @@
 #include "array.h"
 #include "base64.h"
 #include "buffer.h"
-#include "istream.h"
 #include "str.h"
 #include "iostream-openssl.h"
 #include "auth-client.h"
 #include "certauth_login_plugin.h"
-
-#include <ctype.h>
 
 static bool certauth_required(void)
 {
@@ -48,7 +45,7 @@ static bool certauth_required(void)
 static void certauth_sasl_log(struct client *client,
 			      const struct certauth_verdict *verdict)
 {
-	if (client->tls && client->ssl_iostream == NULL)
+	if (certauth_client_tls(client) && client->ssl_iostream == NULL)
 		return;
 	e_info(client->event, "certauth: %s", verdict == NULL ?
 	       "out of memory" : certauth_verdict_text(verdict));
@@ -136,7 +133,7 @@ int certauth_sasl_authzid(struct client *client, const char *response)
 	len = strlen(response);
 	name = t_buffer_create(MAX_BASE64_DECODED_SIZE(len));
 	/* what is not base64 asks for nobody */
-	if (base64_decode(response, len, NULL, name) < 0) {
+	if (certauth_base64_decode(response, len, name) < 0) {
 		certauth_sasl_wrong_user(client, "(not base64)");
 		return -1;
 	}
@@ -209,7 +206,7 @@ static const char *certauth_arg(const char *const *args, const char *key)
 	const char *value = NULL;
 
 	for (; args != NULL && *args != NULL; args++) {
-		if (str_begins(*args, key))
+		if (strncmp(*args, key, strlen(key)) == 0)
 			value = *args + strlen(key);
 	}
 	return value;
@@ -315,9 +312,8 @@ void certauth_sasl_anew(struct client *client, const char *response,
 	client_ref(client);
 	client->auth_attempts--;
 	cclient->smtp_response = response;
-	sasl_server_auth_begin(client, login_binary->protocol,
-			       t_strdup(client->auth_mech_name),
-			       client->auth_flags, response, next);
+	certauth_auth_begin(client, t_strdup(client->auth_mech_name),
+			    client->auth_flags, response, next);
 	cclient->smtp_response = NULL;
 	client_unref(&client);
 }
@@ -527,38 +523,6 @@ static bool certauth_sasl_filter_mech(struct client *client,
 	return TRUE;
 }
 
-/* The response to an empty challenge. (Submission's comes through login_smtp.) */
-static void certauth_auth_parse_response(struct client *client)
-{
-	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
-
-	bool sieve = strcmp(login_binary->protocol, "sieve") == 0;
-
-	if (client->auth_request == NULL ||
-	    (!cclient->external && !cclient->login_name_due) || sieve) {
-		if (sieve && cclient->external &&
-		    client->auth_request != NULL &&
-		    !certauth_sieve_peek(client))
-			return;
-		cclient->module_ctx.super.auth_parse_response(client);
-		return;
-	}
-	if (client_auth_read_line(client) <= 0)
-		return;
-	if (strcmp(str_c(client->auth_response), "*") == 0) {
-		sasl_server_auth_abort(client);
-		return;
-	}
-	switch (certauth_sasl_response(client, str_c(client->auth_response))) {
-	case 0:
-		client_auth_respond(client, "");
-		break;
-	case 1:
-		client_auth_respond(client, str_c(client->auth_response));
-		break;
-	}
-}
-
 void certauth_sasl_hook(struct client *client ATTR_UNUSED,
 			struct client_vfuncs *v)
 {
@@ -567,6 +531,5 @@ void certauth_sasl_hook(struct client *client ATTR_UNUSED,
 		return;
 	v->sasl_check_login = certauth_sasl_check_login;
 	v->auth_result = certauth_auth_result;
-	if (v->auth_parse_response != NULL)
-		v->auth_parse_response = certauth_auth_parse_response;
+	certauth_version_hook(v);
 }

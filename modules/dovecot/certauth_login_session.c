@@ -13,8 +13,8 @@
  * that a certificate was good is not undone by our not knowing any more.
  *
  * Not here: sessions that log in by password beside a certificate that nobody asked
- * for (external mode), without TLS, and those that login-common passes on to another
- * server.
+ * for (external mode), without TLS, those that login-common passes on to another
+ * server, and those that a Dovecot proxy of 2.4 brings with side channels in them.
  */
 
 #include "login-common.h"
@@ -185,8 +185,8 @@ void certauth_session_prepare(struct client *client)
 	struct ostream *output = client->output;
 
 	if (!certauth_login.end_sessions || !cclient->accepted ||
-	    !client->tls || client->ssl_iostream == NULL ||
-	    cclient->watched)
+	    !certauth_client_tls(client) || client->ssl_iostream == NULL ||
+	    cclient->watched || certauth_client_multiplexed(client))
 		return;
 	cclient->watched = TRUE;
 	client->output = certauth_output_create(output);

@@ -5,7 +5,7 @@
  * The other three protocols read commands in login-common and tell of STARTTLS
  * by a hook; submission leaves both to lib-smtp, whose table of callbacks is ours
  * to stand before. The two structures below are Dovecot's; they hold for exactly
- * CERTAUTH_DOVECOT_KNOWN. It judges nothing.
+ * DOVECOT_KNOWN of the Makefile. It judges nothing.
  */
 
 #include "login-common.h"
@@ -113,7 +113,7 @@ void certauth_smtp_hook(struct client *client)
 	    subm_client->conn->callbacks->conn_free == NULL) {
 		/* STARTTLS stays without a certificate, which refuses */
 		e_error(client->event, "certauth: submission is not the one "
-			"of Dovecot %s", CERTAUTH_DOVECOT_KNOWN);
+			"of Dovecot %s", DOVECOT_VERSION);
 		return;
 	}
 

@@ -1,25 +1,9 @@
 /*
- * certauth_login_ssl.c - how does Dovecot's TLS come to ask for a certificate, and
- * how does the mapped user's name come to Dovecot's auth process?
+ * certauth_login_ssl.c - how does Dovecot's TLS come to ask for a certificate, and we
+ * to what was sent?
  *
- * It judges nothing. The second half is the one ugly thing of this plugin:
- *
- * Dovecot 2.3 sends the auth process a cert_username that sasl_server_auth_begin()
- * reads itself, from the subject of the certificate that lies in the SSL object,
- * by the field username_nid. There is no other door: client_cert_common_name is
- * overwritten as soon as there is TLS, the table of the ssl functions is static,
- * the AUTH line is escaped. (2.4 has a door: client_cert_common_name.) So the
- * subject of that copy in memory is replaced, whole, by one entry under an OID of
- * our own that holds the mapped user. Whole: nothing that a client wrote into its
- * subject is left that could be read as a name.
- *
- * What makes it safe:
- * - the verdict and every later one is made from our own copy of the leaf;
- * - only the copy that was judged is ever touched (compared first), and
- *   renegotiation, which could put another in its place, is off;
- * - sessions and tickets are off, so no other connection sees the object;
- * - outside of an attempt that may use it, cert_received is FALSE: Dovecot sees
- *   no certificate at all, and a password login is as without us.
+ * It judges nothing. How the mapped user's name comes to Dovecot's auth process is
+ * certauth_login_23.c's and certauth_login_24.c's.
  */
 
 #include "login-common.h"
@@ -27,34 +11,11 @@
 #include "certauth_login_plugin.h"
 
 #include <openssl/err.h>
-#include <openssl/objects.h>
-
-/* OIDs under UUIDs (X.667); nobody else's, and they never leave the process. */
-#define OID_USER	"2.25.221378061329573240167213498573120598231"
-#define OID_NO_USER	"2.25.104829350712364895720349857203948572034"
 
 /* The list is one TLS vector of 16 bit length, beside others in one message. */
 #define NAMES_MAX	(60 * 1024)
 /* From here on clients have been seen to give up. */
 #define NAMES_WARN	(16 * 1024)
-
-static int certauth_ssl_nid(const char *oid, const char *name)
-{
-	int nid = OBJ_txt2nid(oid);
-
-	return nid != NID_undef ? nid : OBJ_create(oid, name, name);
-}
-
-bool certauth_ssl_init(void)
-{
-	ERR_set_mark();
-	certauth_login.user_nid = certauth_ssl_nid(OID_USER, "certauthUser");
-	certauth_login.no_user_nid =
-		certauth_ssl_nid(OID_NO_USER, "certauthNoUser");
-	ERR_pop_to_mark();
-	return certauth_login.user_nid != NID_undef &&
-		certauth_login.no_user_nid != NID_undef;
-}
 
 static size_t certauth_names_size(STACK_OF(X509_NAME) *names)
 {
@@ -186,68 +147,4 @@ bool certauth_ssl_take(struct client *client)
 	}
 	ERR_pop_to_mark();
 	return cclient->leaf != NULL;
-}
-
-void certauth_ssl_hide(struct client *client)
-{
-	struct ssl_iostream *io = client->ssl_iostream;
-
-	if (io == NULL || !certauth_login.layout_known)
-		return;
-	io->cert_received = FALSE;
-	io->cert_broken = TRUE;
-	io->username_nid = certauth_login.no_user_nid;
-}
-
-static bool certauth_replace_subject(struct certauth_client *cclient,
-				     X509 *peer, const char *user)
-{
-	X509_NAME *name;
-	bool ok;
-
-	if (cclient->handed == NULL) {
-		/* first time: it must be the very certificate that was judged */
-		if (X509_cmp(peer, cclient->leaf) != 0)
-			return FALSE;
-	} else if (cclient->handed != peer)
-		return FALSE;
-
-	name = X509_NAME_new();
-	ok = name != NULL &&
-		X509_NAME_add_entry_by_NID(name, certauth_login.user_nid,
-			V_ASN1_UTF8STRING, (const unsigned char *)user,
-			-1, -1, 0) == 1 &&
-		X509_set_subject_name(peer, name) == 1;
-	X509_NAME_free(name);
-	if (ok && cclient->handed == NULL && X509_up_ref(peer) == 1)
-		cclient->handed = peer;
-	return ok && cclient->handed == peer;
-}
-
-bool certauth_ssl_show(struct client *client, const char *user)
-{
-	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
-	struct ssl_iostream *io = client->ssl_iostream;
-	X509 *peer;
-	bool ok;
-
-	certauth_ssl_hide(client);
-	if (io == NULL || !cclient->attached || cclient->leaf == NULL)
-		return FALSE;
-	peer = SSL_get0_peer_certificate(io->ssl);
-	if (peer == NULL)
-		return FALSE;
-
-	ERR_set_mark();
-	/* Also where no name is shown: the client's own subject must be gone. */
-	ok = certauth_replace_subject(cclient, peer,
-				      user != NULL ? user : "-");
-	ERR_pop_to_mark();
-	if (!ok)
-		return FALSE;
-	io->username_nid = user != NULL ? certauth_login.user_nid :
-		certauth_login.no_user_nid;
-	io->cert_received = TRUE;
-	io->cert_broken = FALSE;
-	return TRUE;
 }

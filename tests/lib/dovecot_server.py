@@ -13,7 +13,8 @@ dovecot_server.py - a real Dovecot on 127.0.0.1, for tests and the demo.
 
 The keyword `conf` is any text of dovecot.conf, read last, so it may override what
 is written here; `conf_only` replaces all of it (the words @BASE@, @PORT_IMAPS@ ...
-are filled in). Without `plugin` it is a plain Dovecot.
+are filled in). Without `plugin` it is a plain Dovecot. All of it is in the language of
+2.3, and its log in 2.3's words; for a newer Dovecot see dovecot_24.py.
 
 As root the login processes are chrooted and run as dovenull, as on a real machine.
 As an ordinary user they run as that user without chroot (`as_user=True`, or when
@@ -32,6 +33,8 @@ import signal
 import socket
 import subprocess
 import time
+
+from dovecot_24 import spoken, translated
 
 SERVICES = ("imap", "imaps", "pop3", "pop3s", "submission", "submissions", "sieve")
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -173,7 +176,7 @@ class Dovecot:
     def log(self):
         try:
             with open(self.log_file, encoding="utf-8", errors="replace") as f:
-                return f.read()
+                return spoken(f.read())
         except FileNotFoundError:
             return ""
 
@@ -243,7 +246,7 @@ class Dovecot:
 
     def _configuration(self):
         if self.conf_only is not None:
-            return self._fill(self.conf_only)
+            return self._fill(translated(self.conf_only))
         have = protocols()
         out = ["# written by dovecot_server.py",
                "protocols = " + " ".join(have),
@@ -287,7 +290,7 @@ class Dovecot:
         out += ["userdb {", "  driver = static",
                 "  args = uid=%d gid=%d home=%s/%%u"
                 % (self.owner.pw_uid, self.owner.pw_gid, self.mail), "}"]
-        return self._fill("\n".join(out) + "\n" + self.conf + "\n")
+        return self._fill(translated("\n".join(out) + "\n" + self.conf + "\n"))
 
     def _services(self, have):
         out = []
