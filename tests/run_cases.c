@@ -426,6 +426,14 @@ read_certificates(struct run *r, bool leaf_among_sent)
 	ok = certauth_read_leaf(path, NULL, &r->leaf, &more, &error);
 	/* What lies behind the leaf in its file is not sent: `sent` says what is. */
 	sk_X509_pop_free(more, X509_free);
+	/*
+	 * The command is the world that answers for a leaf that OpenSSL does not
+	 * decode. Its releases differ in what they do: 3.5 minds the form of the
+	 * dates, 3.0 leaves that to us.
+	 */
+	if (ok && r->leaf == NULL && strcmp(case_get(r->c, "expect", ""),
+	    "reject malformed") == 0 && !case_has(r->c, "worlds"))
+		return false;
 	if (ok && r->leaf == NULL) {
 		fault(r, "OpenSSL cannot read the leaf: a case for the command");
 		return false;

@@ -17,10 +17,15 @@ import time
 import world
 
 sys.path.insert(0, os.path.join(world.ROOT, "tests", "lib"))
+import dovecot_24  # noqa: E402
 from dovecot_server import Dovecot, free_ports, wait_port  # noqa: E402
 
 APACHE_MODULES = ["mpm_event", "authn_core", "authz_core", "authz_host", "authz_user", "dir",
                   "env", "headers", "http2", "mime", "setenvif", "socache_shmcb", "ssl"]
+# Dovecot's example is written for its release.
+MAIL_EXAMPLE, OTHER_MAIL_EXAMPLE = "dovecot-certauth.conf", "dovecot-certauth-24.conf"
+if os.path.exists("/usr/sbin/dovecot") and dovecot_24.version() >= (2, 4):
+    MAIL_EXAMPLE, OTHER_MAIL_EXAMPLE = OTHER_MAIL_EXAMPLE, MAIL_EXAMPLE
 
 
 def example(name, *changes):
@@ -193,9 +198,9 @@ class Mail:
         os.makedirs(plugins)
         shutil.copy(os.path.join(build, "lib50_certauth_plugin.so"), plugins)
         conf = example(
-            "dovecot-certauth.conf",
+            MAIL_EXAMPLE,
             (r"(?m)^login_plugin_dir = .*", "login_plugin_dir = " + plugins),
-            (r"CERTAUTH_CONF=/etc/certauth/", "CERTAUTH_CONF=" + w.etc + "/"))
+            (r"CERTAUTH_CONF ?= ?/etc/certauth/", "CERTAUTH_CONF=" + w.etc + "/"))
         self.dovecot = Dovecot(
             os.path.join(w.folder, "dovecot"), cert=os.path.join(w.tls, "server.pem"),
             key=os.path.join(w.tls, "server.key"), passwords={"alice": "secret"}, conf=conf)
