@@ -14,51 +14,92 @@ struct option {
 	const char	*name;
 	enum kind	 kind;
 	size_t		 offset;
+	const char	*value, *text;	/* for help */
 };
 
 #define OFFSET(member)	offsetof(struct args, member)
 
 static const struct option	options[] = {
-	{ "--config", VALUE, OFFSET(config) },
-	{ "--profile", VALUE, OFFSET(profile) },
-	{ "--time", VALUE, OFFSET(time) },
-	{ "--purpose", VALUE, OFFSET(purpose) },
-	{ "--max-depth", VALUE, OFFSET(max_depth) },
-	{ "--email", VALUE, OFFSET(email) },
-	{ "--revocation", VALUE, OFFSET(revocation) },
-	{ "--output", VALUE, OFFSET(output) },
-	{ "--index", VALUE, OFFSET(index) },
-	{ "--from", VALUE, OFFSET(from) },
-	{ "--serial", VALUE, OFFSET(serial) },
-	{ "--stale-until", VALUE, OFFSET(stale_until) },
-	{ "--reason", VALUE, OFFSET(reason) },
-	{ "--until", VALUE, OFFSET(until) },
-	{ "--format", VALUE, OFFSET(format) },
-	{ "--map", VALUE, OFFSET(map) },
-	{ "--password-file", VALUE, OFFSET(password_file) },
-	{ "--issuer", LIST, OFFSET(issuers) },
-	{ "--issuers", LIST, OFFSET(issuers) },
-	{ "--roots", LIST, OFFSET(roots) },
-	{ "--intermediates", LIST, OFFSET(intermediates) },
-	{ "--crls", LIST, OFFSET(crls) },
-	{ "--ocsp-response", LIST, OFFSET(responses) },
-	{ "--require-policy", LIST, OFFSET(policies) },
-	{ "--sent", LIST, OFFSET(sent) },
-	{ "--user", LIST, OFFSET(users) },
-	{ "--groups", VALUE, OFFSET(groups) },
-	{ "--csv", VALUE, OFFSET(csv) },
-	{ "--pending", LIST, OFFSET(pending) },
-	{ "--dry-run", FLAG, OFFSET(dry_run) },
-	{ "--json", FLAG, OFFSET(json) },
-	{ "--explain", FLAG, OFFSET(story) },
-	{ "--service", VALUE, OFFSET(service) },
-	{ "--end", FLAG, OFFSET(end) },
-	{ "--explicit-policy", FLAG, OFFSET(explicit_policy) },
-	{ "--inhibit-any-policy", FLAG, OFFSET(inhibit_any) },
-	{ "--inhibit-policy-mapping", FLAG, OFFSET(inhibit_mapping) },
-	{ "--help", FLAG, OFFSET(help) },
-	{ "-h", FLAG, OFFSET(help) },
-	{ "--version", FLAG, OFFSET(version) },
+	{ "--config", VALUE, OFFSET(config), "FILE",
+	    "the policy file" },
+	{ "--profile", VALUE, OFFSET(profile), "NAME",
+	    "the profile to ask, as a server's configuration names it" },
+	{ "--time", VALUE, OFFSET(time), "T",
+	    "RFC 3339 or @epoch; now unless given" },
+	{ "--purpose", VALUE, OFFSET(purpose), "client|email|any|OID",
+	    "extended key usage and key usage asked for" },
+	{ "--max-depth", VALUE, OFFSET(max_depth), "N",
+	    "most intermediates between leaf and anchor" },
+	{ "--email", VALUE, OFFSET(email), "ADDR",
+	    "a mailbox that the certificate must carry" },
+	{ "--revocation", VALUE, OFFSET(revocation), "none|leaf|chain",
+	    "what must be known not to be revoked" },
+	{ "--output", VALUE, OFFSET(output), "FILE",
+	    "what is written" },
+	{ "--index", VALUE, OFFSET(index), "DIR",
+	    "folder of a compiled index" },
+	{ "--from", VALUE, OFFSET(from), "DIR",
+	    "folder that is shipped" },
+	{ "--serial", VALUE, OFFSET(serial), "HEX",
+	    "serial number of a certificate" },
+	{ "--stale-until", VALUE, OFFSET(stale_until), "TIME",
+	    "until when stale data counts" },
+	{ "--reason", VALUE, OFFSET(reason), "TEXT",
+	    "why, for those who read it later" },
+	{ "--until", VALUE, OFFSET(until), "TIME",
+	    "when it ends" },
+	{ "--format", VALUE, OFFSET(format), "NAME",
+	    "whose list: grid-mapfile, pg_ident, ad, sssd" },
+	{ "--map", VALUE, OFFSET(map), "NAME",
+	    "name of the map in pg_ident.conf" },
+	{ "--password-file", VALUE, OFFSET(password_file), "FILE",
+	    "first line: the password of a .pfx" },
+	{ "--issuer", LIST, OFFSET(issuers), "FILE",
+	    "the CA's certificate" },
+	{ "--issuers", LIST, OFFSET(issuers), "FILE",
+	    "certificates of the CAs whose CRLs are taken" },
+	{ "--roots", LIST, OFFSET(roots), "FILE",
+	    "anchors, instead of a policy file" },
+	{ "--intermediates", LIST, OFFSET(intermediates), "FILE",
+	    "CA certificates that help to build a path" },
+	{ "--crls", LIST, OFFSET(crls), "FILE",
+	    "revocation lists" },
+	{ "--ocsp-response", LIST, OFFSET(responses), "FILE",
+	    "OCSP responses, DER" },
+	{ "--require-policy", LIST, OFFSET(policies), "OID",
+	    "certificate policies, one of which must hold" },
+	{ "--sent", LIST, OFFSET(sent), "FILE",
+	    "certificates that the client sends beside its own" },
+	{ "--user", LIST, OFFSET(users), "NAME",
+	    "a user" },
+	{ "--groups", VALUE, OFFSET(groups), "G,G",
+	    "groups of the user" },
+	{ "--csv", VALUE, OFFSET(csv), "FILE",
+	    "rows CERT,USER[,GROUP;GROUP]" },
+	{ "--pending", LIST, OFFSET(pending), "LOG",
+	    "logs of the servers" },
+	{ "--dry-run", FLAG, OFFSET(dry_run), "",
+	    "says what would be done, and does nothing" },
+	{ "--json", FLAG, OFFSET(json), "",
+	    "one line of JSON instead of text" },
+	{ "--explain", FLAG, OFFSET(story), "",
+	    "tells of each rule" },
+	{ "--service", VALUE, OFFSET(service), "NAME",
+	    "the service asked for: http, imap, ..." },
+	{ "--end", FLAG, OFFSET(end), "",
+	    "ends it now" },
+	{ "--explicit-policy", FLAG, OFFSET(explicit_policy), "",
+	    "RFC 5280 6.1.1 (e)" },
+	{ "--inhibit-any-policy", FLAG, OFFSET(inhibit_any), "",
+	    "RFC 5280 6.1.1 (g)" },
+	{ "--inhibit-policy-mapping", FLAG, OFFSET(inhibit_mapping), "",
+	    "RFC 5280 6.1.1 (f)" },
+	{ "--help", FLAG, OFFSET(help), "",
+	    "how it is called" },
+	{ "-h", FLAG, OFFSET(help), "",
+	    "how it is called" },
+	{ "--version", FLAG, OFFSET(version), "",
+	    "which certauth this is" },
 };
 #define NUM_OPTIONS	(sizeof(options) / sizeof(options[0]))
 
@@ -169,7 +210,8 @@ args_read(struct args *args, int argc, char **argv)
 			    argv[i]);
 			return false;
 		}
-		if (!take(args, o, value, argc, argv, &i))
+		if (!append(&args->given, o->name) ||
+		    !take(args, o, value, argc, argv, &i))
 			return false;
 	}
 	if (args->time != NULL && !certauth_time_parse(args->time, &args->now)) {
@@ -193,9 +235,28 @@ args_give_last(struct args *args)
 		last->num_items--;
 }
 
+const char *
+args_conf(const struct args *args)
+{
+	return args->config != NULL ? args->config : DEFAULT_CONFIG;
+}
+
+bool
+option_at(size_t i, struct option_row *row_r)
+{
+	if (i >= NUM_OPTIONS)
+		return false;
+	row_r->name = options[i].name;
+	row_r->value = options[i].value;
+	row_r->text = options[i].text;
+	row_r->many = options[i].kind == LIST;
+	return true;
+}
+
 void
 args_free(struct args *args)
 {
+	free(args->given.items);
 	free(args->roots.items);
 	free(args->intermediates.items);
 	free(args->crls.items);

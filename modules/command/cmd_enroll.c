@@ -102,33 +102,6 @@ enroll_csv(struct certauth *engine, const struct certauth_profile *profile,
 	return status;
 }
 
-int
-cmd_map_enroll(struct args *args)
-{
-	const struct certauth_profile	*profile = NULL;
-	struct certauth			*engine;
-	const char			*user, *cert;
-	int				 status;
-
-	/* --user takes all the words behind it */
-	user = args->users.num_items > 0 ? args->users.items[0] : NULL;
-	cert = args->rest.num_items == 2 ? args->rest.items[1] :
-	    args->users.num_items == 2 ? args->users.items[1] : NULL;
-	if (args->csv != NULL ? user != NULL || cert != NULL ||
-	    args->rest.num_items != 1 : user == NULL || cert == NULL ||
-	    args->rest.num_items + args->users.num_items != 3)
-		return complain("expected map enroll [--profile NAME] --user USER "
-		    "CERT, or --csv FILE, or --pending LOG...");
-	engine = open_profile(args, &profile);
-	if (engine == NULL)
-		return EXIT_USAGE;
-	print_notes(engine);
-	status = args->csv != NULL ? enroll_csv(engine, profile, args) :
-	    enroll_one(engine, profile, args, cert, user, args->groups);
-	certauth_free(engine);
-	return status;
-}
-
 /* ----------------------------------------------------------------- pending */
 
 /* The value of ` NAME=` or ` NAME="..."` in a log line; "" when it has none. What
@@ -213,8 +186,8 @@ read_log(const char *file, json_t *found)
 	return true;
 }
 
-int
-cmd_map_pending(struct args *args)
+static int
+pending(const struct args *args)
 {
 	json_t		*found = json_object(), *rows = json_array(), *row;
 	const char	*key, *profile;
@@ -248,5 +221,34 @@ cmd_map_pending(struct args *args)
 			    json_string_value(json_object_get(row, "detail")));
 	json_decref(rows);
 	json_decref(found);
+	return status;
+}
+
+/* ------------------------------------------------------------------ the verb */
+
+int
+cmd_map_enroll(struct args *args)
+{
+	const struct certauth_profile	*profile = NULL;
+	struct certauth			*engine;
+	const char			*user, *cert;
+	int				 status;
+
+	if (args->pending.num_items > 0)
+		return pending(args);
+	args_give_last(args);	/* --user takes all the words behind it */
+	user = args->users.num_items > 0 ? args->users.items[0] : NULL;
+	cert = args->rest.num_items > 0 ? args->rest.items[0] : NULL;
+	if (args->csv != NULL ? user != NULL || cert != NULL :
+	    args->users.num_items != 1 || args->rest.num_items != 1)
+		return complain("expected map enroll [--profile NAME] --user USER "
+		    "CERT, or --csv FILE, or --pending LOG...");
+	engine = open_profile(args, &profile);
+	if (engine == NULL)
+		return EXIT_USAGE;
+	print_notes(engine);
+	status = args->csv != NULL ? enroll_csv(engine, profile, args) :
+	    enroll_one(engine, profile, args, cert, user, args->groups);
+	certauth_free(engine);
 	return status;
 }

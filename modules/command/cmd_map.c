@@ -3,12 +3,10 @@
  */
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "command.h"
+#include "json.h"
 
 static void
 keep_line(void *context, const struct certauth_map_line *l)
@@ -17,19 +15,11 @@ keep_line(void *context, const struct certauth_map_line *l)
 
 	if (l->ends != INT64_MAX)
 		certauth_time_print(ends, sizeof(ends), l->ends);
-	json_array_append_new(context, json_pack(
+	add_json(context, json_pack(
 	    "{s:s,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "file", l->file, "line",
 	    (json_int_t)l->line, "key", l->key, "user", l->user, "groups",
 	    l->groups, "authority", l->authority, "name", l->same, "issuer",
 	    l->issuer, "ends", ends));
-}
-
-static const char *
-member(const json_t *row, const char *name)
-{
-	const char	*text = json_string_value(json_object_get(row, name));
-
-	return text != NULL ? text : "";
 }
 
 static int
@@ -39,23 +29,20 @@ list(struct certauth *engine, const struct certauth_profile *profile,
 	struct certauth_error	 error = { .line = 0 };
 	json_t			*rows = json_array();
 	const json_t		*row;
-	char			*text;
 	size_t			 i;
 	int			 status = EXIT_FINE;
 
 	if (!certauth_map_list(engine, profile, keep_line, rows, &error))
 		status = complain_error(&error);
-	else if (args->json) {
-		text = json_dumps(rows, JSON_COMPACT);
-		(void)printf("%s\n", text != NULL ? text : "[]");
-		free(text);
-	} else
+	else if (args->json)
+		return print_json(rows);
+	else
 		json_array_foreach(rows, i, row)
 			(void)printf("%s:%d\t%s\t%s\t%s\t%s\t%s\n",
-			    member(row, "file"), (int)json_integer_value(
-			    json_object_get(row, "line")), member(row, "key"),
-			    member(row, "user"), member(row, "groups"),
-			    member(row, "name"), member(row, "ends"));
+			    text_of(row, "file"), (int)json_integer_value(
+			    json_object_get(row, "line")), text_of(row, "key"),
+			    text_of(row, "user"), text_of(row, "groups"),
+			    text_of(row, "name"), text_of(row, "ends"));
 	json_decref(rows);
 	return status;
 }
@@ -63,9 +50,10 @@ list(struct certauth *engine, const struct certauth_profile *profile,
 /* The certificate's line by its hash and by its key's hash. */
 static int
 remove_lines(struct certauth *engine, const struct certauth_profile *profile,
-    const char *what)
+    const struct args *args)
 {
 	struct certauth_error	 error = { .line = 0 };
+	const char		*what = args->rest.items[0];
 	STACK_OF(X509)		*sent = NULL;
 	X509			*leaf = NULL;
 	char			 hashes[2][65];
@@ -87,33 +75,42 @@ remove_lines(struct certauth *engine, const struct certauth_profile *profile,
 	sk_X509_pop_free(sent, X509_free);
 	if (!ok)
 		return complain_error(&error);
-	(void)printf("%zu line%s taken out\n", all, all == 1 ? "" : "s");
+	if (args->json) {
+		if (print_json(json_pack("{s:I}", "removed", (json_int_t)all)) !=
+		    EXIT_FINE)
+			return EXIT_USAGE;
+	} else
+		(void)printf("%zu line%s taken out\n", all, all == 1 ? "" : "s");
 	return all > 0 ? EXIT_FINE : EXIT_REJECTED;
 }
 
-int
-cmd_map(struct args *args)
+static int
+on_profile(struct args *args, int (*run)(struct certauth *,
+    const struct certauth_profile *, const struct args *))
 {
 	const struct certauth_profile	*profile = NULL;
-	struct certauth			*engine;
-	const char			*word;
+	struct certauth			*engine = open_profile(args, &profile);
 	int				 status;
 
-	if (args->story)
-		return cmd_map_explain(args);
-	word = args->rest.num_items > 0 ? args->rest.items[0] : "";
-	if (strcmp(word, "enroll") == 0)
-		return args->pending.num_items > 0 ? cmd_map_pending(args) :
-		    cmd_map_enroll(args);
-	if ((strcmp(word, "list") != 0 || args->rest.num_items != 1) &&
-	    (strcmp(word, "remove") != 0 || args->rest.num_items != 2))
-		return complain("expected map enroll, map list or map remove; see "
-		    "certauth --help");
-	engine = open_profile(args, &profile);
 	if (engine == NULL)
 		return EXIT_USAGE;
-	status = args->rest.num_items == 1 ? list(engine, profile, args) :
-	    remove_lines(engine, profile, args->rest.items[1]);
+	status = run(engine, profile, args);
 	certauth_free(engine);
 	return status;
+}
+
+int
+cmd_map_list(struct args *args)
+{
+	if (args->rest.num_items > 0)
+		return complain("map list takes no file");
+	return on_profile(args, list);
+}
+
+int
+cmd_map_remove(struct args *args)
+{
+	if (args->rest.num_items != 1)
+		return complain("expected map remove CERT | KEY | user:NAME");
+	return on_profile(args, remove_lines);
 }

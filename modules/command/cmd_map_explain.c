@@ -142,6 +142,9 @@ cmd_map_explain(struct args *args)
 	size_t		 i;
 	bool		 ok = true;
 
+	if (!args->story)
+		return complain("expected certauth map enroll | list | remove, or "
+		    "map --explain CERT; see certauth map --help");
 	if (args->rest.num_items == 0)
 		return complain("which certificate? see certauth --help");
 	x.engine = open_profile(args, &x.profile);

@@ -215,21 +215,15 @@ cmd_pool(struct args *args)
 {
 	struct pool_run		run = { .args = args };
 	struct certauth_error	error = { .line = 0 };
-	const char		*verb = args->rest.num_items > 0 ?
-				    args->rest.items[0] : "";
 	char			path[POOL_MAX_PATH];
-	size_t			i, k;
+	size_t			i;
 	int			status = EXIT_USAGE;
 
-	for (i = 0; i < NUM_VERBS && strcmp(verb, verbs[i].name) != 0; i++)
+	for (i = 0; i < NUM_VERBS && strcmp(args->verb, verbs[i].name) != 0; i++)
 		;
-	if (i == NUM_VERBS)
-		return complain("expected pool setup, import, fetch, check, "
-		    "diff, pending or accept; see certauth --help");
+	if (i == NUM_VERBS)	/* in the table of commands, and not here */
+		return complain("pool %s is not made", args->verb);
 	(void)umask(022);	/* the servers must be able to read */
-	args->rest.num_items--;
-	for (k = 0; k < args->rest.num_items; k++)
-		args->rest.items[k] = args->rest.items[k + 1];
 	run.lines = json_array();
 	if (run.lines == NULL || !find_folder(&run) ||
 	    !pool_path(path, run.folder, "manifest"))

@@ -34,9 +34,6 @@ cmd_show(struct args *args)
 	char			 date[32] = "", *text;
 	json_t			*root;
 
-	if (args->rest.num_items == 1 && args->index == NULL &&
-	    strcmp(args->rest.items[0], "revocation") == 0)
-		return cmd_show_revocation(args);
 	if (args->index == NULL || args->serial == NULL ||
 	    args->issuers.num_items != 1 || args->rest.num_items > 0)
 		return complain("expected show revocation, or show --index DIR "

@@ -147,6 +147,8 @@ cmd_show_revocation(struct args *args)
 	char			*text;
 	size_t			 i, answers, revoked;
 
+	if (args->rest.num_items > 0)
+		return complain("show revocation takes no file");
 	engine = certauth_open(args->config != NULL ? args->config :
 	    DEFAULT_CONFIG, &error);
 	if (engine == NULL)

@@ -43,15 +43,15 @@ report(const struct args *args, const char *file,
 	return EXIT_FINE;
 }
 
-static int
-build(struct args *args)
+int
+cmd_table_build(struct args *args)
 {
 	struct certauth_table_report	 r;
 	struct certauth_error		 error = { .line = 0 };
 
-	if (args->output == NULL || args->rest.num_items < 2)
+	if (args->output == NULL || args->rest.num_items < 1)
 		return complain("expected table build --output FILE MAP...");
-	if (!certauth_table_build(args->rest.items + 1, args->rest.num_items - 1,
+	if (!certauth_table_build(args->rest.items, args->rest.num_items,
 	    args->output, &r, &error)) {
 		(void)complain_error(&error);
 		return EXIT_REJECTED;
@@ -59,31 +59,31 @@ build(struct args *args)
 	return report(args, args->output, &r);
 }
 
-static int
-check(struct args *args)
+int
+cmd_table_check(struct args *args)
 {
 	struct certauth_table_report	 r;
 	struct certauth_error		 error = { .line = 0 };
 
-	if (args->rest.num_items != 2)
+	if (args->rest.num_items != 1)
 		return complain("expected table check MAP");
-	if (!certauth_table_check(args->rest.items[1], &r, &error)) {
+	if (!certauth_table_check(args->rest.items[0], &r, &error)) {
 		(void)complain_error(&error);
 		return EXIT_REJECTED;
 	}
-	return report(args, args->rest.items[1], &r);
+	return report(args, args->rest.items[0], &r);
 }
 
-static int
-lookup(struct args *args)
+int
+cmd_table_lookup(struct args *args)
 {
 	struct certauth_error	 error = { .line = 0 };
 	char			 user[USER_BYTES], groups[GROUPS_BYTES];
 	bool			 found;
 
-	if (args->rest.num_items != 3)
+	if (args->rest.num_items != 2)
 		return complain("expected table lookup MAP KEY");
-	if (!certauth_table_lookup(args->rest.items[1], args->rest.items[2],
+	if (!certauth_table_lookup(args->rest.items[0], args->rest.items[1],
 	    args->now, user, sizeof(user), groups, sizeof(groups), &found,
 	    &error))
 		return complain_error(&error);
@@ -106,13 +106,13 @@ exchange(struct args *args, bool import)
 	struct certauth_error	 error = { .line = 0 };
 	char			*text;
 
-	if (args->format == NULL || args->rest.num_items != 2)
+	if (args->format == NULL || args->rest.num_items != 1)
 		return complain(import ? "expected table import --format "
 		    "grid-mapfile | pg_ident | ad | sssd [--map NAME] FILE" :
 		    "expected table export --format grid-mapfile | pg_ident | ad "
 		    "[--map NAME] MAP");
 	if (!(import ? certauth_map_import : certauth_map_export)(args->format,
-	    args->rest.items[1], args->map, &text, &error)) {
+	    args->rest.items[0], args->map, &text, &error)) {
 		(void)complain_error(&error);
 		return EXIT_REJECTED;
 	}
@@ -121,34 +121,14 @@ exchange(struct args *args, bool import)
 	return EXIT_FINE;
 }
 
-static int
-import(struct args *args)
+int
+cmd_table_import(struct args *args)
 {
 	return exchange(args, true);
 }
 
-static int
-export(struct args *args)
+int
+cmd_table_export(struct args *args)
 {
 	return exchange(args, false);
-}
-
-int
-cmd_table(struct args *args)
-{
-	static const struct {
-		const char	*name;
-		int		(*run)(struct args *);
-	} verbs[] = {
-		{ "build", build }, { "check", check }, { "lookup", lookup },
-		{ "import", import }, { "export", export },
-	};
-	size_t	i;
-
-	for (i = 0; args->rest.num_items > 0 &&
-	    i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (strcmp(args->rest.items[0], verbs[i].name) == 0)
-			return verbs[i].run(args);
-	return complain("expected table build, check, lookup, import or "
-	    "export");
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "certauth_data.h"
 
@@ -30,6 +31,8 @@ struct args {
 	struct list	 pending;
 	bool		 dry_run, story;
 	const char	*service;
+	struct list	 given;		/* the names of the options, as typed */
+	const char	*verb;		/* "enroll" of map enroll; "" none */
 	struct list	*last_list;	/* the list option read last */
 	bool		 end, json, explicit_policy, inhibit_any, inhibit_mapping,
 			 help, version;
@@ -42,6 +45,36 @@ void	args_free(struct args *);
 /* `--roots A B CERT`: a list option takes all the words behind it; when `rest` is
  * still empty, the last word was meant for it. */
 void	args_give_last(struct args *);
+/* The policy file: --config, or the one that everybody has. */
+const char *args_conf(const struct args *);
+
+/*
+ * commands.c: one row for each way to call a command. An option belongs to a
+ * command when one of its rows names it, or when all take it.
+ */
+struct command {
+	const char	*name;		/* "map enroll" */
+	int		(*run)(struct args *);
+	const char	*usage;		/* what stands behind the name */
+	const char	*text;		/* what it is for; "": as the row above */
+};
+extern const struct command	commands[];
+extern const size_t		num_commands;
+/* The row that the first words of `rest` name, which are taken out; its options are
+ * looked at. NULL: said on stderr. */
+const struct command *command_find(struct args *);
+/* Usage of all commands, or of those whose name begins with `word`. */
+void	command_usage(FILE *, const char *word);
+/* The same, with every option, for programs. */
+int	command_json(void);
+
+/* args.c: what the options table says, for usage and for programs; false past the
+ * end. */
+struct option_row {
+	const char	*name, *value, *text;	/* value "": a flag */
+	bool		 many;			/* takes several words */
+};
+bool	option_at(size_t i, struct option_row *row_r);
 
 /* "certauth: ..." on stderr; returns EXIT_USAGE. */
 int	complain(const char *format, ...) CERTAUTH_PRINTF(1, 2);
@@ -70,11 +103,11 @@ int	cmd_publish(struct args *);
 int	cmd_override(struct args *);
 int	cmd_pool(struct args *);
 int	cmd_deny(struct args *);
-int	cmd_map(struct args *);
+int	cmd_map_list(struct args *);
+int	cmd_map_remove(struct args *);
 int	cmd_forecast(struct args *);
 /* cmd_enroll.c */
 int	cmd_map_enroll(struct args *);
-int	cmd_map_pending(struct args *);
 /* cmd_map_explain.c */
 int	cmd_map_explain(struct args *);
 /* cmd_verify.c: the engine of --config and the profile of --profile, or the only
@@ -82,6 +115,10 @@ int	cmd_map_explain(struct args *);
 struct certauth *open_profile(const struct args *,
 	    const struct certauth_profile **profile_r);
 int	cmd_allow(struct args *);
-int	cmd_table(struct args *);
+int	cmd_table_build(struct args *);
+int	cmd_table_check(struct args *);
+int	cmd_table_lookup(struct args *);
+int	cmd_table_import(struct args *);
+int	cmd_table_export(struct args *);
 
 #endif

@@ -175,12 +175,16 @@ def test_list_and_remove(world):
     assert sorted(rows) == ["alice", "carol"]
     assert rows["alice"]["name"] == "alice@example.com"
     assert rows["alice"]["issuer"] == "CN=Test Issuing CA" and rows["alice"]["ends"] > "2"
+    p = certauth("map", "remove", "--config", world.conf, "--dry-run", "user:alice")
+    assert p.returncode == 2 and "--dry-run is no option of certauth map remove" in p.stderr
+    assert world.verify("alice")["user"] == "alice"
     p = certauth("map", "remove", "--config", world.conf, world.cert("alice"))
     assert p.returncode == 0 and p.stdout == "1 line taken out\n"
     assert world.verify("alice")["reason"] == "no-user"
     assert world.verify("carol")["user"] == "carol"
-    assert certauth("map", "remove", "--config", world.conf, "user:carol").returncode == 0
-    assert certauth("map", "remove", "--config", world.conf, "user:carol").returncode == 1
+    for removed, status in ((1, 0), (0, 1)):
+        p = certauth("map", "remove", "--json", "--config", world.conf, "user:carol")
+        assert p.returncode == status and json.loads(p.stdout) == {"removed": removed}
     assert world.map.read_text() == "# people\n"
 
 
