@@ -47,6 +47,13 @@ bool	certauth_time_parse(const char *, int64_t *seconds_r);
 /* RFC 3339 in UTC into a buffer of 32 bytes or more. Returns it. */
 char   *certauth_time_print(char *buf, size_t buf_len, int64_t seconds);
 
+/* All of it, however the kernel cuts it up. False: errno. */
+bool	certauth_write(int fd, const void *data, size_t data_len);
+/* A file in the folder `dirfd` (not O_PATH), mode 0644, whole or as it was: a
+ * reader sees the old or the new. False: error_r and errno. */
+bool	certauth_replace(int dirfd, const char *name, const void *data,
+	    size_t data_len, struct certauth_error *error_r);
+
 /* ------------------------------------------------------------ compile, show */
 
 struct certauth_crl_report {

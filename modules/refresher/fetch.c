@@ -33,6 +33,7 @@
 #include <curl/curl.h>
 
 #include "address.h"
+#include "certauth_data.h"
 #include "fetch.h"
 #include "fetch_body.h"
 #include "fetch_url.h"
@@ -107,7 +108,7 @@ keep(struct transfer *t, const char *data, size_t len)
 	if (t->fd < 0 || t->ldap)
 		return body_append(&t->data, &t->capacity, t->result.size, data,
 		    len);
-	if (body_write(t->fd, data, len))
+	if (certauth_write(t->fd, data, len))
 		return true;
 	snprintf(t->result.error, sizeof(t->result.error),
 	    "cannot be written: %s", strerror(errno));

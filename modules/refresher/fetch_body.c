@@ -4,32 +4,13 @@
  * Under which ceiling is fetch.c's.
  */
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fetch.h"
 #include "fetch_body.h"
 
 #define SLOW_SECONDS	30L
-
-bool
-body_write(int fd, const char *data, size_t len)
-{
-	ssize_t	n;
-
-	while (len > 0) {
-		n = write(fd, data, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		data += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
 
 bool
 body_append(unsigned char **memory, size_t *capacity, size_t used,

@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* All of it; false: errno. */
-bool	body_write(int fd, const char *data, size_t len);
 /* Behind the first `used` bytes of *memory, which grows; the caller frees it. */
 bool	body_append(unsigned char **memory, size_t *capacity, size_t used,
 	    const char *data, size_t len);

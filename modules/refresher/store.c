@@ -27,54 +27,15 @@
 
 /* ------------------------------------------------------------------- files */
 
-static bool
-write_all(int fd, const char *data, size_t len)
-{
-	ssize_t	n;
-
-	while (len > 0) {
-		n = write(fd, data, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		data += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-bool
-store_write(int dirfd, const char *name, const char *data, size_t len)
-{
-	char	part[NAME_MAX + 1];
-	int	fd;
-	bool	ok;
-
-	(void)snprintf(part, sizeof(part), "%s.part", name);
-	(void)unlinkat(dirfd, part, 0);
-	fd = openat(dirfd, part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
-	    O_CLOEXEC, 0644);
-	if (fd < 0)
-		return false;
-	ok = fchmod(fd, 0644) == 0 && write_all(fd, data, len) &&
-	    fsync(fd) == 0;
-	ok = close(fd) == 0 && ok;
-	ok = ok && renameat(dirfd, part, dirfd, name) == 0 &&
-	    fsync(dirfd) == 0;
-	if (!ok)
-		(void)unlinkat(dirfd, part, 0);
-	return ok;
-}
-
 bool
 store_replace(const struct store *s, const char *name, const char *data,
     size_t data_len)
 {
-	if (store_write(s->state_fd, name, data, data_len))
+	struct certauth_error	error;
+
+	if (certauth_replace(s->state_fd, name, data, data_len, &error))
 		return true;
-	say(LEVEL_ERROR, "%s/%s cannot be written: %s", s->path, name,
-	    strerror(errno));
+	say(LEVEL_ERROR, "%s/%s %s", s->path, name, error.text);
 	return false;
 }
 
@@ -188,7 +149,7 @@ store_open(struct store *s, const char *state, struct certauth_error *error_r)
 	}
 	len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 	if (ftruncate(s->lock_fd, 0) != 0 ||
-	    !write_all(s->lock_fd, text, (size_t)len)) {
+	    !certauth_write(s->lock_fd, text, (size_t)len)) {
 		fault(error_r, s->path, LOCK_NAME " cannot be written");
 		goto fail;
 	}

@@ -122,6 +122,7 @@ store_memory_load(const struct store *s, struct source *source)
 bool
 store_save(struct store *s, const struct source *source)
 {
+	struct certauth_error	 error;
 	const struct field	*f;
 	const char		*at;
 	char			 file[STORE_NAME_BYTES + 8], text[STORE_MAX_MEMORY];
@@ -156,9 +157,9 @@ store_save(struct store *s, const struct source *source)
 		len += n > 0 ? (size_t)n : sizeof(text);
 	}
 	(void)snprintf(file, sizeof(file), "%s.txt", source->name);
-	if (len < sizeof(text) && store_write(s->url_fd, file, text, len))
+	if (len < sizeof(text) && certauth_replace(s->url_fd, file, text, len, &error))
 		return true;
-	say(LEVEL_ERROR, "%s/spool/url/%s cannot be written: %s", s->path, file,
-	    strerror(errno));
+	say(LEVEL_ERROR, "%s/spool/url/%s %s", s->path, file,
+	    len < sizeof(text) ? error.text : "is too long");
 	return false;
 }

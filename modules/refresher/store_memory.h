@@ -14,7 +14,5 @@ bool	store_memory_read(const struct store *, const char *file, char *buf,
 /* fn(context, word, value) for each line. The text is cut up. */
 void	store_memory_lines(char *text, void (*fn)(void *, const char *,
 	    const char *), void *context);
-/* store.c: by NAME.part, fsync, rename, fsync. */
-bool	store_write(int dirfd, const char *name, const char *data, size_t len);
 
 #endif

@@ -8,8 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -19,16 +17,16 @@
 #include <unistd.h>
 
 #include "base/edit.h"
+#include "base/open.h"
 
-/* Waiting for another command: 100 times 50 ms. */
-#define EDIT_MAX_TRIES		100
+/* Waiting for other commands, each of which syncs a disk: half a minute. */
+#define EDIT_MAX_TRIES		600
 #define EDIT_PAUSE_NS		50000000L
 #define EDIT_MAX_ATTRIBUTES	(64 * 1024)
-#define EDIT_MAX_INTERRUPTS	1000
 
 struct edit {
 	struct file_ref		ref;
-	char			part[NAME_MAX + 1];
+	struct file_part	part;
 	int			dirfd;		/* also the lock */
 	struct stat		st;
 };
@@ -42,27 +40,20 @@ refuse(const struct edit *edit, const char *what,
 	return false;
 }
 
-/* The file itself, when the name is a link to it. */
+/* The file itself, when the name is a link to it: followed as a reader would, only
+ * where nobody else could have put it. */
 static bool
-find(struct edit *edit, const char *path, struct certauth_error *error_r)
+find(struct edit *edit, const char *path, const struct file_owners *owners,
+    struct certauth_error *error_r)
 {
-	char	*real = realpath(path, NULL);
-	bool	 ok;
+	int	fd;
 
-	if (real == NULL) {
-		error_set(error_r, path, 0, "cannot be found: %s",
-		    strerror(errno));
+	if (!file_ref_open(&edit->ref, NULL, path, error_r))
 		return false;
-	}
-	ok = file_ref_open(&edit->ref, NULL, real, error_r);
-	free(real);
-	if (!ok)
+	fd = open_reached(&edit->ref, owners, 0, error_r);
+	if (fd < 0)
 		return false;
-	if ((size_t)snprintf(edit->part, sizeof(edit->part), "%s.part",
-	    edit->ref.name) >= sizeof(edit->part)) {
-		errno = ENAMETOOLONG;
-		return refuse(edit, "cannot be written", error_r);
-	}
+	close(fd);
 	return true;
 }
 
@@ -109,61 +100,29 @@ copy_attributes(int from, int to)
 	return ok;
 }
 
+/* NAME.part as the old one in all but words. */
 static bool
-write_all(int fd, const char *data, size_t len)
-{
-	unsigned	interrupts = 0;
-	ssize_t		wrote;
-
-	while (len > 0) {
-		wrote = write(fd, data, len);
-		if (wrote < 0 && errno == EINTR &&
-		    interrupts++ < EDIT_MAX_INTERRUPTS)
-			continue;
-		if (wrote <= 0)
-			return false;
-		data += wrote;
-		len -= (size_t)wrote;
-	}
-	return true;
-}
-
-/* NAME.part, which readers of folders pass over, as the old one in all but words. */
-static bool
-write_part(const struct edit *edit, const struct text *text,
+write_part(struct edit *edit, const struct text *text,
     struct certauth_error *error_r)
 {
-	int	fd, old;
+	int	old;
 	bool	ok = false;
 
 	old = openat(edit->ref.folder_fd, edit->ref.name,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	/* What a crash left behind; we have the lock. */
-	if (unlinkat(edit->dirfd, edit->part, 0) != 0 && errno != ENOENT) {
+	if (!file_part_make(&edit->part, edit->dirfd, edit->ref.name))
 		refuse(edit, "its folder cannot be written", error_r);
-		goto out_old;
-	}
-	fd = openat(edit->dirfd, edit->part, O_WRONLY | O_CREAT | O_EXCL |
-	    O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		refuse(edit, "its folder cannot be written", error_r);
-		goto out_old;
-	}
-	if (old < 0 || fchown(fd, edit->st.st_uid, edit->st.st_gid) != 0 ||
-	    fchmod(fd, edit->st.st_mode & 07777) != 0 ||
-	    !copy_attributes(old, fd))
+	else if (old < 0 || fchown(edit->part.fd, edit->st.st_uid,
+	    edit->st.st_gid) != 0 ||
+	    fchmod(edit->part.fd, edit->st.st_mode & 07777) != 0 ||
+	    !copy_attributes(old, edit->part.fd))
 		refuse(edit, "its owner, mode and access list cannot be kept",
 		    error_r);
-	else if (!write_all(fd, text->data != NULL ? text->data : "",
-	    text->len) || fsync(fd) != 0)
+	else if (!file_write_all(edit->part.fd, text->data, text->len) ||
+	    !file_part_seal(&edit->part))
 		refuse(edit, "cannot be written", error_r);
 	else
 		ok = true;
-	if (close(fd) != 0 && ok)
-		ok = refuse(edit, "cannot be written", error_r);
-	if (!ok)
-		(void)unlinkat(edit->dirfd, edit->part, 0);
-out_old:
 	if (old >= 0)
 		close(old);
 	return ok;
@@ -171,26 +130,24 @@ out_old:
 
 /* The last look, as close to the rename as can be. */
 static bool
-put_in_place(const struct edit *edit, const struct file_stamp *was,
+put_in_place(struct edit *edit, const struct file_stamp *was,
     struct certauth_error *error_r)
 {
 	struct file_stamp	now;
 
 	file_stat(&edit->ref, &now);
 	if (!file_stamp_equal(&now, was)) {
-		(void)unlinkat(edit->dirfd, edit->part, 0);
 		error_set(error_r, edit->ref.path, 0, "somebody else changed it "
 		    "at the same time; nothing was changed, try again");
 		return false;
 	}
-	if (renameat(edit->dirfd, edit->part, edit->dirfd, edit->ref.name) != 0) {
-		refuse(edit, "cannot be replaced", error_r);
-		(void)unlinkat(edit->dirfd, edit->part, 0);
-		return false;
-	}
-	/* Some file systems cannot; the rename stands all the same. */
-	(void)fsync(edit->dirfd);
-	return true;
+	if (file_part_place(&edit->part))
+		return true;
+	if (!edit->part.placed)
+		return refuse(edit, "cannot be replaced", error_r);
+	error_set(error_r, edit->ref.path, 0, "was changed, but that may not "
+	    "outlive a power cut: %s", strerror(errno));
+	return false;
 }
 
 bool
@@ -203,7 +160,7 @@ edit_file(const char *path, const struct file_owners *owners, size_t max,
 	bool			changed = false, ok = false;
 
 	edit.ref.folder_fd = -1;
-	if (!find(&edit, path, error_r) || !lock(&edit, error_r) ||
+	if (!find(&edit, path, owners, error_r) || !lock(&edit, error_r) ||
 	    !file_read(&edit.ref, owners, max, &bytes, error_r))
 		goto out;
 	if (fstatat(edit.dirfd, edit.ref.name, &edit.st,
@@ -231,6 +188,7 @@ edit_file(const char *path, const struct file_owners *owners, size_t max,
 	ok = write_part(&edit, &text, error_r) &&
 	    put_in_place(&edit, &bytes.stamp, error_r);
 out:
+	file_part_drop(&edit.part);
 	text_free(&text);
 	file_bytes_free(&bytes);
 	if (edit.dirfd >= 0)

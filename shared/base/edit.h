@@ -19,7 +19,7 @@ typedef bool edit_fn(void *context, const struct file_bytes *bytes,
 
 /*
  * Held to the same owners and modes as file_read(), at most `max` bytes before and
- * after. Links are followed. Refuses when somebody else changed the file
+ * after. Links are followed as file_read() does. Refuses when somebody else changed the file
  * meanwhile, when its owner or access list cannot be kept, and when it has other
  * names (hard links). False: error_r, the file is as it was.
  */

@@ -1,9 +1,10 @@
 /*
  * file.c - what is in this file now?
  *
- * Reads into private memory, tells changes, replaces. Everything after
+ * Reads into private memory, tells changes. Everything after
  * file_ref_open() goes through descriptors, so that it works the same after
- * chroot and setuid. Who may be believed is open.c's; does not look inside.
+ * chroot and setuid. Who may be believed is open.c's, how a file is replaced is
+ * replace.c's; does not look inside.
  */
 
 #include <errno.h>
@@ -295,83 +296,5 @@ out:
 	if (!ok)
 		memset(bytes_r, 0, sizeof(*bytes_r));
 	errno = saved;
-	return ok;
-}
-
-/* ----------------------------------------------------------------- replace */
-
-static bool
-write_all(int fd, const unsigned char *data, size_t data_len)
-{
-	size_t		done = 0;
-	unsigned	interrupts = 0;
-	ssize_t		wrote;
-
-	while (done < data_len) {
-		wrote = write(fd, data + done, data_len - done);
-		if (wrote < 0 && errno == EINTR &&
-		    ++interrupts < FILE_MAX_INTERRUPTS)
-			continue;
-		if (wrote <= 0) {
-			if (wrote == 0)
-				errno = EIO;
-			return false;
-		}
-		done += (size_t)wrote;
-	}
-	return true;
-}
-
-bool
-file_replace(int dirfd, const char *name, const void *data, size_t data_len,
-    struct certauth_error *error_r)
-{
-	char	 part[NAME_MAX + 1];
-	int	 fd = -1, saved = 0, len;
-	bool	 made = false, ok = false;
-
-	len = snprintf(part, sizeof(part), "%s.part", name);
-	if (name[0] == '\0' || strchr(name, '/') != NULL || len < 0 ||
-	    (size_t)len >= sizeof(part)) {
-		error_set(error_r, name, 0, "is no file name");
-		errno = EINVAL;
-		return false;
-	}
-	/* What a crash left behind; the writers' lock keeps others out. */
-	if (unlinkat(dirfd, part, 0) != 0 && errno != ENOENT)
-		goto out;
-	fd = openat(dirfd, part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
-	    O_CLOEXEC, 0644);
-	if (fd < 0)
-		goto out;
-	made = true;
-	/* Not what the umask left of it: the servers must be able to read. */
-	if (fchmod(fd, 0644) != 0 || !write_all(fd, data, data_len) ||
-	    fsync(fd) != 0)
-		goto out;
-	if (close(fd) != 0) {
-		fd = -1;
-		goto out;
-	}
-	fd = -1;
-	if (renameat(dirfd, part, dirfd, name) != 0)
-		goto out;
-	made = false;
-	/* Some file systems cannot; the rename stands all the same. */
-	if (fsync(dirfd) != 0 && errno != EINVAL && errno != EROFS)
-		goto out;
-	ok = true;
-out:
-	if (!ok) {
-		saved = errno;
-		error_set(error_r, name, 0, "cannot be written: %s",
-		    strerror(saved));
-	}
-	if (fd >= 0)
-		close(fd);
-	if (made)
-		unlinkat(dirfd, part, 0);
-	if (!ok)
-		errno = saved;
 	return ok;
 }

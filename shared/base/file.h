@@ -105,10 +105,30 @@ bool	file_list_read(const struct file_ref *folder, const struct file_owners *,
 void	file_list_free(struct file_list *);		/* zeroed struct allowed */
 bool	file_is_folder(const struct file_ref *);
 
+/* All of it, however the kernel cuts it up. False: errno. */
+bool	file_write_all(int fd, const void *data, size_t data_len);
+
 /*
- * Writes NAME.part, fsync, rename to `name`, fsync of the folder; mode 0644.
- * dirfd may not be O_PATH. A reader sees the old or the new. False: error_r filled, the old file stands.
+ * A new file that takes the place of an old one: NAME.part beside it, which readers
+ * of folders pass over. A reader sees the old or the new. Zero it first; `dirfd` is
+ * borrowed and may not be O_PATH; it or a lock elsewhere keeps other writers out.
  */
+struct file_part {
+	int	dirfd, fd;
+	bool	open, made, placed;	/* `made`: it has its own name still */
+	char	part[256], name[256];	/* NAME_MAX and the NUL */
+};
+/* Empty, mode 0600; what a crash left behind is removed. False: errno. */
+bool	file_part_make(struct file_part *, int dirfd, const char *name);
+/* The bytes of `fd` are on the disk, and it is closed. False: errno. */
+bool	file_part_seal(struct file_part *);
+/* Rename, and the folder on the disk. False: errno; `placed`: it stands in its place
+ * all the same, and may not outlive a power cut. */
+bool	file_part_place(struct file_part *);
+/* Removes what is not in place; keeps errno. Zeroed struct allowed. */
+void	file_part_drop(struct file_part *);
+
+/* The four of them, mode 0644. False: error_r filled. */
 bool	file_replace(int dirfd, const char *name, const void *data,
 	    size_t data_len, struct certauth_error *error_r);
 

@@ -22,6 +22,7 @@
 #define FILE_MAX_PASSWD		(1024u * 1024)
 
 #define WRITABLE_BY_OTHERS	(S_IWGRP | S_IWOTH)
+#define READING	(O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
 
 /* ------------------------------------------------------------------ owners */
 
@@ -224,52 +225,41 @@ follow_link(int *folder_fd, char **name, const struct file_owners *owners,
 	return true;
 }
 
-int
-open_checked(const struct file_ref *ref, const struct file_owners *owners,
-    int flags, struct certauth_error *error_r)
+/* Through links, if it is one. *folder_fd_r and *name_r: where it lies; the caller's
+ * when a descriptor is given. */
+static int
+open_through(const struct file_ref *ref, const struct file_owners *owners,
+    int flags, int *folder_fd_r, char **name_r, struct certauth_error *error_r)
 {
-	char	*name = NULL;
-	int	 folder_fd = -1, fd = -1, saved;
-	unsigned i;
+	struct stat	 st;
+	char		*name = strdup(ref->name);
+	int		 folder_fd = fcntl(ref->folder_fd, F_DUPFD_CLOEXEC, 0);
+	int		 fd = -1, saved;
+	unsigned	 i;
 
-	if (ref->path == NULL || ref->folder_fd < 0) {
-		open_refuse(error_r, ref->path, ENOENT, NULL);
-		return -1;
-	}
-	flags |= O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-	fd = openat(ref->folder_fd, ref->name, flags);
-	if (fd >= 0)
-		return fd;
-	/* With O_DIRECTORY a link is ENOTDIR; readlinkat tells them apart. */
-	if (errno != ELOOP && errno != ENOTDIR) {
-		open_refuse(error_r, ref->path, errno, NULL);
-		return -1;
-	}
-	saved = errno;
-	folder_fd = fcntl(ref->folder_fd, F_DUPFD_CLOEXEC, 0);
-	name = strdup(ref->name);
 	if (folder_fd < 0 || name == NULL) {
-		open_refuse(error_r, ref->path, ENOMEM, NULL);
+		open_refuse(error_r, ref->path, folder_fd < 0 ? errno : ENOMEM,
+		    NULL);
 		goto out;
 	}
-	for (i = 0; i < FILE_MAX_LINKS; i++) {
-		struct stat	st;
-
-		if (fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    !S_ISLNK(st.st_mode)) {
-			open_refuse(error_r, ref->path, saved, NULL);
-			goto out;
-		}
-		if (!follow_link(&folder_fd, &name, owners, ref->path, error_r))
-			goto out;
+	for (i = 0; i <= FILE_MAX_LINKS; i++) {
 		fd = openat(folder_fd, name, flags);
-		if (fd >= 0)
-			goto out;
+		if (fd >= 0) {
+			*folder_fd_r = folder_fd;
+			*name_r = name;
+			return fd;
+		}
 		saved = errno;
-		if (saved != ELOOP && saved != ENOTDIR) {
+		/* With O_DIRECTORY a link is ENOTDIR; lstat tells them apart. */
+		if ((saved != ELOOP && saved != ENOTDIR) ||
+		    (fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    !S_ISLNK(st.st_mode))) {
 			open_refuse(error_r, ref->path, saved, NULL);
 			goto out;
 		}
+		if (i < FILE_MAX_LINKS && !follow_link(&folder_fd, &name, owners,
+		    ref->path, error_r))
+			goto out;
 	}
 	open_refuse(error_r, ref->path, ELOOP, "is a link to a link to a link, too "
 	    "many of them; expected a file");
@@ -279,5 +269,57 @@ out:
 		close(folder_fd);
 	free(name);
 	errno = saved;
+	return -1;
+}
+
+int
+open_reached(struct file_ref *ref, const struct file_owners *owners, int flags,
+    struct certauth_error *error_r)
+{
+	char	*name;
+	int	 folder_fd, fd;
+
+	if (ref->path == NULL || ref->folder_fd < 0) {
+		open_refuse(error_r, ref->path, ENOENT, NULL);
+		return -1;
+	}
+	fd = open_through(ref, owners, flags | READING, &folder_fd, &name,
+	    error_r);
+	if (fd < 0)
+		return -1;
+	if (!ref->borrowed)
+		close(ref->folder_fd);
+	free(ref->name);
+	ref->folder_fd = folder_fd;
+	ref->borrowed = false;
+	ref->name = name;
+	return fd;
+}
+
+int
+open_checked(const struct file_ref *ref, const struct file_owners *owners,
+    int flags, struct certauth_error *error_r)
+{
+	char	*name;
+	int	 folder_fd, fd;
+
+	if (ref->path == NULL || ref->folder_fd < 0) {
+		open_refuse(error_r, ref->path, ENOENT, NULL);
+		return -1;
+	}
+	/* The way of nearly all: nothing to be allocated. */
+	fd = openat(ref->folder_fd, ref->name, flags | READING);
+	if (fd >= 0)
+		return fd;
+	if (errno != ELOOP && errno != ENOTDIR) {
+		open_refuse(error_r, ref->path, errno, NULL);
+		return -1;
+	}
+	fd = open_through(ref, owners, flags | READING, &folder_fd, &name,
+	    error_r);
+	if (fd >= 0) {
+		close(folder_fd);
+		free(name);
+	}
 	return fd;
 }

@@ -1,6 +1,6 @@
 /*
- * open.h - private to base/: opening what may be believed, for file.c and
- * folder.c.
+ * open.h - private to base/: opening what may be believed, for file.c,
+ * folder.c and edit.c.
  */
 #ifndef CERTAUTH_BASE_OPEN_H
 #define CERTAUTH_BASE_OPEN_H
@@ -29,5 +29,8 @@ bool	open_owner_ok(const struct file_owners *, const struct stat *,
  */
 int	open_checked(const struct file_ref *, const struct file_owners *,
 	    int flags, struct certauth_error *error_r);
+/* The same, and `ref` then names what was reached, without links. */
+int	open_reached(struct file_ref *, const struct file_owners *, int flags,
+	    struct certauth_error *error_r);
 
 #endif

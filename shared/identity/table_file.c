@@ -8,9 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -25,8 +23,6 @@
 #define TABLE_ORDER		UINT32_C(0x01020304)
 #define TABLE_NUM_PARTS		5
 #define TABLE_MAX_FILE		((size_t)2 * 1024 * 1024 * 1024)
-#define TABLE_MAX_INTERRUPTS	1000
-#define TABLE_WRITE_BYTES	((size_t)1024 * 1024)
 
 struct table_head {
 	char		magic[TABLE_MAGIC_LEN];
@@ -189,26 +185,6 @@ table_is_sound(const struct table *table, struct certauth_error *error_r)
 
 /* ----------------------------------------------------------------- writing */
 
-static bool
-write_all(int fd, const char *data, size_t len)
-{
-	unsigned	interrupts = 0;
-	ssize_t		wrote;
-
-	while (len > 0) {
-		wrote = write(fd, data, len < TABLE_WRITE_BYTES ? len :
-		    TABLE_WRITE_BYTES);
-		if (wrote < 0 && errno == EINTR &&
-		    interrupts++ < TABLE_MAX_INTERRUPTS)
-			continue;
-		if (wrote <= 0)
-			return false;
-		data += wrote;
-		len -= (size_t)wrote;
-	}
-	return true;
-}
-
 static void
 parts_of(const struct table *table, struct part parts_r[TABLE_NUM_PARTS])
 {
@@ -274,12 +250,12 @@ write_parts(int fd, const struct table *table)
 	parts_of(table, parts);
 	errno = EFBIG;
 	if (!make_head(table, parts, &head) ||
-	    !write_all(fd, (const char *)&head, sizeof(head)))
+	    !file_write_all(fd, &head, sizeof(head)))
 		return false;
 	for (i = 0; i < TABLE_NUM_PARTS; i++) {
 		at += parts[i].len;
-		if (!write_all(fd, parts[i].data, parts[i].len) ||
-		    !write_all(fd, zeros, aligned(at) - at))
+		if (!file_write_all(fd, parts[i].data, parts[i].len) ||
+		    !file_write_all(fd, zeros, aligned(at) - at))
 			return false;
 		at = aligned(at);
 	}
@@ -307,37 +283,24 @@ bool
 table_write(const struct table *table, const char *path, int like,
     struct certauth_error *error_r)
 {
-	struct file_ref	 ref;
-	char		 part[NAME_MAX + 1];
-	int		 dirfd = -1, fd = -1;
-	bool		 ok = false;
+	struct file_part	part = { .open = false };
+	struct file_ref		ref;
+	int			dirfd;
+	bool			ok;
 
 	if (!file_ref_open(&ref, NULL, path, error_r))
 		return false;
-	errno = ENAMETOOLONG;
-	if ((size_t)snprintf(part, sizeof(part), "%s.part", ref.name) >=
-	    sizeof(part))
-		goto out;
 	dirfd = openat(ref.folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dirfd < 0 || (unlinkat(dirfd, part, 0) != 0 && errno != ENOENT))
-		goto out;
-	fd = openat(dirfd, part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
-	    O_CLOEXEC, 0600);
-	if (fd < 0)
-		goto out;
-	ok = set_owner(fd, dirfd, ref.name, like) && write_parts(fd, table) &&
-	    fsync(fd) == 0 && renameat(dirfd, part, dirfd, ref.name) == 0;
-	if (ok)
-		(void)fsync(dirfd);
-out:
-	if (!ok) {
-		error_set(error_r, ref.path, 0, "cannot be written: %s; what was "
-		    "there stays", strerror(errno));
-		if (fd >= 0)
-			(void)unlinkat(dirfd, part, 0);
-	}
-	if (fd >= 0)
-		close(fd);
+	ok = dirfd >= 0 && file_part_make(&part, dirfd, ref.name) &&
+	    set_owner(part.fd, dirfd, ref.name, like) &&
+	    write_parts(part.fd, table) && file_part_seal(&part) &&
+	    file_part_place(&part);
+	if (!ok)
+		error_set(error_r, ref.path, 0, part.placed ?
+		    "was written, but may not outlive a power cut: %s" :
+		    "cannot be written: %s; what was there stays",
+		    strerror(errno));
+	file_part_drop(&part);
 	if (dirfd >= 0)
 		close(dirfd);
 	file_ref_close(&ref);

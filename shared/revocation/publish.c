@@ -446,18 +446,10 @@ struct product {
 static bool
 write_product(const struct product *product, int fd, unsigned char sha256_r[32])
 {
-	size_t	done = 0;
-	ssize_t	n;
-
 	if (product->writer != NULL)
 		return index_writer_write(product->writer, fd, sha256_r);
-	while (done < product->data_len) {
-		n = write(fd, product->data + done, product->data_len - done);
-		if (n <= 0 && !(n < 0 && errno == EINTR))
-			return false;
-		done += n > 0 ? (size_t)n : 0;
-	}
-	return EVP_Digest(product->data, product->data_len, sha256_r, NULL,
+	return file_write_all(fd, product->data, product->data_len) &&
+	    EVP_Digest(product->data, product->data_len, sha256_r, NULL,
 	    EVP_sha256(), NULL) == 1;
 }
 

@@ -222,13 +222,37 @@ def test_a_profile_without_a_file_is_told(w):
     assert w.run("allow", "user:alice").returncode == 0
 
 
+def test_a_link_that_anybody_could_have_put_there(w):
+    """Servers do not follow it, so neither does the writer."""
+    (w.folder / "real").mkdir()
+    (w.folder / "real" / "list").write_bytes(OLD)
+    w.denied.unlink()
+    os.symlink("real/list", w.denied)
+    w.folder.chmod(0o777)
+    r = w.run("deny", "--profile", "web", "user:alice", "--reason", "r")
+    w.folder.chmod(0o755)
+    assert r.returncode == 2 and "symbolic link" in r.stderr, r
+    assert (w.folder / "real" / "list").read_bytes() == OLD
+    assert os.listdir(w.folder / "real") == ["list"]
+
+
 def test_many_at_once(w):
     """Each waits for the others: none is lost."""
     runs = [subprocess.Popen([BINARY, "deny", "--config", w.conf, "--profile", "web", "user:u%d" % i,
                               "--reason", "r"], stdout=subprocess.DEVNULL) for i in range(8)]
-    assert [r.wait(timeout=60) for r in runs] == [0] * 8
+    assert [r.wait(timeout=120) for r in runs] == [0] * 8
     text = w.denied.read_bytes()
     assert all(b"user:u%d reason=r\n" % i in text for i in range(8)) and text.startswith(OLD)
+
+
+def access_of(pid, fd):
+    """0: opened for reading, and not only as a place (O_PATH)."""
+    try:
+        with open("/proc/%d/fdinfo/%s" % (pid, fd), encoding="ascii") as f:
+            flags = int(next(x for x in f if x.startswith("flags:")).split()[1], 8)
+    except OSError:         # closed meanwhile
+        return -1
+    return flags & (os.O_ACCMODE | os.O_PATH)
 
 
 def test_waits_for_the_lock(w):
@@ -236,7 +260,13 @@ def test_waits_for_the_lock(w):
     fcntl.flock(fd, fcntl.LOCK_EX)
     p = subprocess.Popen([BINARY, "deny", "--config", w.conf, "--profile", "web", "user:alice",
                           "--reason", "r"], stdout=subprocess.DEVNULL)
-    time.sleep(0.5)
+    # it has opened the folder, which is what it locks
+    folder, here = str(w.folder), "/proc/%d/fd" % p.pid
+    deadline = time.monotonic() + 60
+    while not any(os.path.realpath(os.path.join(here, n)) == folder and access_of(p.pid, n) == 0
+                  for n in os.listdir(here)):
+        assert p.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
     assert p.poll() is None and w.denied.read_bytes() == OLD
     os.close(fd)
     assert p.wait(timeout=60) == 0 and b"user:alice" in w.denied.read_bytes()
