@@ -6,6 +6,7 @@
  * force, and under an anchor of the authority.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,8 +97,11 @@ find_in_file(const char *file, const unsigned char sha256[32],
 	size_t			 data_len;
 	int			 i;
 
-	if (!input_read(file, &data, &data_len, error_r))
+	if (!input_read(file, &data, &data_len, error_r)) {
+		errno = EIO;
 		return NULL;
+	}
+	errno = EINVAL;
 	ERR_set_mark();
 	if (read_certs(data, data_len, NULL, &found))
 		for (i = 0; c == NULL && i < sk_X509_num(found.certs); i++) {
@@ -181,8 +185,8 @@ choose(struct certauth *e, const struct snapshot *data, struct cert *c,
 }
 
 static bool
-write_cert(const char *folder, const struct cert *c,
-    struct certauth_error *error_r)
+write_cert(const char *folder, const struct cert *c, char *path_r,
+    size_t path_size, struct certauth_error *error_r)
 {
 	BIO	*bio = BIO_new(BIO_s_mem());
 	char	 name[80], *pem = NULL;
@@ -195,6 +199,7 @@ write_cert(const char *folder, const struct cert *c,
 		(void)snprintf(name + 9 + 2 * i, sizeof(name) - 9 - 2 * i,
 		    "%02x", c->sha256[i]);
 	(void)snprintf(name + 25, sizeof(name) - 25, ".pem");
+	(void)snprintf(path_r, path_size, "%s/%s", folder, name);
 	if (bio != NULL && PEM_write_bio_X509(bio, c->x509) == 1 &&
 	    (len = BIO_get_mem_data(bio, &pem)) > 0)
 		ok = certauth_family_write(folder, name, pem, (size_t)len,
@@ -214,6 +219,7 @@ certauth_accept_issuer(struct certauth *e, const struct certauth_family *family,
 	const struct engine_authority	*a = NULL;
 	const struct family_ca		*ca;
 	const struct config_refs	*refs;
+	int				 error = EINVAL;
 	struct snapshot			*data = engine_snapshot(e);
 	struct cert			*c = NULL;
 	size_t				 i;
@@ -229,7 +235,9 @@ certauth_accept_issuer(struct certauth *e, const struct certauth_family *family,
 		    "apart, and must never be in a pool");
 		goto out;
 	}
+	errno = EINVAL;
 	c = find_cert(e, data, sha256, files, num_files, error_r);
+	error = c == NULL ? errno : EINVAL;
 	a = c != NULL ? choose(e, data, c, authority, error_r) : NULL;
 	if (a == NULL)
 		goto out;
@@ -242,10 +250,11 @@ certauth_accept_issuer(struct certauth *e, const struct certauth_family *family,
 		    "or name a folder", a->name);
 		goto out;
 	}
-	(void)snprintf(path_r, path_size, "%s", refs->refs[i].path);
-	ok = write_cert(refs->refs[i].path, c, error_r);
+	error = EIO;
+	ok = write_cert(refs->refs[i].path, c, path_r, path_size, error_r);
 out:
 	cert_free(c);
 	snapshot_free(data);
+	errno = error;
 	return ok;
 }

@@ -193,9 +193,12 @@ bool	certauth_override_write(struct certauth *, const char *authority,
 	    int64_t until, const char *by, const char *reason,
 	    struct certauth_error *error_r);
 
+/* errno EINVAL after a "false" of the doors that say so: what was handed in could be
+ * read, and is at fault; any other: it could not be read, or nothing be written. */
+
 /* Hands in the CRLs of a file (DER or PEM): looked at for each authority, kept in
  * the spool, published. False: nobody's, or refused, or not published; error_r.
- * *authority_r: whose it is. */
+ * *authority_r: whose it is. errno as above. */
 bool	certauth_push(const char *conf, const char *file, size_t *authority_r,
 	    struct certauth_crl_report *report_r, struct certauth_error *error_r);
 
@@ -296,7 +299,8 @@ typedef void certauth_deny_fn(void *context, const char *profile,
 bool	certauth_deny(const char *conf, const struct certauth_deny *,
 	    certauth_deny_fn *, void *context, struct certauth_error *error_r);
 
-/* Texts (files or folders) into one compiled table, which every process maps. */
+/* Texts (files or folders) into one compiled table, which every process maps. errno
+ * as above, as of the next one. */
 struct certauth_table_report {
 	size_t	 rows, bytes;
 	bool	 compiled;
@@ -326,7 +330,7 @@ bool	certauth_ad_key(char *value);
  * Lists of other programs: "grid-mapfile", "pg_ident", "ad" (altSecurityIdentities
  * in LDIF) to and from a map, "sssd" to identity rules. `map`: the name of the map in
  * pg_ident.conf, NULL: the only one. *text_r: free(). What has no equal is refused:
- * error_r has its line.
+ * error_r has its line; errno as above.
  */
 bool	certauth_map_import(const char *format, const char *file,
 	    const char *map, char **text_r, struct certauth_error *error_r);

@@ -132,7 +132,8 @@ bool	certauth_pending_at(struct certauth *, size_t i, struct certauth_pending *)
  * Writes that certificate into the first folder of the authority's `issuers`. It is
  * looked for among what was fetched, the pools, and the files. `authority` NULL: the
  * only one it fits. `family` NULL: none; what it says is apart is refused. False:
- * error_r. *path_r: the folder.
+ * error_r, errno EINVAL unless something could not be read or written. *path_r: the
+ * file.
  */
 bool	certauth_accept_issuer(struct certauth *, const struct certauth_family *,
 	    const unsigned char sha256[32], const char *authority,

@@ -7,6 +7,7 @@
  */
 
 #include <stdarg.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,8 +270,10 @@ certauth_map_import(const char *format, const char *file, const char *map,
 	bool			ok;
 
 	*text_r = NULL;
-	if (f == NUM_FORMATS || !read_file(file, &bytes, error_r))
+	if (f == NUM_FORMATS || !read_file(file, &bytes, error_r)) {
+		errno = f == NUM_FORMATS ? ENOTSUP : errno;
 		return false;
+	}
 	if (memchr(bytes.data, '\0', bytes.data_len) != NULL ||
 	    !text_utf8_valid(bytes.data, bytes.data_len)) {
 		error_set(error_r, file, 0, "is no text in UTF-8");
@@ -286,6 +289,7 @@ certauth_map_import(const char *format, const char *file, const char *map,
 	*text_r = ok ? text_take(&out) : NULL;
 	if (!ok)
 		text_free(&out);
+	errno = EINVAL;
 	return *text_r != NULL;
 }
 
@@ -357,8 +361,10 @@ certauth_map_export(const char *format, const char *file, const char *map,
 	bool			ok;
 
 	*text_r = NULL;
+	errno = ENOTSUP;
 	if (f == NUM_FORMATS)
 		return false;
+	errno = EINVAL;
 	if (formats[f].rules) {
 		error_set(error_r, NULL, 0, "a map has no equal among SSSD's "
 		    "rules: they say how to look somebody up, not whom");
@@ -369,7 +375,9 @@ certauth_map_export(const char *format, const char *file, const char *map,
 		return false;
 	table = table_load(&ref, &owners, &stamp, NULL, error_r);
 	file_ref_close(&ref);
-	ok = table != NULL && table_is_sound(table, error_r);
+	if (table == NULL)
+		return false;
+	ok = table_is_sound(table, error_r);
 	for (i = 0; ok && i < table_size(table); i++) {
 		ok = table_line_at(table, i, &row);
 		x.line = row.line;
@@ -380,6 +388,7 @@ certauth_map_export(const char *format, const char *file, const char *map,
 		error_set(error_r, file, 0, "out of memory");
 		ok = false;
 	}
+	errno = EINVAL;
 	*text_r = ok ? (out.data != NULL ? text_take(&out) : strdup("")) : NULL;
 	if (!ok)
 		text_free(&out);

@@ -171,17 +171,21 @@ certauth_push(const char *conf, const char *file, size_t *authority_r,
 	struct certauth		*e = certauth_open(conf, error_r);
 	char			 name[PUSH_NAME_BYTES];
 	size_t			 data_len;
-	int			 spool = -1;
+	int			 spool = -1, error = EIO;
 	bool			 ok = false;
 
-	if (e == NULL)
+	if (e == NULL) {
+		errno = error;
 		return false;
+	}
 	if (!input_read(file, &data, &data_len, error_r))
 		goto out;
 	object.data = data;
 	object.data_len = data_len;
-	if (!make_name(e, &object, name, error_r))
+	if (!make_name(e, &object, name, error_r)) {
+		error = EINVAL;
 		goto out;
+	}
 	if (certauth_state(e)[0] == '\0' ||
 	    !publish_begin(&folder, certauth_state(e), error_r))
 		goto out;
@@ -193,8 +197,11 @@ certauth_push(const char *conf, const char *file, size_t *authority_r,
 	}
 	read_last(spool, name, &last, &last_data);
 	if (!whose(e, &object, last.data_len > 0 ? &last : NULL, authority_r,
-	    report_r, error_r) ||
-	    !file_replace(spool, name, data, data_len, error_r))
+	    report_r, error_r)) {
+		error = EINVAL;
+		goto out;
+	}
+	if (!file_replace(spool, name, data, data_len, error_r))
 		goto out;
 	/* compile takes the lock itself */
 	publish_end(&folder);
@@ -208,5 +215,6 @@ out:
 	free(last_data);
 	free(data);
 	certauth_free(e);
+	errno = error;
 	return ok;
 }

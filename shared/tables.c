@@ -4,6 +4,7 @@
  * Without a policy file: somebody tries a map before servers take it up.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +129,7 @@ describe(const char *file, struct certauth_table_report *report_r,
 	ok = table_is_sound(table, error_r);
 	if (!ok)
 		(void)snprintf(error_r->file, sizeof(error_r->file), "%s", file);
+	errno = EINVAL;
 	report_r->rows = table_size(table);
 	report_r->bytes = (size_t)stamp.size;
 	report_r->compiled = table_is_compiled(table);

@@ -18,9 +18,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
 #include "command.h"
+#include "json.h"
 
 /* Without a word from the refresher for so long it is not running, seconds. It
  * writes each minute. */
@@ -28,14 +27,6 @@
 /* Processes looked at; lines of one process's maps. */
 #define MAX_PROCESSES	100000
 #define MAX_MAPS	100000
-
-static const char *
-text_of(const json_t *row, const char *name)
-{
-	const char	*text = json_string_value(json_object_get(row, name));
-
-	return text != NULL ? text : "";
-}
 
 static bool
 answers(const char *path)

@@ -12,9 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
 #include "command.h"
+#include "json.h"
 
 /* Who reads the policy on Debian; those who do not exist are passed over. */
 static const char *const	default_users[] = { "www-data", "dovenull" };
@@ -65,8 +64,7 @@ child(FILE *out, const char *user, const struct args *args)
 		child_line(out, CERTAUTH_FATAL, "cannot become this user");
 		return;
 	}
-	engine = certauth_open(args->config != NULL ? args->config :
-	    DEFAULT_CONFIG, &error);
+	engine = certauth_open(args_conf(args), &error);
 	if (engine == NULL) {
 		(void)fprintf(out, "%d ", (int)CERTAUTH_FATAL);
 		if (error.file[0] != '\0' && error.line > 0)
@@ -93,7 +91,7 @@ add_line(struct report *r, const char *user, int severity, const char *text)
 	r->faults += severity == CERTAUTH_FATAL;
 	r->warnings += severity == CERTAUTH_WARNING;
 	if (json_array_size(r->lines) < MAX_LINES)
-		json_array_append_new(r->lines, json_pack("{s:s,s:s,s:s}",
+		add_json(r->lines, json_pack("{s:s,s:s,s:s}",
 		    "severity", word, "user", user, "text", text));
 }
 
@@ -153,8 +151,7 @@ check_running(struct report *r, const struct args *args)
 	struct certauth_error	 error;
 	struct certauth		*engine;
 
-	engine = certauth_open(args->config != NULL ? args->config :
-	    DEFAULT_CONFIG, &error);
+	engine = certauth_open(args_conf(args), &error);
 	if (engine != NULL)
 		check_refresher(engine, running_line, r);
 	check_processes(engine != NULL ? certauth_index_version(
@@ -162,11 +159,10 @@ check_running(struct report *r, const struct args *args)
 	certauth_free(engine);
 }
 
-static void
-print_report(const struct report *r, bool as_json)
+static int
+print_report(const struct report *r, int status, bool as_json)
 {
-	json_t	*root, *line;
-	char	*text;
+	json_t	*line;
 	size_t	 i;
 
 	if (!as_json) {
@@ -178,17 +174,12 @@ print_report(const struct report *r, bool as_json)
 		(void)printf("%zu fault%s, %zu warning%s\n", r->faults,
 		    r->faults == 1 ? "" : "s", r->warnings,
 		    r->warnings == 1 ? "" : "s");
-		return;
+		return status;
 	}
-	root = json_pack("{s:s,s:I,s:I,s:O}", "result",
+	return print_json(json_pack("{s:s,s:I,s:I,s:O}", "result",
 	    r->faults == 0 ? "fine" : "faults", "faults",
 	    (json_int_t)r->faults, "warnings", (json_int_t)r->warnings,
-	    "lines", r->lines);
-	text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-	if (text != NULL)
-		(void)printf("%s\n", text);
-	free(text);
-	json_decref(root);
+	    "lines", r->lines), status);
 }
 
 int
@@ -197,6 +188,7 @@ cmd_check(struct args *args)
 	struct report	r = { .lines = json_array() };
 	size_t		i, n;
 	bool		ok = true, root = geteuid() == 0;
+	int		status = EXIT_USAGE;
 	const char *const *users;
 
 	if (args->rest.num_items > 0)
@@ -224,7 +216,8 @@ cmd_check(struct args *args)
 	if (ok)
 		check_running(&r, args);
 	if (ok)
-		print_report(&r, args->json);
+		status = print_report(&r, r.faults > 0 ? EXIT_REJECTED :
+		    EXIT_FINE, args->json);
 	json_decref(r.lines);
-	return !ok ? EXIT_USAGE : r.faults > 0 ? EXIT_REJECTED : EXIT_FINE;
+	return status;
 }

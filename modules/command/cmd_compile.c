@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <jansson.h>
-
 #include "command.h"
+#include "json.h"
 
 static json_t *
 report_json(const struct certauth_compile *c)
@@ -31,7 +30,7 @@ report_json(const struct certauth_compile *c)
 			json_object_set_new(one, "base", json_string(crl->base));
 		if (crl->indirect)
 			json_object_set_new(one, "indirect", json_true());
-		json_array_append_new(list, one);
+		add_json(list, one);
 	}
 	return json_pack("{s:I,s:I,s:f,s:o}", "entries", (json_int_t)c->entries,
 	    "bytes", (json_int_t)c->bytes, "seconds", c->seconds, "crls", list);
@@ -66,8 +65,6 @@ cmd_compile(struct args *args)
 {
 	struct certauth_compile	 report = { .crls = NULL };
 	struct certauth_error	 error = { .line = 0 };
-	json_t			*root;
-	char			*text;
 	size_t			 i;
 	int			 status = EXIT_FINE;
 	bool			 ok;
@@ -87,8 +84,7 @@ cmd_compile(struct args *args)
 		if (args->rest.num_items > 0)
 			return complain("with a policy file the CRLs are those "
 			    "it names");
-		ok = certauth_compile_conf(args->config != NULL ? args->config :
-		    DEFAULT_CONFIG, &report, &error);
+		ok = certauth_compile_conf(args_conf(args), &report, &error);
 	}
 	if (!ok) {
 		certauth_compile_free(&report);
@@ -98,14 +94,7 @@ cmd_compile(struct args *args)
 		if (report.crls[i].error[0] != '\0')
 			status = EXIT_REJECTED;
 	if (args->json) {
-		root = report_json(&report);
-		text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-		if (text != NULL)
-			(void)printf("%s\n", text);
-		else
-			status = complain("out of memory");
-		free(text);
-		json_decref(root);
+		status = print_json(report_json(&report), status);
 	} else {
 		print_text(&report);
 	}

@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "command.h"
+#include "json.h"
 
 struct told {
 	json_t	*files, *without;
@@ -21,10 +20,10 @@ tell(void *context, const char *profile, const char *file, size_t num)
 	struct told	*told = context;
 
 	if (file == NULL) {
-		json_array_append_new(told->without, json_string(profile));
+		add_json(told->without, json_string(profile));
 		return;
 	}
-	json_array_append_new(told->files, json_pack("{s:s,s:s,s:I}", "file",
+	add_json(told->files, json_pack("{s:s,s:s,s:I}", "file",
 	    file, "profile", profile, "lines", (json_int_t)num));
 	told->num += num;
 }
@@ -52,8 +51,6 @@ run(struct args *args, bool allow)
 	struct certauth_deny	 ask = { .allow = allow };
 	struct certauth_error	 error = { .line = 0 };
 	struct told		 told;
-	json_t			*root;
-	char			*text = NULL;
 	const json_t		*name;
 	size_t			 i;
 	int			 status = EXIT_FINE;
@@ -72,7 +69,7 @@ run(struct args *args, bool allow)
 	told.files = json_array();
 	told.without = json_array();
 	told.num = 0;
-	if (!certauth_deny(args->config != NULL ? args->config : DEFAULT_CONFIG,
+	if (!certauth_deny(args_conf(args),
 	    &ask, tell, &told, &error)) {
 		status = complain_error(&error);
 		if (!args->json)
@@ -80,12 +77,10 @@ run(struct args *args, bool allow)
 		goto out;
 	}
 	if (args->json) {
-		root = json_pack("{s:O,s:O}", "files", told.files,
-		    "profilesWithout", told.without);
-		text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-		if (text != NULL)
-			(void)printf("%s\n", text);
-		json_decref(root);
+		status = print_json(json_pack("{s:O,s:O}", "files", told.files,
+		    "profilesWithout", told.without), status);
+		if (status != EXIT_FINE)
+			goto out;
 	} else
 		print(&told, allow);
 	/* A door that stays open is not "done". */
@@ -100,7 +95,6 @@ run(struct args *args, bool allow)
 	if (allow && told.num == 0)
 		status = EXIT_REJECTED;
 out:
-	free(text);
 	json_decref(told.files);
 	json_decref(told.without);
 	return status;

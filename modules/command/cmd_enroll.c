@@ -11,9 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "command.h"
+#include "json.h"
 
 #define MAX_PENDING	10000
 
@@ -28,8 +27,6 @@ enroll_one(struct certauth *engine, const struct certauth_profile *profile,
 					    .dry = args->dry_run };
 	struct certauth_enrolled	 result = { .already = false };
 	struct certauth_error		 error = { .line = 0 };
-	char				*text;
-	json_t				*row;
 	bool				 ok;
 
 	if (!certauth_read_leaf(file, NULL, &ask.leaf, &ask.sent, &error) ||
@@ -39,16 +36,12 @@ enroll_one(struct certauth *engine, const struct certauth_profile *profile,
 	X509_free(ask.leaf);
 	sk_X509_pop_free(ask.sent, X509_free);
 	if (args->json) {
-		row = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "certificate",
-		    file, "user", user, "result", !ok ? "refused" :
+		return print_json(json_pack("{s:o,s:s,s:s,s:s,s:s,s:s,s:s}",
+		    "certificate", name_json(file), "user", user, "result", !ok ? "refused" :
 		    result.already ? "already" : args->dry_run ? "would enroll" :
 		    "enrolled", "reason", result.reason, "message",
 		    ok ? "" : error.text, "file", result.file, "line",
-		    result.line);
-		text = row != NULL ? json_dumps(row, JSON_COMPACT) : NULL;
-		(void)printf("%s\n", text != NULL ? text : "{}");
-		free(text);
-		json_decref(row);
+		    result.line), ok ? EXIT_FINE : EXIT_REJECTED);
 	} else if (!ok)
 		(void)printf("%s: REFUSED %s\n", file, error.text);
 	else if (result.already)
@@ -191,7 +184,6 @@ pending(const struct args *args)
 {
 	json_t		*found = json_object(), *rows = json_array(), *row;
 	const char	*key, *profile;
-	char		*text;
 	size_t		 i;
 	int		 status = EXIT_FINE;
 
@@ -204,11 +196,9 @@ pending(const struct args *args)
 		    strcmp(profile, args->profile) == 0))
 			json_array_append(rows, row);
 	}
-	if (status == EXIT_FINE && args->json) {
-		text = json_dumps(rows, JSON_COMPACT);
-		(void)printf("%s\n", text != NULL ? text : "[]");
-		free(text);
-	} else if (status == EXIT_FINE)
+	if (status == EXIT_FINE && args->json)
+		status = print_json(json_incref(rows), status);
+	else if (status == EXIT_FINE)
 		json_array_foreach(rows, i, row)
 			(void)printf("%s %s, %d times, profile %s\n    serial %s, "
 			    "issued by %s\n    %s\n",

@@ -13,9 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <jansson.h>
-
 #include "command.h"
+#include "json.h"
 
 #define DAY		86400
 /* Without --until: people who renew have 90 days. */
@@ -31,14 +30,6 @@ struct forecast {
 	size_t				 read, unreadable;
 };
 
-static const char *
-member(const json_t *row, const char *name)
-{
-	const char	*text = json_string_value(json_object_get(row, name));
-
-	return text != NULL ? text : "";
-}
-
 static void
 add_row(struct forecast *f, int64_t when, const char *reason,
     const char *message, const char *user, const char *subject,
@@ -46,7 +37,7 @@ add_row(struct forecast *f, int64_t when, const char *reason,
 {
 	char	time[32];
 
-	json_array_append_new(f->rows, json_pack(
+	add_json(f->rows, json_pack(
 	    "{s:s,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "when",
 	    certauth_time_print(time, sizeof(time), when), "days",
 	    (json_int_t)((when - f->now) / DAY), "reason", reason, "user", user,
@@ -127,14 +118,14 @@ read_decision(struct forecast *f, json_t *last, const char *line)
 	json_t	*row = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
 	char	 key[1024];
 
-	if (row == NULL || member(row, "serial")[0] == '\0') {
+	if (row == NULL || text_of(row, "serial")[0] == '\0') {
 		json_decref(row);
 		f->unreadable++;
 		return;
 	}
 	f->read++;
-	(void)snprintf(key, sizeof(key), "%s %s", member(row, "serial"),
-	    member(row, "issuer"));
+	(void)snprintf(key, sizeof(key), "%s %s", text_of(row, "serial"),
+	    text_of(row, "issuer"));
 	if (json_object_size(last) < MAX_FILES)
 		json_object_set(last, key, row);
 	json_decref(row);
@@ -144,19 +135,19 @@ static void
 judge_decision(struct forecast *f, const json_t *row)
 {
 	int64_t	end;
-	bool	accepted = strcmp(member(row, "result"), "accept") == 0;
+	bool	accepted = strcmp(text_of(row, "result"), "accept") == 0;
 
-	if (!accepted && member(row, "reason")[0] != '\0')
-		add_row(f, f->now, member(row, "reason"), member(row, "message"),
-		    member(row, "user"), member(row, "subject"),
-		    member(row, "issuer"), member(row, "serial"),
-		    member(row, "email"));
-	else if (accepted && certauth_time_parse(member(row, "notAfter"),
+	if (!accepted && text_of(row, "reason")[0] != '\0')
+		add_row(f, f->now, text_of(row, "reason"), text_of(row, "message"),
+		    text_of(row, "user"), text_of(row, "subject"),
+		    text_of(row, "issuer"), text_of(row, "serial"),
+		    text_of(row, "email"));
+	else if (accepted && certauth_time_parse(text_of(row, "notAfter"),
 	    &end) && end < f->until)
 		add_row(f, end < f->now ? f->now : end + 1, "expired",
-		    "The certificate ends.", member(row, "user"),
-		    member(row, "subject"), member(row, "issuer"),
-		    member(row, "serial"), member(row, "email"));
+		    "The certificate ends.", text_of(row, "user"),
+		    text_of(row, "subject"), text_of(row, "issuer"),
+		    text_of(row, "serial"), text_of(row, "email"));
 }
 
 static bool
@@ -216,7 +207,7 @@ lists(const struct forecast *f)
 
 	for (i = 0; certauth_revocation_at(f->engine, i, &row); i++)
 		if (row.next_update != 0 && row.next_update < f->until)
-			json_array_append_new(out, json_pack("{s:s,s:s,s:s,s:b}",
+			add_json(out, json_pack("{s:s,s:s,s:s,s:b}",
 			    "issuer", row.issuer, "source", row.source,
 			    "nextUpdate", certauth_time_print(next,
 			    sizeof(next), row.next_update), "stale",
@@ -227,8 +218,8 @@ lists(const struct forecast *f)
 static int
 compare_rows(const void *a, const void *b)
 {
-	return strcmp(member(*(json_t *const *)a, "when"),
-	    member(*(json_t *const *)b, "when"));
+	return strcmp(text_of(*(json_t *const *)a, "when"),
+	    text_of(*(json_t *const *)b, "when"));
 }
 
 static json_t *
@@ -255,15 +246,15 @@ print(const struct forecast *f, const json_t *rows, const json_t *crls)
 
 	json_array_foreach(rows, i, row)
 		(void)printf("%s  %-18s %-20s %s (serial %s, issued by %s)\n"
-		    "    %s\n", member(row, "when"), member(row, "reason"),
-		    member(row, "user")[0] != '\0' ? member(row, "user") :
-		    member(row, "email"), member(row, "subject"),
-		    member(row, "serial"), member(row, "issuer"),
-		    member(row, "message"));
+		    "    %s\n", text_of(row, "when"), text_of(row, "reason"),
+		    text_of(row, "user")[0] != '\0' ? text_of(row, "user") :
+		    text_of(row, "email"), text_of(row, "subject"),
+		    text_of(row, "serial"), text_of(row, "issuer"),
+		    text_of(row, "message"));
 	json_array_foreach(crls, i, row)
-		(void)printf("%s  CRL %s of %s%s\n", member(row, "nextUpdate"),
+		(void)printf("%s  CRL %s of %s%s\n", text_of(row, "nextUpdate"),
 		    json_is_true(json_object_get(row, "stale")) ? "is stale" :
-		    "ends", member(row, "issuer"), json_is_true(
+		    "ends", text_of(row, "issuer"), json_is_true(
 		    json_object_get(row, "stale")) ? ": those it covers are "
 		    "refused when the grace is over" : "");
 	(void)printf("%zu read, %zu unreadable; %zu refused or to be refused\n",
@@ -274,8 +265,7 @@ int
 cmd_forecast(struct args *args)
 {
 	struct forecast	 f = { .engine = NULL };
-	json_t		*rows, *root, *crls;
-	char		*text;
+	json_t		*rows, *crls;
 	size_t		 i;
 	int		 status = EXIT_USAGE;
 
@@ -301,14 +291,10 @@ cmd_forecast(struct args *args)
 	crls = lists(&f);
 	status = json_array_size(rows) > 0 ? EXIT_REJECTED : EXIT_FINE;
 	if (args->json) {
-		root = json_pack("{s:s,s:I,s:I,s:O,s:O}", "profile",
+		status = print_json(json_pack("{s:s,s:I,s:I,s:O,s:O}", "profile",
 		    certauth_profile_name(f.profile), "read",
 		    (json_int_t)f.read, "unreadable", (json_int_t)f.unreadable,
-		    "rows", rows, "crls", crls);
-		text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-		(void)printf("%s\n", text != NULL ? text : "{}");
-		free(text);
-		json_decref(root);
+		    "rows", rows, "crls", crls), status);
 	} else
 		print(&f, rows, crls);
 	json_decref(rows);

@@ -35,7 +35,7 @@ list(struct certauth *engine, const struct certauth_profile *profile,
 	if (!certauth_map_list(engine, profile, keep_line, rows, &error))
 		status = complain_error(&error);
 	else if (args->json)
-		return print_json(rows);
+		return print_json(rows, status);
 	else
 		json_array_foreach(rows, i, row)
 			(void)printf("%s:%d\t%s\t%s\t%s\t%s\t%s\n",
@@ -60,6 +60,7 @@ remove_lines(struct certauth *engine, const struct certauth_profile *profile,
 	const char		*keys[2] = { what, NULL };
 	size_t			 i, num, all = 0;
 	bool			 ok = true;
+	int			 status;
 
 	if (strncmp(what, "user:", 5) != 0 &&
 	    certauth_read_leaf(what, NULL, &leaf, &sent, &error)) {
@@ -75,13 +76,12 @@ remove_lines(struct certauth *engine, const struct certauth_profile *profile,
 	sk_X509_pop_free(sent, X509_free);
 	if (!ok)
 		return complain_error(&error);
-	if (args->json) {
-		if (print_json(json_pack("{s:I}", "removed", (json_int_t)all)) !=
-		    EXIT_FINE)
-			return EXIT_USAGE;
-	} else
-		(void)printf("%zu line%s taken out\n", all, all == 1 ? "" : "s");
-	return all > 0 ? EXIT_FINE : EXIT_REJECTED;
+	status = all > 0 ? EXIT_FINE : EXIT_REJECTED;
+	if (args->json)
+		return print_json(json_pack("{s:I}", "removed",
+		    (json_int_t)all), status);
+	(void)printf("%zu line%s taken out\n", all, all == 1 ? "" : "s");
+	return status;
 }
 
 static int

@@ -11,9 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <jansson.h>
-
 #include "command.h"
+#include "json.h"
 
 /* Certificates of one folder. */
 #define EXPLAIN_MAX_FILES	100000
@@ -36,9 +35,10 @@ keep_json(struct explain *x, const struct certauth_map_try *t)
 	size_t	 i;
 
 	for (i = 0; i < t->num_lines; i++)
-		json_array_append_new(lines, json_string(t->lines[i]));
-	json_array_append_new(x->rows, json_pack(
-	    "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "certificate", x->file,
+		add_json(lines, json_string(t->lines[i]));
+	add_json(x->rows, json_pack(
+	    "{s:o,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "certificate",
+	    name_json(x->file),
 	    "authority", t->authority, "reason", certauth_reason_slug(t->reason),
 	    "user", t->user, "groups", t->groups, "rule", t->rule, "strength",
 	    t->strength, "detail", t->detail, "rules", lines));
@@ -138,8 +138,8 @@ int
 cmd_map_explain(struct args *args)
 {
 	struct explain	 x = { .args = args };
-	char		*text;
 	size_t		 i;
+	int		 status;
 	bool		 ok = true;
 
 	if (!args->story)
@@ -159,12 +159,10 @@ cmd_map_explain(struct args *args)
 		ok = (is_folder(args->rest.items[i]) ?
 		    explain_folder(&x, args->rest.items[i]) :
 		    explain_file(&x, args->rest.items[i])) && ok;
-	if (args->json && ok) {
-		text = json_dumps(x.rows, JSON_COMPACT);
-		(void)printf("%s\n", text != NULL ? text : "[]");
-		free(text);
-	}
+	status = !ok ? EXIT_USAGE : x.failed ? EXIT_REJECTED : EXIT_FINE;
+	if (args->json && ok)
+		status = print_json(json_incref(x.rows), status);
 	json_decref(x.rows);
 	certauth_free(x.engine);
-	return !ok ? EXIT_USAGE : x.failed ? EXIT_REJECTED : EXIT_FINE;
+	return status;
 }

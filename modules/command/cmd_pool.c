@@ -33,19 +33,11 @@ pool_line(void *context, const struct family_line *line)
 	/* Thousands in a record of all CAs. */
 	if (line->word == FAMILY_UNKNOWN || line->word == FAMILY_OTHER)
 		return;
-	json_array_append_new(run->lines, json_pack(
+	add_json(run->lines, json_pack(
 	    "{s:s,s:s,s:s,s:s,s:s,s:s}", "word",
 	    certauth_family_word(line->word), "sha256", line->sha256, "name",
 	    line->name, "group", line->group, "file", line->file, "text",
 	    line->text));
-}
-
-static const char *
-text_of(const json_t *row, const char *key)
-{
-	const char	*text = json_string_value(json_object_get(row, key));
-
-	return text != NULL ? text : "";
 }
 
 static void
@@ -66,8 +58,7 @@ print_line(const json_t *row)
 int
 pool_report(struct pool_run *run, int status)
 {
-	json_t	*root, *counts, *row;
-	char	*text;
+	json_t	*counts, *row;
 	size_t	 i;
 
 	if (!run->args->json) {
@@ -84,14 +75,8 @@ pool_report(struct pool_run *run, int status)
 		json_object_set_new(counts,
 		    certauth_family_word((enum family_word)i),
 		    json_integer((json_int_t)run->counts[i]));
-	root = json_pack("{s:s,s:o,s:O}", "result", status == EXIT_FINE ?
-	    "fine" : "faults", "counts", counts, "lines", run->lines);
-	text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-	if (text != NULL)
-		(void)printf("%s\n", text);
-	free(text);
-	json_decref(root);
-	return status;
+	return print_json(json_pack("{s:s,s:o,s:O}", "result", status == EXIT_FINE ?
+	    "fine" : "faults", "counts", counts, "lines", run->lines), status);
 }
 
 /* ------------------------------------------------------------------- verbs */
@@ -194,8 +179,7 @@ static const struct {
 static bool
 find_folder(struct pool_run *run)
 {
-	const char	*conf = run->args->config != NULL ? run->args->config :
-			    DEFAULT_CONFIG;
+	const char	*conf = args_conf(run->args);
 	const char	*slash = strrchr(conf, '/');
 	char		 base[POOL_MAX_PATH];
 	size_t		 len = slash == NULL ? 0 : slash == conf ? 1 :

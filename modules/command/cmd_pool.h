@@ -2,10 +2,9 @@
 #ifndef CERTAUTH_COMMAND_POOL_H
 #define CERTAUTH_COMMAND_POOL_H
 
-#include <jansson.h>
-
 #include "certauth_family.h"
 #include "command.h"
+#include "json.h"
 
 #ifndef CERTAUTH_SHARE
 #define CERTAUTH_SHARE	"/usr/share/certauth"

@@ -37,7 +37,7 @@ add_row(struct pool_run *run, const char *sha256, const char *name,
 
 	(void)snprintf(text, sizeof(text), "%s; certauth pool accept %s%s%s",
 	    where, sha256, authority[0] != '\0' ? " " : "", authority);
-	json_array_append_new(run->lines, json_pack("{s:s,s:s,s:s,s:s,s:s}",
+	add_json(run->lines, json_pack("{s:s,s:s,s:s,s:s,s:s}",
 	    "word", "pending", "sha256", sha256, "name", name, "group",
 	    authority, "text", text));
 }
@@ -160,11 +160,16 @@ pool_accept(struct pool_run *run)
 	if (!certauth_accept_issuer(engine, run->family, sha256, name,
 	    args->rest.items + first, args->rest.num_items > first ?
 	    args->rest.num_items - first : 0, path, sizeof(path), &error)) {
-		(void)complain_error(&error);
-		status = EXIT_REJECTED;
-	} else if (!args->json)
-		(void)printf("accepted, in %s; the servers take it at their "
+		status = complain_fault(&error);
+	} else if (args->json)
+		add_json(run->lines, json_pack("{s:s,s:s,s:s,s:s,s:o,s:s}",
+		    "word", "accepted", "sha256", args->rest.items[0], "name", "",
+		    "group", name != NULL ? name : "", "file", name_json(path),
+		    "text", "the servers take it at their reload"));
+	else
+		(void)printf("accepted, as %s; the servers take it at their "
 		    "reload\n", path);
 	certauth_free(engine);
-	return args->json ? pool_report(run, status) : status;
+	return args->json && status != EXIT_USAGE ? pool_report(run, status) :
+	    status;
 }

@@ -11,30 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
 #include "command.h"
-
-static const char *
-conf_of(const struct args *args)
-{
-	return args->config != NULL ? args->config : DEFAULT_CONFIG;
-}
-
-static int
-print_json(json_t *root)
-{
-	char	*text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-	int	 status = EXIT_FINE;
-
-	if (text != NULL)
-		(void)printf("%s\n", text);
-	else
-		status = complain("out of memory");
-	free(text);
-	json_decref(root);
-	return status;
-}
+#include "json.h"
 
 int
 cmd_publish(struct args *args)
@@ -46,17 +24,15 @@ cmd_publish(struct args *args)
 
 	if (args->rest.num_items != 1)
 		return complain("expected publish FILE");
-	if (!certauth_push(conf_of(args), args->rest.items[0], &authority,
-	    &report, &error)) {
-		(void)complain_error(&error);
-		return EXIT_REJECTED;
-	}
+	if (!certauth_push(args_conf(args), args->rest.items[0], &authority,
+	    &report, &error))
+		return complain_fault(&error);
 	certauth_time_print(next, sizeof(next), report.next_update);
 	if (args->json)
 		return print_json(json_pack("{s:s,s:s,s:s,s:I}", "issuer",
 		    report.issuer, "number", report.number, "nextUpdate",
 		    report.next_update != 0 ? next : "", "entries",
-		    (json_int_t)report.entries));
+		    (json_int_t)report.entries), EXIT_FINE);
 	(void)printf("published: %s, number %s, %zu entries, next %s\n",
 	    report.issuer, report.number[0] != '\0' ? report.number : "none",
 	    report.entries, report.next_update != 0 ? next : "not given");
@@ -89,7 +65,7 @@ list(struct certauth *engine, bool as_json)
 	for (i = 0; certauth_override_at(engine, i, &o); i++) {
 		certauth_time_print(until, sizeof(until), o.until);
 		certauth_time_print(written, sizeof(written), o.written);
-		json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:s,s:s}",
+		add_json(rows, json_pack("{s:s,s:s,s:s,s:s,s:s}",
 		    "authority", o.authority, "until", until, "written", written,
 		    "by", o.by, "reason", o.reason));
 		if (!as_json)
@@ -97,7 +73,8 @@ list(struct certauth *engine, bool as_json)
 			    "%s\n", o.authority, until, written, o.by, o.reason);
 	}
 	if (as_json)
-		return print_json(json_pack("{s:o}", "overrides", rows));
+		return print_json(json_pack("{s:o}", "overrides", rows),
+		    EXIT_FINE);
 	if (i == 0)
 		(void)printf("no override is in force\n");
 	json_decref(rows);
@@ -122,7 +99,7 @@ cmd_override(struct args *args)
 	    !certauth_time_parse(args->stale_until, &until))
 		return complain("--stale-until: \"%s\" is no time; expected for "
 		    "example 2026-03-01T12:00:00Z", args->stale_until);
-	engine = certauth_open(conf_of(args), &error);
+	engine = certauth_open(args_conf(args), &error);
 	if (engine == NULL)
 		return complain_error(&error);
 	if (args->rest.num_items == 0)
@@ -138,7 +115,7 @@ cmd_override(struct args *args)
 			    "that are listed refuse all the same\n",
 			    args->rest.items[0]);
 		certauth_free(engine);
-		engine = certauth_open(conf_of(args), &error);
+		engine = certauth_open(args_conf(args), &error);
 		status = engine == NULL ? complain_error(&error) :
 		    args->end && !args->json ? EXIT_FINE :
 		    list(engine, args->json);

@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "command.h"
+#include "json.h"
 
 /* RFC 5280 5.3.1; 7 is not used. */
 static const char *const	reasons[] = { "unspecified", "keyCompromise",
@@ -31,8 +30,7 @@ cmd_show(struct args *args)
 	struct certauth_show	 show;
 	struct certauth_error	 error = { .line = 0 };
 	const char		*status;
-	char			 date[32] = "", *text;
-	json_t			*root;
+	char			 date[32] = "";
 
 	if (args->index == NULL || args->serial == NULL ||
 	    args->issuers.num_items != 1 || args->rest.num_items > 0)
@@ -53,13 +51,7 @@ cmd_show(struct args *args)
 		    reason_word(show.reason) : "");
 		return EXIT_FINE;
 	}
-	root = json_pack("{s:s,s:s,s:s}", "status", status, "date", date,
+	return print_json(json_pack("{s:s,s:s,s:s}", "status", status, "date", date,
 	    "reason", show.status == CERTAUTH_LISTED ?
-	    reason_word(show.reason) : "");
-	text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-	if (text != NULL)
-		(void)printf("%s\n", text);
-	free(text);
-	json_decref(root);
-	return text != NULL ? EXIT_FINE : complain("out of memory");
+	    reason_word(show.reason) : ""), EXIT_FINE);
 }

@@ -9,19 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "command.h"
+#include "json.h"
 
 #define STATUS_FILE	"status.json"
-
-static const char *
-text_of(const json_t *row, const char *name)
-{
-	const char	*text = json_string_value(json_object_get(row, name));
-
-	return text != NULL ? text : "";
-}
 
 /* The refresher's file; NULL: none, or it cannot be read. */
 json_t *
@@ -54,7 +45,7 @@ lists_json(struct certauth *engine, int64_t now)
 	for (i = 0; certauth_revocation_at(engine, i, &row); i++) {
 		certauth_time_print(this, sizeof(this), row.this_update);
 		certauth_time_print(next, sizeof(next), row.next_update);
-		json_array_append_new(lists, json_pack(
+		add_json(lists, json_pack(
 		    "{s:s,s:s,s:s,s:s,s:I,s:I,s:b,s:b}", "issuer", row.issuer,
 		    "source", row.source, "thisUpdate", this, "nextUpdate",
 		    row.next_update != 0 ? next : "", "age",
@@ -74,7 +65,7 @@ overrides_json(struct certauth *engine)
 	size_t				 i;
 
 	for (i = 0; certauth_override_at(engine, i, &o); i++)
-		json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:s}",
+		add_json(rows, json_pack("{s:s,s:s,s:s,s:s}",
 		    "authority", o.authority, "until", certauth_time_print(until,
 		    sizeof(until), o.until), "by", o.by, "reason", o.reason));
 	return rows;
@@ -144,13 +135,12 @@ cmd_show_revocation(struct args *args)
 	struct certauth_error	 error = { .line = 0 };
 	struct certauth		*engine;
 	json_t			*root, *status, *overrides, *row;
-	char			*text;
 	size_t			 i, answers, revoked;
+	int			 result = EXIT_FINE;
 
 	if (args->rest.num_items > 0)
 		return complain("show revocation takes no file");
-	engine = certauth_open(args->config != NULL ? args->config :
-	    DEFAULT_CONFIG, &error);
+	engine = certauth_open(args_conf(args), &error);
 	if (engine == NULL)
 		return complain_error(&error);
 	certauth_answers_count(engine, &answers, &revoked);
@@ -161,12 +151,9 @@ cmd_show_revocation(struct args *args)
 	    certauth_now(engine)), "overrides", overrides, "answers", "known",
 	    (json_int_t)answers, "revoked", (json_int_t)revoked, "refresher",
 	    status);
-	if (args->json) {
-		text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-		if (text != NULL)
-			(void)printf("%s\n", text);
-		free(text);
-	} else if (root != NULL) {
+	if (args->json || root == NULL)
+		result = print_json(json_incref(root), EXIT_FINE);
+	else {
 		print_lists(json_object_get(root, "lists"));
 		(void)printf("%zu OCSP answers, %zu of them revoked\n", answers,
 		    revoked);
@@ -177,9 +164,8 @@ cmd_show_revocation(struct args *args)
 			    text_of(row, "reason"));
 		print_sources(status);
 	}
-	i = root != NULL;
 	json_decref(root);
 	json_decref(status);
 	certauth_free(engine);
-	return i != 0 ? EXIT_FINE : complain("out of memory");
+	return result;
 }

@@ -7,37 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "command.h"
+#include "json.h"
 
 /* A user name has 255 bytes at most, groups are the rest of a line. */
 #define USER_BYTES	512
 #define GROUPS_BYTES	4200
 
 static int
-print_json(json_t *root)
-{
-	char	*text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-	int	 status = EXIT_FINE;
-
-	if (text != NULL)
-		(void)printf("%s\n", text);
-	else
-		status = complain("out of memory");
-	free(text);
-	json_decref(root);
-	return status;
-}
-
-static int
 report(const struct args *args, const char *file,
     const struct certauth_table_report *report)
 {
 	if (args->json)
-		return print_json(json_pack("{s:s,s:I,s:I,s:b}", "file", file,
-		    "rows", (json_int_t)report->rows, "bytes",
-		    (json_int_t)report->bytes, "compiled", report->compiled));
+		return print_json(json_pack("{s:o,s:I,s:I,s:b}", "file",
+		    name_json(file), "rows", (json_int_t)report->rows, "bytes",
+		    (json_int_t)report->bytes, "compiled", report->compiled), EXIT_FINE);
 	(void)printf("%s: %zu lines, %zu bytes%s\n", file, report->rows,
 	    report->bytes, report->compiled ? ", compiled" : "");
 	return EXIT_FINE;
@@ -52,10 +36,8 @@ cmd_table_build(struct args *args)
 	if (args->output == NULL || args->rest.num_items < 1)
 		return complain("expected table build --output FILE MAP...");
 	if (!certauth_table_build(args->rest.items, args->rest.num_items,
-	    args->output, &r, &error)) {
-		(void)complain_error(&error);
-		return EXIT_REJECTED;
-	}
+	    args->output, &r, &error))
+		return complain_fault(&error);
 	return report(args, args->output, &r);
 }
 
@@ -67,10 +49,8 @@ cmd_table_check(struct args *args)
 
 	if (args->rest.num_items != 1)
 		return complain("expected table check MAP");
-	if (!certauth_table_check(args->rest.items[0], &r, &error)) {
-		(void)complain_error(&error);
-		return EXIT_REJECTED;
-	}
+	if (!certauth_table_check(args->rest.items[0], &r, &error))
+		return complain_fault(&error);
 	return report(args, args->rest.items[0], &r);
 }
 
@@ -87,11 +67,11 @@ cmd_table_lookup(struct args *args)
 	    args->now, user, sizeof(user), groups, sizeof(groups), &found,
 	    &error))
 		return complain_error(&error);
-	if (args->json) {
-		if (print_json(json_pack("{s:b,s:s,s:s}", "found", found,
-		    "user", user, "groups", groups)) != EXIT_FINE)
-			return EXIT_USAGE;
-	} else if (found)
+	if (args->json)
+		return print_json(json_pack("{s:b,s:s,s:s}", "found", found,
+		    "user", user, "groups", groups), found ? EXIT_FINE :
+		    EXIT_REJECTED);
+	if (found)
 		(void)printf("%s%s%s\n", user, groups[0] != '\0' ? " " : "",
 		    groups);
 	else
@@ -105,6 +85,7 @@ exchange(struct args *args, bool import)
 {
 	struct certauth_error	 error = { .line = 0 };
 	char			*text;
+	int			 status = EXIT_FINE;
 
 	if (args->format == NULL || args->rest.num_items != 1)
 		return complain(import ? "expected table import --format "
@@ -112,13 +93,15 @@ exchange(struct args *args, bool import)
 		    "expected table export --format grid-mapfile | pg_ident | ad "
 		    "[--map NAME] MAP");
 	if (!(import ? certauth_map_import : certauth_map_export)(args->format,
-	    args->rest.items[0], args->map, &text, &error)) {
-		(void)complain_error(&error);
-		return EXIT_REJECTED;
-	}
-	(void)fputs(text, stdout);
+	    args->rest.items[0], args->map, &text, &error))
+		return complain_fault(&error);
+	if (args->json)
+		status = print_json(json_pack("{s:s,s:s}", "format", args->format,
+		    "text", text), EXIT_FINE);
+	else
+		(void)fputs(text, stdout);
 	free(text);
-	return EXIT_FINE;
+	return status;
 }
 
 int

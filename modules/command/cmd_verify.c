@@ -94,7 +94,7 @@ open_config(const struct args *a, const struct certauth_profile **profile_r)
 	struct certauth			*engine;
 	size_t				 i;
 
-	engine = certauth_open(a->config != NULL ? a->config : DEFAULT_CONFIG,
+	engine = certauth_open(args_conf(a),
 	    &error);
 	if (engine == NULL) {
 		complain_error(&error);
@@ -123,7 +123,7 @@ open_profile(const struct args *a, const struct certauth_profile **profile_r)
 
 	if (a->profile != NULL)
 		return open_config(a, profile_r);
-	engine = certauth_open(a->config != NULL ? a->config : DEFAULT_CONFIG,
+	engine = certauth_open(args_conf(a),
 	    &error);
 	if (engine == NULL) {
 		complain_error(&error);

@@ -79,6 +79,9 @@ bool	option_at(size_t i, struct option_row *row_r);
 /* "certauth: ..." on stderr; returns EXIT_USAGE. */
 int	complain(const char *format, ...) CERTAUTH_PRINTF(1, 2);
 int	complain_error(const struct certauth_error *);
+/* The same after a door that left EINVAL where what was handed in is at fault: then
+ * EXIT_REJECTED. */
+int	complain_fault(const struct certauth_error *);
 /* The core's remarks, on stderr. */
 void	print_notes(struct certauth *);
 

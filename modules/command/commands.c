@@ -279,5 +279,5 @@ command_json(void)
 		    o.name, "value", o.value, "many", o.many, "everywhere",
 		    names_option(EVERYWHERE, o.name), "text", o.text));
 	return print_json(json_pack("{s:o,s:o}", "commands", rows, "options",
-	    options));
+	    options), EXIT_FINE);
 }

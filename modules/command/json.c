@@ -16,11 +16,10 @@
 static bool	lost;
 
 int
-print_json(json_t *root)
+print_json(json_t *root, int status)
 {
 	char	*text = root != NULL && !lost ?
 		    json_dumps(root, JSON_COMPACT) : NULL;
-	int	 status = EXIT_FINE;
 
 	if (text != NULL)
 		(void)printf("%s\n", text);

@@ -4,9 +4,9 @@
 
 #include <jansson.h>
 
-/* One line on stdout; frees `root`. EXIT_USAGE (said on stderr) when `root` is NULL
- * or when add_json() has lost something: then nothing is printed. */
-int	print_json(json_t *root);
+/* One line on stdout; frees `root`. Returns `status`, or EXIT_USAGE (said on stderr)
+ * when `root` is NULL or add_json() has lost something: then nothing is printed. */
+int	print_json(json_t *root, int status);
 /* `item` becomes the array's; NULL is remembered for print_json(). */
 void	add_json(json_t *array, json_t *item);
 /* "" when the row has no such text. */

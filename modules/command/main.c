@@ -2,6 +2,7 @@
  * main.c - certauth: ask on a terminal what the servers ask.
  */
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +31,15 @@ complain_error(const struct certauth_error *error)
 	if (error->file[0] != '\0')
 		return complain("%s: %s", error->file, error->text);
 	return complain("%s", error->text);
+}
+
+int
+complain_fault(const struct certauth_error *error)
+{
+	bool	theirs = errno == EINVAL;
+
+	(void)complain_error(error);
+	return theirs ? EXIT_REJECTED : EXIT_USAGE;
 }
 
 void

@@ -95,14 +95,44 @@ def test_exit_codes(world):
     ["show", "--json", "--index", "out", "--issuer", "ca.pem"],
     ["show", "--json", "--index", "missing", "--issuer", "ca.pem", "--serial", "01"],
     ["check", "--json", "one", "two"],
+    ["publish", "--json", "--config", "certauth.conf", "missing.crl"],
+    ["publish", "--json", "--config", "missing.conf", "ca.crl"],
+    ["table", "build", "--json", "--output", "out", "missing.map"],
+    ["table", "build", "--json", "--output", "missing/out", "good.map"],
+    ["table", "check", "--json", "missing.map"],
+    ["table", "lookup", "--json", "missing.map", "key"],
+    ["table", "import", "--json", "--format", "pg_ident", "missing.map"],
+    ["table", "import", "--json", "--format", "fun", "good.map"],
+    ["table", "export", "--json", "--format", "pg_ident", "missing.map"],
+    ["forecast", "--json", "--config", "certauth.conf", "missing.pem"],
+    ["map", "enroll", "--json", "--pending", "missing.log"],
+    ["pool", "accept", "--json", "--config", "missing.conf", 64 * "0"],
+    ["pool", "accept", "--json", "--config", "certauth.conf", 64 * "0", "missing.pem"],
     ["fly", "--json"],
     [],
 ])
 def test_usage_is_two_and_stdout_empty(world, args):
-    files = {p.name for p in world.folder.iterdir()} | {"missing.pem", "missing.conf", "out",
-                                                        "missing"}
-    r = certauth(*[world.folder / a if a in files else a for a in args])
+    (world.folder / "good.map").write_text("key user\n")
+    files = {p.name for p in world.folder.iterdir()} | {"out"}
+    r = certauth(*[world.folder / a if a in files or a.startswith("missing") else a
+                   for a in args])
     assert r.returncode == 2 and r.stdout == "" and r.stderr, r
+
+
+def test_what_is_at_fault_is_one(world):
+    """Read, and refused: 1. The same commands could not read it: 2, above."""
+    bad = world.folder / "bad.map"
+    bad.write_text("a line of too many words\n")
+    (world.folder / "bad.crl").write_text("junk")
+    for args in (["publish", "--config", world.conf, world.folder / "bad.crl"],
+                 ["table", "check", bad], ["table", "build", "--output",
+                                           world.folder / "out", bad],
+                 ["table", "import", "--format", "grid-mapfile", bad],
+                 ["table", "export", "--format", "pg_ident", bad],
+                 ["pool", "accept", "--config", world.conf, 64 * "0"]):
+        r = certauth(*args)
+        assert r.returncode == 1 and r.stdout == "" and r.stderr, (args, r)
+    assert not (world.folder / "out").exists()
 
 
 def test_list_option_gives_its_last_word(world):

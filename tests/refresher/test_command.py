@@ -45,7 +45,7 @@ def test_publish(w):
         p = w.command("publish", put(w, der), status=1)
         assert word in p.stderr, p.stderr
         assert verdict(w)["reason"] == "revoked"
-    assert w.command("publish", w.path("nothing")).returncode == 1
+    assert w.command("publish", w.path("nothing")).returncode == 2
     assert w.command("publish").returncode == 2
 
 
