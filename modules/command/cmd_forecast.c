@@ -20,6 +20,8 @@
 /* Without --until: people who renew have 90 days. */
 #define DEFAULT_DAYS	90
 #define MAX_FILES	1000000
+/* Told on stderr; all are counted. */
+#define MAX_COMPLAINTS	20
 
 struct forecast {
 	struct certauth			*engine;
@@ -38,11 +40,11 @@ add_row(struct forecast *f, int64_t when, const char *reason,
 	char	time[32];
 
 	add_json(f->rows, json_pack(
-	    "{s:s,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "when",
+	    "{s:s,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:s}", "when",
 	    certauth_time_print(time, sizeof(time), when), "days",
 	    (json_int_t)((when - f->now) / DAY), "reason", reason, "user", user,
 	    "email", email, "subject", subject, "issuer", issuer, "serial",
-	    serial, "file", f->file, "message", message));
+	    serial, "file", name_json(f->file), "message", message));
 }
 
 static void
@@ -71,6 +73,14 @@ tell(void *context, int64_t when, const struct certauth_verdict *now,
 		    certauth_verdict_get(now, "email"));
 }
 
+/* Whoever is in it will not be in the answer: told, and exit 1. */
+static void
+unreadable(struct forecast *f, const char *why)
+{
+	if (f->unreadable++ < MAX_COMPLAINTS)
+		(void)complain("%s: %s", f->file, why);
+}
+
 static void
 read_certificate(struct forecast *f, const char *path)
 {
@@ -84,7 +94,8 @@ read_certificate(struct forecast *f, const char *path)
 	    f->now, f->until, tell, f))
 		f->read++;
 	else
-		f->unreadable++;
+		unreadable(f, leaf == NULL && error.text[0] != '\0' ?
+		    error.text : "cannot be judged");
 	X509_free(leaf);
 	sk_X509_pop_free(sent, X509_free);
 }
@@ -99,11 +110,19 @@ read_folder(struct forecast *f, const char *path)
 
 	if (dir == NULL)
 		return false;
-	while ((entry = readdir(dir)) != NULL &&
-	    f->read + f->unreadable < MAX_FILES) {
+	while ((entry = readdir(dir)) != NULL) {
+		f->file = path;
+		if (f->read + f->unreadable >= MAX_FILES) {
+			unreadable(f, "too many files; the rest was not read");
+			break;
+		}
 		if ((size_t)snprintf(name, sizeof(name), "%s/%s", path,
-		    entry->d_name) < sizeof(name) && stat(name, &st) == 0 &&
-		    S_ISREG(st.st_mode))
+		    entry->d_name) >= sizeof(name))
+			unreadable(f, "has a file whose name is too long");
+		else if (stat(name, &st) != 0) {
+			f->file = name;
+			unreadable(f, strerror(errno));
+		} else if (S_ISREG(st.st_mode))
 			read_certificate(f, name);
 	}
 	(void)closedir(dir);
@@ -116,18 +135,28 @@ static void
 read_decision(struct forecast *f, json_t *last, const char *line)
 {
 	json_t	*row = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-	char	 key[1024];
+	char	 key[4096];
+	int	 len;
+	int64_t	 end;
+	bool	 accepted = strcmp(text_of(row, "result"), "accept") == 0;
 
-	if (row == NULL || text_of(row, "serial")[0] == '\0') {
-		json_decref(row);
-		f->unreadable++;
-		return;
-	}
-	f->read++;
-	(void)snprintf(key, sizeof(key), "%s %s", text_of(row, "serial"),
+	len = snprintf(key, sizeof(key), "%s %s", text_of(row, "serial"),
 	    text_of(row, "issuer"));
-	if (json_object_size(last) < MAX_FILES)
-		json_object_set(last, key, row);
+	if (row == NULL)
+		unreadable(f, "a line that is no JSON");
+	else if (text_of(row, "serial")[0] == '\0')
+		unreadable(f, "a line without a serial number");
+	else if (!accepted && text_of(row, "reason")[0] == '\0')
+		unreadable(f, "a line without a verdict");
+	else if (accepted && !certauth_time_parse(text_of(row, "notAfter"), &end))
+		unreadable(f, "a certificate was accepted, and the line does not "
+		    "say until when it is valid (notAfter)");
+	else if (len < 0 || (size_t)len >= sizeof(key) ||
+	    json_object_size(last) >= MAX_FILES ||
+	    json_object_set(last, key, row) != 0)
+		unreadable(f, "too long, or too many");
+	else
+		f->read++;
 	json_decref(row);
 }
 
@@ -135,14 +164,13 @@ static void
 judge_decision(struct forecast *f, const json_t *row)
 {
 	int64_t	end;
-	bool	accepted = strcmp(text_of(row, "result"), "accept") == 0;
 
-	if (!accepted && text_of(row, "reason")[0] != '\0')
+	if (strcmp(text_of(row, "result"), "accept") != 0)
 		add_row(f, f->now, text_of(row, "reason"), text_of(row, "message"),
 		    text_of(row, "user"), text_of(row, "subject"),
 		    text_of(row, "issuer"), text_of(row, "serial"),
 		    text_of(row, "email"));
-	else if (accepted && certauth_time_parse(text_of(row, "notAfter"),
+	else if (certauth_time_parse(text_of(row, "notAfter"),
 	    &end) && end < f->until)
 		add_row(f, end < f->now ? f->now : end + 1, "expired",
 		    "The certificate ends.", text_of(row, "user"),
@@ -166,6 +194,8 @@ read_log(struct forecast *f, const char *path)
 	f->file = path;
 	while (getline(&line, &size, log) >= 0)
 		read_decision(f, last, line);
+	if (ferror(log))
+		unreadable(f, strerror(errno));
 	free(line);
 	(void)fclose(log);
 	json_object_foreach(last, key, row)
@@ -232,8 +262,9 @@ sorted(const json_t *rows)
 		list[i] = json_array_get(rows, i);
 	if (list != NULL)
 		qsort(list, n, sizeof(*list), compare_rows);
-	for (i = 0; list != NULL && i < n; i++)
-		json_array_append(out, list[i]);
+	/* NULL, and so lost and said, when memory is out */
+	for (i = 0; i < n; i++)
+		add_json(out, list != NULL ? json_incref(list[i]) : NULL);
 	free(list);
 	return out;
 }
@@ -289,14 +320,18 @@ cmd_forecast(struct args *args)
 		}
 	rows = sorted(f.rows);
 	crls = lists(&f);
-	status = json_array_size(rows) > 0 ? EXIT_REJECTED : EXIT_FINE;
+	status = json_array_size(rows) > 0 || f.unreadable > 0 ?
+	    EXIT_REJECTED : EXIT_FINE;
 	if (args->json) {
 		status = print_json(json_pack("{s:s,s:I,s:I,s:O,s:O}", "profile",
 		    certauth_profile_name(f.profile), "read",
 		    (json_int_t)f.read, "unreadable", (json_int_t)f.unreadable,
 		    "rows", rows, "crls", crls), status);
-	} else
+	} else {
 		print(&f, rows, crls);
+		if (json_lost())
+			status = EXIT_USAGE;
+	}
 	json_decref(rows);
 	json_decref(crls);
 out:

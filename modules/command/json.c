@@ -38,6 +38,15 @@ add_json(json_t *array, json_t *item)
 		lost = true;
 }
 
+bool
+json_lost(void)
+{
+	if (lost)
+		(void)complain("a line is missing: out of memory, or text that is "
+		    "not UTF-8");
+	return lost;
+}
+
 const char *
 text_of(const json_t *row, const char *key)
 {

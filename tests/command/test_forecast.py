@@ -62,7 +62,8 @@ class World:
         p = certauth("forecast", "--json", "--config", self.conf, "--profile", profile, *args)
         assert p.returncode in (0, 1), p.stderr
         answer = json.loads(p.stdout)
-        assert (p.returncode == 1) == bool(answer["rows"])
+        assert (p.returncode == 1) == (bool(answer["rows"]) or answer["unreadable"] > 0)
+        assert bool(p.stderr) == (answer["unreadable"] > 0)
         return answer
 
 
@@ -114,12 +115,31 @@ def test_log_of_decisions(world):
     # a server's own line, as docs/forecast.md gives it
     lines.append('{"result":"accept","reason":"ok","user":"frank","serial":"0A","issuer":"CN=X",'
                  '"email":"frank@example.com","notAfter":"2000-01-01T00:00:00Z"}\n')
-    log.write_text("".join(lines) + "{ broken\n")
+    log.write_text("".join(lines) + "{ broken\n" + lines[-1].replace("notAfter", "until") +
+                   lines[-1].replace("serial", "number") + '{"serial":"0B","issuer":"CN=X"}\n')
     answer = world.ask(log)
     got = rows(answer)
     assert sorted(got) == [("bob", "expired"), ("dave", "expired"), ("frank", "expired")]
-    assert (answer["read"], answer["unreadable"]) == (6, 1)
+    assert (answer["read"], answer["unreadable"]) == (6, 4)
     assert len(answer["rows"]) == 3
+
+
+def test_what_cannot_be_read_is_no_good_news(world):
+    junk = world.folder / "junk.pem"
+    junk.write_text("hello\n")
+    p = certauth("forecast", "--config", world.conf, "--profile", "staff", junk)
+    assert p.returncode == 1 and "0 read, 1 unreadable" in p.stdout and "junk.pem" in p.stderr
+    # a name that is no UTF-8 is in the answer all the same
+    name = os.path.join(os.fsencode(world.people), b"b\xf6b.pem")
+    os.rename(world.people / "bob.pem", name)
+    p = subprocess.run([BINARY, "forecast", "--json", "--config", str(world.conf), "--profile",
+                        "staff", name], capture_output=True, timeout=60, check=False)
+    answer = json.loads(p.stdout)
+    assert p.returncode == 1 and [r["reason"] for r in answer["rows"]] == ["expired"]
+    assert answer["rows"][0]["file"].endswith("/b\\xf6b.pem")
+    p = subprocess.run([BINARY, "map", "--explain", "--json", "--config", str(world.conf),
+                        "--profile", "staff", name], capture_output=True, timeout=60, check=False)
+    assert json.loads(p.stdout)[0]["certificate"].endswith("/b\\xf6b.pem")
 
 
 def test_text_and_usage(world):
