@@ -7,6 +7,7 @@
 SHELL    := /bin/bash
 FLAVOUR  ?= release
 B        := build/$(FLAVOUR)
+comma    := ,
 VERSION  := 0.1.0
 
 # ------------------------------------------------------------------- flavours
@@ -184,6 +185,10 @@ $(B)/unit/%: tests/unit/%.c $(B)/libcertauth.a
 $(B)/unit/refresher/%: tests/unit/refresher/%.c $(REFRESHER_PURE_O)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CORE_CFLAGS) -Imodules/refresher -o $@ $< $(REFRESHER_PURE_O) $(LDFLAGS) -lcrypto -lcmocka
+
+# Its allocations can be made to fail.
+$(B)/unit/engine/test_memory: LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallocarray \
+	aligned_alloc strdup strndup)
 
 # Large CRLs for tests and benchmarks (tests/lib/mkcrl.c).
 .PHONY: mkcrl

@@ -54,6 +54,10 @@ struct cert_san {
 #define CERT_FAULT_CA_ONLY	0x800u	/* name constraints in what is no CA */
 #define CERT_FAULT_QUALIFIER	0x1000u	/* critical policies, unknown qualifier */
 
+/* an extension may not say what it seems to */
+#define CERT_FAULTS_EXTENSION	(CERT_FAULT_EXTENSION | CERT_FAULT_DUPLICATE | \
+				CERT_FAULT_TRAILING)
+
 struct constraints;
 struct constraints_names;
 struct signature_ready;

@@ -21,6 +21,8 @@
 /* GeneralName has so many kinds (RFC 5280 4.2.1.6), GEN_OTHERNAME to GEN_RID. */
 #define KINDS	9
 
+#define UNREADABLE	"Its name constraints are unreadable."
+
 struct subtree {
 	bool			 excluded;
 	bool			 ranged;	/* minimum or maximum are used */
@@ -104,16 +106,26 @@ add_text(struct constraints_names *names, int type, const ASN1_STRING *value,
 	*room += name->value.len;
 }
 
-static void
+/* Too long to be compared, as cert_name_rdns() sees it? */
+static bool
+too_long(const X509_NAME *dn)
+{
+	return X509_NAME_entry_count(dn) > CERT_MAX_NAME_ENTRIES;
+}
+
+/* False: out of memory. */
+static bool
 add_directory(struct constraints_names *names, const X509_NAME *dn)
 {
 	struct name	*name = &names->names[names->num++];
 
 	name->type = GEN_DIRNAME;
 	name->broken = !cert_name_rdns(dn, &name->rdns, &name->num_rdns);
+	return !name->broken || too_long(dn);
 }
 
-static void
+/* False: out of memory. */
+static bool
 add_general(struct constraints_names *names, const GENERAL_NAME *g,
     unsigned char **room)
 {
@@ -123,13 +135,12 @@ add_general(struct constraints_names *names, const GENERAL_NAME *g,
 
 	switch (g->type) {
 	case GEN_DIRNAME:
-		add_directory(names, g->d.directoryName);
-		return;
+		return add_directory(names, g->d.directoryName);
 	case GEN_EMAIL:
 	case GEN_DNS:
 	case GEN_URI:
 		add_text(names, g->type, g->d.ia5, false, false, room);
-		return;
+		return true;
 	default:
 		break;
 	}
@@ -138,18 +149,20 @@ add_general(struct constraints_names *names, const GENERAL_NAME *g,
 	if (g->type == GEN_IPADD)
 		name->value = span_of(g->d.iPAddress);
 	if (g->type != GEN_OTHERNAME)
-		return;
+		return true;
 	name->other = g->d.otherName->type_id;
 	if (OBJ_obj2nid(name->other) != NID_id_on_SmtpUTF8Mailbox)
-		return;
+		return true;
 	/* RFC 9598 6: constraints on rfc822Name are on these as well. */
 	other = g->d.otherName->value;
 	utf8 = other != NULL && other->type == V_ASN1_UTF8STRING;
 	add_text(names, GEN_EMAIL, utf8 ? other->value.utf8string : NULL, true,
 	    !utf8, room);
+	return true;
 }
 
-static void
+/* False: out of memory. */
+static bool
 add_subject(struct constraints_names *names, const X509_NAME *dn,
     unsigned char **room)
 {
@@ -157,8 +170,9 @@ add_subject(struct constraints_names *names, const X509_NAME *dn,
 	int			 at = -1;
 
 	if (X509_NAME_entry_count(dn) == 0)
-		return;
-	add_directory(names, dn);
+		return true;
+	if (!add_directory(names, dn))
+		return false;
 	/* Also where a SAN is present: the attribute is a mailbox to people. */
 	while ((at = X509_NAME_get_index_by_NID(dn, NID_pkcs9_emailAddress,
 	    at)) >= 0) {
@@ -166,17 +180,19 @@ add_subject(struct constraints_names *names, const X509_NAME *dn,
 		add_text(names, GEN_EMAIL, value, false,
 		    ASN1_STRING_type(value) != V_ASN1_IA5STRING, room);
 	}
+	return true;
 }
 
-/* Octets of all names together: what they are spread over, at the most. */
-static size_t
-names_bytes(X509 *x)
+/* Room for the octets of all names together: no more than the whole has. */
+static unsigned char *
+names_room(X509 *x)
 {
 	int	der = i2d_X509(x, NULL);
 
-	return der > 0 ? (size_t)der : 0;
+	return der > 0 ? malloc((size_t)der) : NULL;
 }
 
+/* NULL: out of memory, or names that are there and do not decode. */
 static struct constraints_names *
 names_new(X509 *x)
 {
@@ -184,29 +200,35 @@ names_new(X509 *x)
 	const X509_NAME			*dn = X509_get_subject_name(x);
 	unsigned char			*room;
 	size_t				 most;
-	int				 i, n;
+	int				 i, n, critical = -1;
 
 	if (names == NULL)
 		return NULL;
 	ERR_set_mark();
-	names->san = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+	names->san = X509_get_ext_d2i(x, NID_subject_alt_name, &critical, NULL);
 	ERR_pop_to_mark();
+	if (names->san == NULL && critical != -1)
+		goto fail;	/* not "there is none" */
 	n = sk_GENERAL_NAME_num(names->san);
 	if (n < 0)
 		n = 0;
 	/* an otherName may be two; the subject is one beside its mailboxes */
 	most = 2 * (size_t)n + (size_t)X509_NAME_entry_count(dn) + 1;
 	names->names = calloc(most, sizeof(*names->names));
-	names->room = malloc(names_bytes(x) + 1);
-	if (names->names == NULL || names->room == NULL) {
-		constraints_names_free(names);
-		return NULL;
-	}
+	names->room = names_room(x);
+	if (names->names == NULL || names->room == NULL)
+		goto fail;
 	room = names->room;
-	add_subject(names, dn, &room);
+	if (!add_subject(names, dn, &room))
+		goto fail;
 	for (i = 0; i < n; i++)
-		add_general(names, sk_GENERAL_NAME_value(names->san, i), &room);
+		if (!add_general(names, sk_GENERAL_NAME_value(names->san, i),
+		    &room))
+			goto fail;
 	return names;
+fail:
+	constraints_names_free(names);
+	return NULL;
 }
 
 void
@@ -234,6 +256,7 @@ is_ranged(const GENERAL_SUBTREE *s)
 	    (s->minimum != NULL && ASN1_INTEGER_get(s->minimum) != 0);
 }
 
+/* False: c->fault, or out of memory. */
 static bool
 read_tree(struct constraints *c, const GENERAL_SUBTREE *s, bool excluded,
     struct subtree *t, unsigned char **room)
@@ -251,9 +274,12 @@ read_tree(struct constraints *c, const GENERAL_SUBTREE *s, bool excluded,
 		t->other = s->base->d.otherName->type_id;
 	} else if (s->base->type == GEN_DIRNAME) {
 		if (!cert_name_rdns(s->base->d.directoryName, &t->rdns,
-		    &t->num_rdns))
-			c->fault = "Its name constraints have a directory name "
-			    "that is too long.";
+		    &t->num_rdns)) {
+			if (too_long(s->base->d.directoryName))
+				c->fault = "Its name constraints have a "
+				    "directory name that is too long.";
+			return false;
+		}
 	} else if (s->base->type == GEN_IPADD) {
 		t->ip = span_of(s->base->d.iPAddress);
 		if ((t->ip.len != 8 && t->ip.len != 32) ||
@@ -264,7 +290,7 @@ read_tree(struct constraints *c, const GENERAL_SUBTREE *s, bool excluded,
 	return c->fault == NULL;
 }
 
-/* Two lists, each in its order, kind by kind. */
+/* Two lists, each in its order, kind by kind. False: c->fault, or out of memory. */
 static bool
 read_trees(struct constraints *c)
 {
@@ -278,8 +304,10 @@ read_trees(struct constraints *c)
 	for (l = 0; l < 2; l++)
 		for (i = 0; i < sk_GENERAL_SUBTREE_num(lists[l]); i++) {
 			kind = sk_GENERAL_SUBTREE_value(lists[l], i)->base->type;
-			if (kind < 0 || kind >= KINDS)
+			if (kind < 0 || kind >= KINDS) {
+				c->fault = UNREADABLE;
 				return false;
+			}
 			c->first[kind + 1]++;
 		}
 	for (kind = 0; kind < KINDS; kind++)
@@ -295,19 +323,24 @@ read_trees(struct constraints *c)
 	return true;
 }
 
+/* NULL: out of memory. What is kept with the CA is never a want of ours. */
 static struct constraints *
-constraints_new(X509 *ca)
+constraints_new(const struct cert *ca)
 {
 	struct constraints	*c = calloc(1, sizeof(*c));
 	size_t			 permitted, excluded;
 
-	if (c == NULL || X509_get_ext_by_NID(ca, NID_name_constraints, -1) < 0)
+	if (c == NULL || !ca->has_name_constraints)
 		return c;
 	ERR_set_mark();
-	c->nc = X509_get_ext_d2i(ca, NID_name_constraints, NULL, NULL);
+	c->nc = X509_get_ext_d2i(ca->x509, NID_name_constraints, NULL, NULL);
 	ERR_pop_to_mark();
-	if (c->nc == NULL)
+	if (c->nc == NULL) {
+		if ((ca->faults & CERT_FAULTS_EXTENSION) == 0)
+			goto no_memory;	/* it did decode in extension.c */
+		c->fault = UNREADABLE;
 		return c;
+	}
 	permitted = c->nc->permittedSubtrees == NULL ? 0 :
 	    (size_t)sk_GENERAL_SUBTREE_num(c->nc->permittedSubtrees);
 	excluded = c->nc->excludedSubtrees == NULL ? 0 :
@@ -317,14 +350,13 @@ constraints_new(X509 *ca)
 		return c;
 	}
 	c->trees = calloc(permitted + excluded + 1, sizeof(*c->trees));
-	c->room = malloc(names_bytes(ca) + 1);
-	if (c->trees == NULL || c->room == NULL) {
-		constraints_free(c);
-		return NULL;
-	}
-	if (!read_trees(c) && c->fault == NULL)
-		c->fault = "Its name constraints are unreadable.";
-	return c;
+	c->room = names_room(ca->x509);
+	if (c->trees != NULL && c->room != NULL &&
+	    (read_trees(c) || c->fault != NULL))
+		return c;
+no_memory:
+	constraints_free(c);
+	return NULL;
 }
 
 void
@@ -351,7 +383,7 @@ constraints_of(struct cert *ca)
 
 	if (c != NULL)
 		return c;
-	made = constraints_new(ca->x509);
+	made = constraints_new(ca);
 	if (made == NULL || atomic_compare_exchange_strong(&ca->constraints, &c,
 	    made))
 		return made;
@@ -487,7 +519,7 @@ constraints_fit(struct cert *ca, struct cert *below, unsigned *left,
 	const struct constraints_names	*names;
 	size_t				 i;
 
-	if (c != NULL && c->nc == NULL)
+	if (c != NULL && c->nc == NULL && c->fault == NULL)
 		return true;
 	names = c != NULL && c->fault == NULL ? names_of(below) : NULL;
 	if (names == NULL) {

@@ -225,24 +225,42 @@ result(int rc, X509_POLICY_TREE *tree, struct text *set_r, const char **why_r)
 	}
 }
 
+/* Leaf first; `fresh`: copies that nobody has looked at. NULL: out of memory. */
+static STACK_OF(X509) *
+stack_of(struct cert *const *path, size_t num_path, bool fresh)
+{
+	STACK_OF(X509)	*certs = sk_X509_new_null();
+	X509		*x;
+	size_t		 i;
+
+	for (i = 0; certs != NULL && i < num_path; i++) {
+		x = path[i]->x509;
+		x = fresh ? X509_dup(x) : X509_up_ref(x) == 1 ? x : NULL;
+		if (x == NULL || sk_X509_push(certs, x) <= 0) {
+			X509_free(x);
+			sk_X509_pop_free(certs, X509_free);
+			return NULL;
+		}
+	}
+	return certs;
+}
+
 enum certauth_reason
 policies_by_tree(const struct policy_options *o, struct cert *const *path,
     size_t num_path, struct text *set_r, const char **why_r)
 {
-	STACK_OF(X509)		*certs = sk_X509_new_null();
+	STACK_OF(X509)		*certs = NULL;
 	STACK_OF(ASN1_OBJECT)	*wanted = sk_ASN1_OBJECT_new_null();
 	X509_POLICY_TREE	*tree = NULL;
 	enum certauth_reason	 reason = CERTAUTH_INTERNAL;
 	unsigned		 flags = 0;
 	size_t			 i;
-	int			 rc, explicit_needed = 0;
+	int			 rc = X509_PCY_TREE_INVALID, again;
+	int			 explicit_needed = 0;
 
 	*why_r = "The policy tree could not be built.";
-	if (certs == NULL || wanted == NULL)
+	if (wanted == NULL)
 		goto out;
-	for (i = 0; i < num_path; i++)
-		if (sk_X509_push(certs, path[i]->x509) <= 0)
-			goto out;
 	for (i = 0; i < o->num_policies; i++)
 		if (sk_ASN1_OBJECT_push(wanted, o->policies[i]) <= 0)
 			goto out;
@@ -257,11 +275,20 @@ policies_by_tree(const struct policy_options *o, struct cert *const *path,
 		flags |= X509_V_FLAG_INHIBIT_ANY;
 	if (o->inhibit_mapping)
 		flags |= X509_V_FLAG_INHIBIT_MAP;
-	rc = X509_policy_check(&tree, &explicit_needed, certs, wanted, flags);
+	/* OpenSSL keeps "invalid" with a certificate, also where it only wanted for
+	 * memory: such a one is asked again as a copy. */
+	for (again = 0; again < 2 && rc == X509_PCY_TREE_INVALID; again++) {
+		sk_X509_pop_free(certs, X509_free);
+		certs = stack_of(path, num_path, again == 1);
+		if (certs == NULL)
+			goto out;
+		rc = X509_policy_check(&tree, &explicit_needed, certs, wanted,
+		    flags);
+	}
 	reason = result(rc, tree, set_r, why_r);
 out:
 	X509_policy_tree_free(tree);
-	sk_X509_free(certs);
+	sk_X509_pop_free(certs, X509_free);
 	sk_ASN1_OBJECT_free(wanted);
 	return reason;
 }

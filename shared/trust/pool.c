@@ -136,20 +136,33 @@ add_der(struct pool *pool, struct read_der *der, enum pool_role role,
 	return true;
 }
 
+static struct cert *
+decode(const struct pool_member *m)
+{
+	const unsigned char	*p = m->der;
+	X509			*x = d2i_X509(NULL, &p, (long)m->der_len);
+	struct cert		*cert = cert_new(x);
+
+	X509_free(x);
+	return cert;
+}
+
 struct cert *
 pool_cert(const struct pool_member *member)
 {
 	struct pool_member	*m = (struct pool_member *)(uintptr_t)member;
 	struct cert		*have = atomic_load(&m->cert), *mine;
-	const unsigned char	*p = m->der;
-	X509			*x;
 
-	if (have != NULL || p == NULL)
+	if (have != NULL || m->der == NULL)
 		return have;
 	ERR_set_mark();
-	x = d2i_X509(NULL, &p, (long)m->der_len);
-	mine = cert_new(x);
-	X509_free(x);
+	mine = decode(m);
+	/* OpenSSL makes an unreadable part of a want of memory. Nobody may be refused
+	 * for that until the next start: what looks faulty is looked at again. */
+	if (mine != NULL && (mine->faults != 0 || mine->key.kind == KEY_OTHER)) {
+		cert_free(mine);
+		mine = decode(m);
+	}
 	ERR_pop_to_mark();
 	if (mine == NULL)
 		return NULL;

@@ -227,6 +227,8 @@ check_constraints(struct walk *w, size_t depth)
 	size_t		 i;
 
 	if (!constraints_sound(ca, why, sizeof(why))) {
+		if ((ca->faults & CERT_FAULTS_EXTENSION) != 0 && w->faulty)
+			return;		/* check_encoding() said more of it */
 		fault(w, CERTAUTH_NAME_CONSTRAINTS, depth, "%s", why);
 		return;
 	}
