@@ -14,6 +14,7 @@
 #include "certauth_data.h"
 #include "engine.h"
 #include "mapped.h"
+#include "revocation/index.h"
 
 /* An anchor or issuer that ends within this is worth a line. */
 #define AUDIT_SOON	((int64_t)30 * 86400)
@@ -167,6 +168,18 @@ audit_tables(struct audit *a)
 	}
 }
 
+/* Everything is published in vain when nobody believes the folder. */
+static void
+audit_state(struct audit *a)
+{
+	const struct config	*config = a->engine->config;
+	struct certauth_error	 error;
+
+	if (config->has_state && !publish_believed(&config->state,
+	    &config->owners, &error))
+		say(a, CERTAUTH_FATAL, "%s: %s", error.file, error.text);
+}
+
 void
 certauth_audit(struct certauth *e, int64_t now, certauth_audit_fn *fn,
     void *context)
@@ -184,6 +197,7 @@ certauth_audit(struct certauth *e, int64_t now, certauth_audit_fn *fn,
 		for (j = 0; (m = pool_at(e->authorities[i].pool, j)) != NULL;
 		    j++)
 			audit_member(&a, &e->authorities[i], m);
+	audit_state(&a);
 	audit_policies(e, fn, context);
 	mapped_folds(e, a.data, say_warning, &a);
 	audit_tables(&a);

@@ -511,6 +511,8 @@ certauth_compile_conf(const char *conf, struct certauth_compile *report_r,
 		    "in does not exist");
 		goto out;
 	}
+	if (!publish_believed(&config->state, &config->owners, error_r))
+		goto out;
 	pools = calloc(config->num_authorities + 1, sizeof(*pools));
 	refs = all_crls(config, &num_refs);
 	if (pools == NULL || refs == NULL) {

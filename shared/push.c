@@ -187,6 +187,7 @@ certauth_push(const char *conf, const char *file, size_t *authority_r,
 		goto out;
 	}
 	if (certauth_state(e)[0] == '\0' ||
+	    !publish_believed(&e->config->state, &e->config->owners, error_r) ||
 	    !publish_begin(&folder, certauth_state(e), error_r))
 		goto out;
 	spool = open_spool(folder.fd);

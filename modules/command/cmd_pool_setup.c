@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #include "cmd_pool.h"
 
 #define MAX_SHIPPED	(1024 * 1024)
+/* Who refreshes (conf-examples/certauth.sysusers) and owns the state folder. */
+#define POOL_OWNER	"certauth"
 
 /* The caller frees; NULL: said on stderr. */
 static char *
@@ -177,6 +180,33 @@ out:
 
 /* ------------------------------------------------------------------- setup */
 
+/* An owner who does not exist is a configuration error: where nobody made that
+ * user yet the shipped line becomes a comment. Takes `data`; NULL: no memory. */
+static char *
+only_owner_here(char *data, size_t *len)
+{
+	static const char	 line[] = "\nowner = \"" POOL_OWNER "\";";
+	char			*at = data != NULL ?
+				    memmem(data, *len, line, strlen(line)) : NULL;
+	char			*grown;
+	size_t			 before;
+
+	if (at == NULL || getpwnam(POOL_OWNER) != NULL)
+		return data;
+	before = (size_t)(at - data) + 1;
+	grown = malloc(*len + 2);
+	if (grown != NULL) {
+		memcpy(grown, data, before);
+		memcpy(grown + before, "# ", 2);
+		memcpy(grown + before + 2, data + before, *len - before);
+		*len += 2;
+		complain("note: there is no user " POOL_OWNER " yet; when "
+		    "there is, take the # before \"owner\" away");
+	}
+	free(data);
+	return grown;
+}
+
 /* The policy file itself, unless there is one. */
 static bool
 make_policy(struct pool_run *run, const char *from)
@@ -199,7 +229,7 @@ make_policy(struct pool_run *run, const char *from)
 	if (end == NULL || !pool_path(source, from, "certauth.conf"))
 		return false;
 	*end = '\0';
-	data = read_shipped(source, &len);
+	data = only_owner_here(read_shipped(source, &len), &len);
 	ok = data != NULL && write_file(base, name, data, len);
 	free(data);
 	return ok;

@@ -179,6 +179,10 @@ enum publish_news publish_open_kind(enum publish_kind,
 	    const struct file_stamp *seen, struct file_stamp *stamp_r,
 	    struct publish_map *map_r, struct certauth_error *error_r);
 void	publish_unmap(struct publish_map *);
+/* Would a reader with these owners believe what is in the folder? A missing one
+ * says nothing false. */
+bool	publish_believed(const struct file_ref *state, const struct file_owners *,
+	    struct certauth_error *error_r);
 
 /* The folder, opened and locked for writing. Made (0755) when missing. */
 struct publish_folder { char *path; int fd, lock_fd; };

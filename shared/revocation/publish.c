@@ -140,12 +140,31 @@ open_state(const struct file_ref *state, const struct file_owners *owners,
 		return -1;
 	if (fstat(fd, &st) != 0 || !owner_accepted(owners, &st)) {
 		close(fd);
-		error_set(error_r, state->path, 0, "the state folder does not "
-		    "belong to an accepted owner or others may write there");
+		if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+			error_set(error_r, state->path, 0, "others than the owner "
+			    "may write in the state folder (chmod go-w)");
+		else
+			error_set(error_r, state->path, 0, "the state folder "
+			    "belongs to user %lu, who is neither root nor the "
+			    "reader nor the setting `owner`: set owner to that "
+			    "user's name in the policy file",
+			    (unsigned long)st.st_uid);
 		errno = EPERM;
 		return -1;
 	}
 	return fd;
+}
+
+bool
+publish_believed(const struct file_ref *state, const struct file_owners *owners,
+    struct certauth_error *error_r)
+{
+	int	fd = open_state(state, owners, error_r);
+
+	if (fd < 0)
+		return errno != EPERM;
+	close(fd);
+	return true;
 }
 
 static enum publish_news

@@ -17,8 +17,8 @@ sys.path.insert(0, os.path.join(world.ROOT, "tests", "lib"))
 from pki import CA, write_pem  # noqa: E402
 
 
-def run(*args):
-    p = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+def run(*args, user=None):
+    p = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, user=user,
                        stderr=subprocess.STDOUT, timeout=60, check=False)
     return p.returncode == 0, p.stdout.decode(errors="replace").strip()
 
@@ -34,7 +34,7 @@ def policy_certauth(folder, build):
 def policy_minimal(folder, build):
     d = os.path.join(folder, "minimal")
     os.mkdir(d)
-    shutil.copy(os.path.join(world.EXAMPLES, "minimal.conf"), d)
+    world.policy_example("minimal.conf", d)
     ca = CA("Our CA")
     write_pem(os.path.join(d, "ca.pem"), ca)
     ca.crl().write(os.path.join(d, "ca.crl"))
@@ -43,13 +43,13 @@ def policy_minimal(folder, build):
         return good
     leaf = ca.leaf("Alice", email="alice@example.com").write(d)
     return run(os.path.join(build, "certauth"), "verify", "--config",
-               os.path.join(d, "minimal.conf"), "--profile", "web", leaf)
+               os.path.join(d, "minimal.conf"), "--profile", "staff", leaf)
 
 
 def policy_smartcard(folder, build):
     d = os.path.join(folder, "smartcard")
     os.makedirs(os.path.join(d, "cards", "crls"))
-    shutil.copy(os.path.join(world.EXAMPLES, "smartcard.conf"), d)
+    world.policy_example("smartcard.conf", d)
     policy = ["1.3.6.1.4.1.99999.1.2"]
     root = CA("Card Root")
     ca = CA("Card CA", root, policies=policy)
@@ -213,6 +213,8 @@ def personalsign(folder, build):
         for role in ("anchors", "issuers"):
             write_pem(os.path.join(there, name[:-len(".conf")], role, "ca.pem"), ca)
     leaf = ca.leaf("Alice", email="alice@example.com").write(d)
+    os.remove(os.path.join(d, "certauth.conf"))
+    conf = world.policy_example("personalsign/certauth.conf", d)
     for name in os.listdir(os.path.join(there, "profiles")):
         good, said = run(os.path.join(build, "certauth"), "verify", "--json", "--config",
                          os.path.join(d, "certauth.conf"), "--profile",
@@ -220,7 +222,33 @@ def personalsign(folder, build):
         # taken, and nobody is let in without CRLs and lines of a map
         if good or '"result":"reject"' not in said:
             return False, "%s: %s" % (name, said)
-    return True, ""
+    return published(d, conf, build, ca)
+
+
+def published(d, conf, build, ca):
+    """With a line of the map, and the CRL published by the state folder's owner, who is
+    neither root nor the reader: the user is let in."""
+    state = os.path.join(d, "state")
+    os.mkdir(state)
+    other = "nobody" if os.geteuid() == 0 else None
+    with open(conf, encoding="utf-8") as f:
+        text = f.read()
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(re.sub(r'owner = "[^"]*";', 'owner = "%s"; state = "state";' %
+                       (other or pwd.getpwuid(os.geteuid()).pw_name), text))
+    with open(os.path.join(d, "personalsign", "people.map"), "a", encoding="utf-8") as f:
+        f.write("alice@example.com alice\n")
+    crl = ca.crl().write(os.path.join(d, "ca.crl"))
+    if other:
+        os.chown(state, pwd.getpwnam(other).pw_uid, pwd.getpwnam(other).pw_gid)
+    good, said = run(os.path.join(build, "certauth"), "publish", "--config", conf, crl,
+                     user=other)
+    if not good:
+        return False, "publish: " + said
+    leaf = ca.leaf("Alice", email="alice@example.com", policies=world.MAILBOX).write(d, "ps1")
+    good, said = run(os.path.join(build, "certauth"), "verify", "--json", "--config", conf,
+                     "--profile", "ps1", leaf)
+    return good and '"user":"alice"' in said, said
 
 
 READERS = {

@@ -24,8 +24,11 @@ APACHE_MODULES = ["mpm_event", "authn_core", "authz_core", "authz_host", "authz_
                   "env", "headers", "http2", "mime", "setenvif", "socache_shmcb", "ssl"]
 # Dovecot's example is written for its release.
 MAIL_EXAMPLE, OTHER_MAIL_EXAMPLE = "dovecot-certauth.conf", "dovecot-certauth-24.conf"
+# The demo asks POP3 for the stricter profile of conf-examples/certauth.conf.
+MAIL_POP3 = " CERTAUTH_PROFILE_POP3=admin"
 if os.path.exists("/usr/sbin/dovecot") and dovecot_24.version() >= (2, 4):
     MAIL_EXAMPLE, OTHER_MAIL_EXAMPLE = OTHER_MAIL_EXAMPLE, MAIL_EXAMPLE
+    MAIL_POP3 = "\n  CERTAUTH_PROFILE_POP3 = admin"
 
 
 def example(name, *changes):
@@ -200,7 +203,8 @@ class Mail:
         conf = example(
             MAIL_EXAMPLE,
             (r"(?m)^login_plugin_dir = .*", "login_plugin_dir = " + plugins),
-            (r"CERTAUTH_CONF ?= ?/etc/certauth/", "CERTAUTH_CONF=" + w.etc + "/"))
+            (r"CERTAUTH_CONF ?= ?/etc/certauth/", "CERTAUTH_CONF=" + w.etc + "/"),
+            (r"CERTAUTH_PROFILE ?= ?staff", "CERTAUTH_PROFILE=staff" + MAIL_POP3))
         self.dovecot = Dovecot(
             os.path.join(w.folder, "dovecot"), cert=os.path.join(w.tls, "server.pem"),
             key=os.path.join(w.tls, "server.key"), passwords={"alice": "secret"}, conf=conf)

@@ -7,7 +7,7 @@ for /etc/certauth. Names are made up; dates are current.
 """
 
 import os
-import shutil
+import pwd
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -24,6 +24,24 @@ DIRECTORY = [("C", "CH"), ("ST", "Zürich"), ("L", "Zürich"),
              ("organizationIdentifier", "VATCH-CHE-123.456.789"), ("O", "Example ag")]
 MAIL_EKU = ["clientAuth", "emailProtection", "msSmartcardLogin", "msEFS"]
 AUTH_EKU = ["clientAuth", "msSmartcardLogin"]
+
+def policy_example(name, folder):
+    """conf-examples/NAME word for word into FOLDER. Where nobody is called certauth (the
+    packages and docs/install.md make that user) the owner is whoever runs this."""
+    with open(os.path.join(EXAMPLES, name), encoding="utf-8") as f:
+        text = f.read()
+    try:
+        pwd.getpwnam("certauth")
+    except KeyError:
+        owner = 'owner = "certauth";'
+        if owner not in text:
+            raise ValueError("conf-examples/%s does not say whose data is believed" % name)
+        text = text.replace(owner, 'owner = "%s";' % pwd.getpwuid(os.geteuid()).pw_name)
+    to = os.path.join(folder, os.path.basename(name))
+    with open(to, "w", encoding="utf-8") as f:
+        f.write(text)
+    return to
+
 
 USERS = ["alice", "bob", "rita", "ivan", "ed", "emma", "paul", "uma", "dan", "otto"]      # nora is in no map
 
@@ -106,7 +124,7 @@ class World:
 
     def policy(self):
         """conf-examples/certauth.conf word for word, and the files it names."""
-        shutil.copy(os.path.join(EXAMPLES, "certauth.conf"), self.etc)
+        policy_example("certauth.conf", self.etc)
         for d in ("personalsign/anchors", "personalsign/issuers", "personalsign/intermediates",
                   "crls/personalsign", "in-house"):
             os.makedirs(os.path.join(self.etc, d))

@@ -89,7 +89,13 @@ def test_publish_as_root_into_a_folder_of_another(w):
         pytest.skip("only root gives files away")
     os.mkdir(w.state)
     os.chown(w.state, 65534, 65534)
+    # without `owner` no server would believe what is there, and everybody says so
+    for command in (["publish", put(w, w.crl([], 1))], ["compile"], ["check"]):
+        p = w.command(*command, status=1 if command[0] != "compile" else 2)
+        assert "set owner to that user's name" in p.stdout + p.stderr, command
+    w.policy(top='owner = "nobody";')
     w.command("publish", put(w, w.crl([], 1)), status=0)
+    assert "set owner" not in w.command("check").stdout
     for folder in ("spool", "spool/crl"):
         assert os.stat(os.path.join(w.state, folder)).st_uid == 65534
 
