@@ -247,7 +247,7 @@ deps:
 # The pages made from shared/*.def; `make check` fails when they are stale.
 docs:
 	@docs/generate
-MAN := certauth.1 certauth.conf.5 certauth-refresher.8
+MAN := $(patsubst docs/man/%.scd,%,$(wildcard docs/man/*.scd))
 man: $(MAN:%=build/man/%)
 build/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
