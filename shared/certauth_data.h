@@ -33,7 +33,8 @@ struct certauth *certauth_open_setup(const struct certauth_setup *,
 /*
  * The certificate a person has: PEM, DER, PKCS#7 or PKCS#12 bytes of one file.
  * *leaf_r is the first, or the one that belongs to the .pfx's key; all others go
- * to *sent_r. Both are the caller's. `password` NULL: none. False: error_r.
+ * to *sent_r. Both are the caller's. `password` NULL: none. False: error_r, also
+ * for a .pfx that wants another password.
  * Unreadable members beside a readable leaf are not fatal.
  */
 bool	certauth_read_leaf(const char *file, const char *password, X509 **leaf_r,

@@ -119,8 +119,12 @@ certauth_read_leaf(const char *file, const char *password, X509 **leaf_r,
 	*leaf_r = leaf;
 	*sent_r = sent;
 	sent = NULL;
-	ok = true;
-	if (leaf == NULL)	/* not an I/O error: the answer is "malformed" */
+	/* A .pfx that stays shut says nothing of the certificate in it. */
+	ok = leaf != NULL || !found.locked;
+	if (!ok)
+		error_set(error_r, file, 0, "%s; --password-file names a file "
+		    "whose first line is the password", found.hint);
+	else if (leaf == NULL)	/* not an I/O error: the answer is "malformed" */
 		error_set(error_r, file, 0, "%s", found.hint != NULL ?
 		    found.hint : "holds no certificate that can be read; "
 		    "expected PEM, DER, PKCS#7 or PKCS#12");

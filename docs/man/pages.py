@@ -38,9 +38,9 @@ def told():
     for binary in (os.environ.get("CERTAUTH"), os.path.join(ROOT, "build/release/certauth"),
                    os.path.join(ROOT, "build/test/certauth")):
         if binary and os.path.exists(binary):
-            out = subprocess.run([binary, "help", "--json"], stdin=subprocess.DEVNULL, check=True,
-                                 stdout=subprocess.PIPE, encoding="utf-8").stdout
-            return json.loads(out)
+            p = subprocess.run([binary, "help", "--json"], stdin=subprocess.DEVNULL, check=False,
+                               stdout=subprocess.PIPE, encoding="utf-8")
+            return json.loads(p.stdout) if p.returncode == 0 else None
     return None
 
 

@@ -180,6 +180,7 @@ take_pkcs12(struct read_result *r, const unsigned char *data, size_t len,
 	*found_r = true;
 	if (PKCS12_parse(p12, password, &key, &own, &others) != 1) {
 		r->unreadable++;
+		r->locked = true;
 		r->hint = "PKCS#12: wrong password, or encrypted with an old "
 		    "algorithm (convert it with openssl pkcs12 -legacy)";
 		goto out;

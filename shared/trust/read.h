@@ -26,6 +26,7 @@ struct read_result {
 	X509		*key_cert;	/* PKCS#12: belongs to the key; one more reference */
 	size_t		 unreadable;	/* members that were no readable certificate */
 	const char	*hint;		/* static text on why, or NULL */
+	bool		 locked;	/* a PKCS#12 wants another password */
 };
 
 /*

@@ -153,9 +153,12 @@ def test_forms_of_a_certificate(world):
     (f / "junk").write_text("hello\n")
     assert verify(world, "alice.cer").returncode == 0
     assert verify(world, "alice.pfx", "--password-file", f / "word").returncode == 0
-    for name in ("alice.pfx", "junk"):      # no password; no certificate
-        r = verify(world, name)
-        assert r.returncode == 1 and json.loads(r.stdout)["reason"] == "malformed", r
+    r = verify(world, "junk")
+    assert r.returncode == 1 and json.loads(r.stdout)["reason"] == "malformed", r
+    (f / "other").write_text("guess\n")
+    for args in ((), ("--password-file", f / "other")):     # says nothing of the certificate
+        r = verify(world, "alice.pfx", *args)
+        assert r.returncode == 2 and r.stdout == "" and "--password-file" in r.stderr, r
 
 
 def test_compile_and_show(world):
