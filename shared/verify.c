@@ -248,6 +248,8 @@ map_user(struct question *q, int path_no, enum certauth_severity severity)
 	verdict_set(q->v, VERDICT_STRENGTH, answer.strength);
 	if (answer.user[0] != '\0')
 		check_denied(q, path_no, answer.user);
+	if (strcmp(answer.found, answer.user) != 0)
+		check_denied(q, path_no, answer.found);
 }
 
 /* Would this path be there, had nothing been sent? */

@@ -371,6 +371,10 @@ source_values(struct extractor *extractor, const struct source *source)
 	cached->source = *source;
 	x.values = &cached->values;
 	read_values(&x);
+	/* What a rule found is not the certificate's: the next rule, or the
+	 * second try of this one, has another. */
+	if (source->kind == SOURCE_USER)
+		return &cached->values;
 	cached->next = extractor->cached;
 	extractor->cached = cached;
 	extractor->num_cached++;

@@ -33,5 +33,7 @@ void	extract_names(struct extract *);	/* ATTRIBUTE, DN */
 void	extract_other(struct extract *);	/* SAN_OTHER */
 /* facts.c */
 void	extract_fact(struct extract *);
+/* The i-th word that a CLASS, KEY_USAGE or KEY_TYPE may be; NULL: past the end. */
+const char *fact_word(enum source_kind, size_t i);
 
 #endif

@@ -146,20 +146,22 @@ eku_values(struct extract *x)
 	}
 }
 
+static const struct { uint32_t bit; const char *name; } usages[] = {
+	{ KU_DIGITAL_SIGNATURE, "digitalSignature" },
+	{ KU_NON_REPUDIATION, "nonRepudiation" },
+	{ KU_KEY_ENCIPHERMENT, "keyEncipherment" },
+	{ KU_DATA_ENCIPHERMENT, "dataEncipherment" },
+	{ KU_KEY_AGREEMENT, "keyAgreement" },
+	{ KU_KEY_CERT_SIGN, "keyCertSign" },
+	{ KU_CRL_SIGN, "cRLSign" },
+	{ KU_ENCIPHER_ONLY, "encipherOnly" },
+	{ KU_DECIPHER_ONLY, "decipherOnly" }
+};
+#define NUM_USAGES	(sizeof(usages) / sizeof(usages[0]))
+
 static void
 usage_values(struct extract *x)
 {
-	static const struct { uint32_t bit; const char *name; } usages[] = {
-		{ KU_DIGITAL_SIGNATURE, "digitalSignature" },
-		{ KU_NON_REPUDIATION, "nonRepudiation" },
-		{ KU_KEY_ENCIPHERMENT, "keyEncipherment" },
-		{ KU_DATA_ENCIPHERMENT, "dataEncipherment" },
-		{ KU_KEY_AGREEMENT, "keyAgreement" },
-		{ KU_KEY_CERT_SIGN, "keyCertSign" },
-		{ KU_CRL_SIGN, "cRLSign" },
-		{ KU_ENCIPHER_ONLY, "encipherOnly" },
-		{ KU_DECIPHER_ONLY, "decipherOnly" }
-	};
 	const struct cert	*cert = x->extractor->cert;
 	size_t			 i;
 
@@ -167,8 +169,7 @@ usage_values(struct extract *x)
 		x->values->fault = "an extension is not readable";
 		return;
 	}
-	for (i = 0; cert->has_key_usage &&
-	    i < sizeof(usages) / sizeof(usages[0]); i++)
+	for (i = 0; cert->has_key_usage && i < NUM_USAGES; i++)
 		if ((cert->key_usage & usages[i].bit) != 0 &&
 		    !add_word(x, usages[i].name))
 			return;
@@ -302,6 +303,25 @@ out:
 	ASN1_OBJECT_free(oid);
 	ASN1_OBJECT_free(object);
 	ERR_pop_to_mark();
+}
+
+const char *
+fact_word(enum source_kind kind, size_t i)
+{
+	static const char *const	types[] = {
+		"rsa", "P-256", "P-384", "P-521", "ec", "Ed25519", "Ed448"
+	};
+
+	switch (kind) {
+	case SOURCE_CLASS:
+		return class_name(i);
+	case SOURCE_KEY_USAGE:
+		return i < NUM_USAGES ? usages[i].name : NULL;
+	case SOURCE_KEY_TYPE:
+		return i < sizeof(types) / sizeof(types[0]) ? types[i] : NULL;
+	default:
+		return NULL;
+	}
 }
 
 void

@@ -350,7 +350,7 @@ name_user(struct question *q, const struct rule *rule, const char *shown,
     const struct template_results *results)
 {
 	struct text	 groups = { 0 };
-	const char	*user, *what;
+	const char	*user, *found, *what;
 	char		 name[4 * RULES_MAX_USER_LEN + 1];
 	enum outcome	 outcome;
 
@@ -373,6 +373,7 @@ name_user(struct question *q, const struct rule *rule, const char *shown,
 		if (outcome != OUTCOME_PASS)
 			goto out;
 	}
+	found = user;
 	if ((rule->web != NULL || rule->mail != NULL) &&
 	    (rule->user != NULL || rule->key != NULL)) {
 		outcome = dress(q, rule, &user);
@@ -380,11 +381,12 @@ name_user(struct question *q, const struct rule *rule, const char *shown,
 			goto out;
 	}
 	q->answer->user = arena_string(q->extractor.arena, user);
+	q->answer->found = arena_string(q->extractor.arena, found);
 	q->answer->groups = arena_string(q->extractor.arena,
 	    groups.data != NULL ? groups.data : "");
 	outcome = conclude(q, rule, OUTCOME_DECIDED,
-	    q->answer->user != NULL && q->answer->groups != NULL ?
-	    CERTAUTH_OK : CERTAUTH_INTERNAL, arena_printf(q->extractor.arena,
+	    q->answer->user != NULL && q->answer->found != NULL &&
+	    q->answer->groups != NULL ? CERTAUTH_OK : CERTAUTH_INTERNAL, arena_printf(q->extractor.arena,
 	    "%s: the user is \"%s\" (%s)", shown,
 	    text_printable(name, sizeof(name), user, strlen(user)),
 	    q->answer->strength));
@@ -478,6 +480,7 @@ rules_ask(const struct rules *rules, const struct rules_query *query,
 
 	memset(answer_r, 0, sizeof(*answer_r));
 	answer_r->user = answer_r->groups = answer_r->rule = "";
+	answer_r->found = "";
 	answer_r->strength = "";
 	answer_r->detail = "out of memory";
 	answer_r->reason = CERTAUTH_INTERNAL;
@@ -500,10 +503,10 @@ rules_ask(const struct rules *rules, const struct rules_query *query,
 			answer_r->detail =
 			    "no identity rule speaks of this certificate";
 	}
-	if (answer_r->reason != CERTAUTH_OK)
+	if (answer_r->reason != CERTAUTH_OK) {
 		answer_r->user = answer_r->groups = answer_r->strength = "";
-	if (answer_r->user == NULL || answer_r->groups == NULL)
-		answer_r->user = answer_r->groups = "";
+		answer_r->found = "";
+	}
 }
 
 void

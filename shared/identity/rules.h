@@ -62,6 +62,9 @@ struct rules_answer {
 	/* OK, NO_USER, AMBIGUOUS_USER, BAD_NAME, DATA_MISSING, INTERNAL */
 	enum certauth_reason reason;
 	const char	*user, *groups, *rule;	/* in the arena; "" when none */
+	/* Who it is before `users` dresses the name for the service: whoever is
+	 * denied under this name is denied at every door. "" when none. */
+	const char	*found;
 	const char	*strength;	/* weak, medium, strong; static */
 	const char	*detail;	/* printable, for the finding */
 	struct rules_miss misses[RULES_MAX_MISSES];	/* in the order asked */

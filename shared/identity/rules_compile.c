@@ -120,6 +120,14 @@ compile_template(struct rules *rules, const struct rule_options *option,
 	    (option->user == NULL && option->key == NULL)))
 		return fault(option, "found {user}, expected it in users alone, "
 		    "beside user or key", error_r);
+	/* The rule's strength, its must_exist and its table are of what it found;
+	 * a name that is made of something else would have none of them. */
+	if (strncmp(setting, "users", 5) == 0 &&
+	    (option->user != NULL || option->key != NULL) &&
+	    template_has_source(*template_r) &&
+	    !template_uses(*template_r, SOURCE_USER))
+		return fault(option, "found users without {user} beside user or "
+		    "key, expected {user} in it: what the rule found", error_r);
 	return true;
 }
 

@@ -92,7 +92,7 @@ struct extractor {
 	struct cached		*cached;
 	size_t			 num_cached;
 };
-/* Never NULL. Lives as long as the arena. */
+/* Never NULL. Lives as long as the arena. SOURCE_USER is read anew each time. */
 const struct values *source_values(struct extractor *, const struct source *);
 
 #endif

@@ -1,4 +1,4 @@
-/* when_node.h - private to when.c and when_parse.c: the tree of a condition. */
+/* when_node.h - private to when*.c: the tree of a condition. */
 #ifndef CERTAUTH_IDENTITY_WHEN_NODE_H
 #define CERTAUTH_IDENTITY_WHEN_NODE_H
 
@@ -20,5 +20,14 @@ struct when {
 	enum comparison		 comparison;	/* COUNT, NUMBER */
 	int64_t			 number;
 };
+
+/* when_literal.c. "825d" or "3072" as the number that the source (NULL: a count)
+ * gives; NULL, or what was expected. */
+const char *when_number(const struct source *, const char *data,
+	    int64_t *number_r);
+/* Spells `data` in place, NUL-terminated in `size` bytes, as a value of the
+ * expression is spelled. NULL, or what was expected, where no value is like it. */
+const char *when_literal(const struct expression *, char *data, size_t size,
+	    size_t *len);
 
 #endif

@@ -1,15 +1,13 @@
 /*
  * when_parse.c - what does this condition ask?
  *
- * A recursive descent parser over one line. Spells every literal as the
- * certificate's value will be spelled, so that asking is a comparison of bytes.
+ * A recursive descent parser over one line. Every literal is spelled as the
+ * certificate's value will be (when_literal.c), so that asking compares bytes.
  */
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "identity/dn.h"
 #include "identity/suggest.h"
 #include "identity/when_node.h"
 
@@ -108,118 +106,6 @@ new_node(struct parser *p, enum node_kind kind)
 
 /* ---------------------------------------------------------------- literals */
 
-/* "825d" or "3072" into the whole number that the source gives. */
-static bool
-number_read(struct parser *p, const struct source *source, const char *data,
-    int64_t *number_r)
-{
-	size_t	i;
-
-	if (source != NULL && source->kind == SOURCE_LIFETIME)
-		return text_duration_parse(data, number_r) ||
-		    fault_here(p, "a duration, as 825d or 90d");
-	*number_r = 0;
-	for (i = 0; data[i] >= '0' && data[i] <= '9' && i < 9; i++)
-		*number_r = *number_r * 10 + (data[i] - '0');
-	return (i > 0 && data[i] == '\0') || fault_here(p, "a whole number");
-}
-
-static bool
-number_normalise(struct parser *p, const struct source *source, char *data,
-    size_t *len)
-{
-	int64_t	number;
-	char	digits[32];
-	int	n;
-
-	if (!number_read(p, source, data, &number))
-		return false;
-	n = snprintf(digits, sizeof(digits), "%lld", (long long)number);
-	if (n < 0 || n > (int)RULES_MAX_USER_LEN)
-		return fault_here(p, "a whole number");
-	memcpy(data, digits, (size_t)n);
-	*len = (size_t)n;
-	return true;
-}
-
-/* A name, or what `subject.dn.normal` gives of one. */
-static bool
-dn_normalise(struct parser *p, char *data, size_t *len)
-{
-	unsigned char	 sha256[32];
-	struct text	 hex = { 0 };
-	const char	*why;
-	size_t		 n;
-
-	if (memchr(data, '=', *len) == NULL) {
-		if (!text_hex_parse(data, sha256, sizeof(sha256), &n) || n != 32)
-			return fault_here(p, "a name as in RFC 4514, or 64 "
-			    "hexadecimal digits");
-	} else if ((why = dn_parse(data, *len, sha256)) != NULL)
-		return fault_here(p, why);
-	text_add_hex(&hex, sha256, sizeof(sha256));
-	if (!hex.failed && hex.len <= WHEN_MAX_LITERAL) {
-		memcpy(data, hex.data, hex.len);
-		*len = hex.len;
-	}
-	text_free(&hex);
-	return *len == 64 || fault_here(p, "a name");
-}
-
-/* As the certificate's value will be spelled after extraction. */
-static bool
-literal_normalise(struct parser *p, const struct expression *expression,
-    char *data, size_t *len)
-{
-	unsigned char	bytes[RULES_MAX_USER_LEN];
-	struct text	hex = { 0 };
-	size_t		n;
-	bool		negative, ok;
-
-	if (source_is_number(&expression->source))
-		return number_normalise(p, &expression->source, data, len);
-	if (expression->source.kind == SOURCE_DN &&
-	    expression->source.form == FORM_NORMAL && !expression->num_steps)
-		return dn_normalise(p, data, len);
-	if (source_is_hex(&expression->source) &&
-	    !expression_has(expression, STEP_CAPTURE) &&
-	    !expression_has(expression, STEP_PREFIX) &&
-	    !expression_has(expression, STEP_SUFFIX)) {
-		negative = expression->source.kind == SOURCE_SERIAL &&
-		    data[0] == '-';
-		if (!text_hex_parse(data + negative, bytes, sizeof(bytes), &n))
-			return fault_here(p, "hexadecimal digits, two a byte");
-		/* A serial number is spelled without leading zero bytes. */
-		while (expression->source.kind == SOURCE_SERIAL &&
-		    expression->source.form == FORM_PLAIN && n > 1 &&
-		    bytes[0] == 0)
-			memmove(bytes, bytes + 1, --n);
-		text_add_hex(&hex, bytes, n);
-		ok = !hex.failed && hex.len + negative <= *len;
-		if (ok && hex.len > 0)
-			memcpy(data + negative, hex.data, hex.len);
-		*len = hex.len + negative;
-		text_free(&hex);
-		if (!ok)
-			return fault_here(p, "hexadecimal digits");
-		for (n = 0; n < *len; n++)
-			if (expression->source.kind == SOURCE_SERIAL &&
-			    expression->source.form == FORM_PLAIN &&
-			    !expression_has(expression, STEP_LOWER) &&
-			    data[n] >= 'a')
-				data[n] = (char)(data[n] - 'a' + 'A');
-		return true;
-	}
-	if (expression_has(expression, STEP_LOWER) ||
-	    (expression_has(expression, STEP_DOMAIN) &&
-	    source_is_mailbox(&expression->source)))
-		text_lower_ascii(data, *len);
-	else if (!expression_has(expression, STEP_LOCAL) &&
-	    source_is_mailbox(&expression->source))
-		mailbox_fold(data, *len);
-	return true;
-}
-
 /* A bare word or "quoted", \" and \\ inside. */
 static bool
 parse_literal(struct parser *p, const struct expression *expression,
@@ -227,6 +113,7 @@ parse_literal(struct parser *p, const struct expression *expression,
 {
 	const char	*start = p->at, *at = p->at;
 	char		 room[WHEN_MAX_LITERAL + 1], *data;
+	const char	*fault;
 	size_t		 n = 0, max;
 
 	max = expression->source.kind == SOURCE_DN ? SOURCE_MAX_DN :
@@ -256,8 +143,9 @@ parse_literal(struct parser *p, const struct expression *expression,
 		return fault_here(p, "a value");
 	if (!text_utf8_valid(data, n) || text_has_control(data, n))
 		return fault_here(p, "a value without control characters, in UTF-8");
-	if (!literal_normalise(p, expression, data, &n))
-		return false;
+	fault = when_literal(expression, data, sizeof(room), &n);
+	if (fault != NULL)
+		return fault_here(p, fault);
 	p->at = at;
 	value_r->data = arena_string_n(p->arena, data, n);
 	value_r->data_len = n;
@@ -358,8 +246,9 @@ parse_comparison(struct parser *p, struct when *node, const struct source *sourc
 		{ "<=", LESS_OR_EQUAL }, { ">=", MORE_OR_EQUAL },
 		{ "==", EQUAL }, { "<", LESS }, { ">", MORE }
 	};
-	char	word[32];
-	size_t	i, n;
+	const char	*fault;
+	char		 word[32];
+	size_t		 i, n;
 
 	skip_blanks(p);
 	for (i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
@@ -375,8 +264,9 @@ parse_comparison(struct parser *p, struct when *node, const struct source *sourc
 		return fault_here(p, "a number");
 	memcpy(word, p->at, n);
 	word[n] = '\0';
-	if (!number_read(p, source, word, &node->number))
-		return false;
+	fault = when_number(source, word, &node->number);
+	if (fault != NULL)
+		return fault_here(p, fault);
 	p->at += n;
 	return true;
 }
@@ -465,6 +355,11 @@ parse_condition(struct parser *p)
 	    &node->expression, p->error_r)) {
 		if (p->error_r != NULL && p->error_r->column > 0)
 			p->error_r->column += (unsigned)(start - p->text);
+		return NULL;
+	}
+	/* Nobody is found yet: `not user == x` would be true of everybody. */
+	if (node->expression.source.kind == SOURCE_USER) {
+		(void)fault_here(p, "a source of the certificate, not {user}");
 		return NULL;
 	}
 	p->at = stop;

@@ -253,6 +253,58 @@ predicates(void **state)
 	assert_no_rule(19, "pattern in quotes", NULL, W("san.email matches a"));
 }
 
+/* What an administrator wrote is spelled as the value is, step by step; what no
+ * value is like is refused, since under `not` it would be true of everybody. */
+static void
+literals_are_spelled_as_values(void **state)
+{
+	static const char *const	true_of_all[] = {
+		"san.email|domain|idna == B\xc3\xbc" "cher.example",
+		"san.email|domain == b\xc3\xbc" "cher.Example",
+		"san.email == Al@b\xc3\xbc" "cher.example",
+		"san.email|lower == AL@B\xc3\x9c" "cher.example",
+		"san.email|unicode|domain == xn--BCHER-kva.example",
+		"san.email|domain|unicode == xn--bcher-kva.example",
+		"san.email|lower|local|prefix('X-') == X-AL",
+		"san.email|local|prefix('X-')|lower == x-AL",
+		"san.email|local|suffix('-Y')|prefix('X-') == X-Al-Y",
+		"san.email|capture('(..)@.*')|lower == AL",
+		"san.email|domain|capture('(xn).*') == XN",
+		"serial == 00:03:A1", "serial|lower == 03A1",
+		"serial|prefix('n') == n03a1", "serial|capture('..(..)') == a1",
+		"serial.colon == 03:A1",
+		"key.type == P-256", "key.type|lower == P-256",
+		"key.bits|prefix('b') == b0256",
+		"not eku == 1.3.6.1.5.5.7.3.2",
+	};
+	static const struct { const char *when; unsigned column; } never[] = {
+		{ "not san.email|lower|prefix('X-') == Y-a", 37 },
+		{ "not san.email|prefix('X-') == X-", 31 },
+		{ "not san.email|suffix('-Y') == X-a", 31 },
+		{ "not san.email|local == al@x", 24 },
+		{ "not san.email.domain in \"a b\"", 25 },
+		{ "not san.email|domain|idna == a..b", 30 },
+		{ "not key.type == p-256", 17 }, { "not ku == crlSign", 11 },
+		{ "not class in sponsor, mailboxes", 23 },
+		{ "not policy == sponsor", 15 }, { "not eku == clientauth", 12 },
+	};
+	size_t	i;
+
+	(void)state;
+	for (i = 0; i < sizeof(true_of_all) / sizeof(true_of_all[0]); i++) {
+		const struct rule_options o = W(true_of_all[i]);
+		int		reason;
+
+		(void)ask_one(&o, CERT(EMAIL("Al@xn--bcher-kva.example")), NULL,
+		    0, &reason);
+		if (reason != CERTAUTH_OK)
+			fail_msg("%s: %d", true_of_all[i], reason);
+	}
+	for (i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+		assert_no_rule(never[i].column, "expected", NULL,
+		    W(never[i].when));
+}
+
 /* The reason, and the user in a static buffer. */
 static int
 ask_service(const struct rule_options *option, const char *service, bool pinned,
@@ -312,6 +364,52 @@ users_have_a_name_for_each_service(void **state)
 	assert_string_equal(user, "");
 	assert_no_rule(0, "in users alone", NULL, T("{user}"));
 	assert_no_rule(0, "in users alone", NULL, RULE(.web = "{user}"));
+	assert_no_rule(20, "not {user}", NULL, W("san.email == a and user == b"));
+	/* what the rule's strength, table and must_exist say nothing of */
+	assert_no_rule(0, "users without {user}", NULL, RULE(.key = "{spki.sha256}",
+	    .table = 0, .web = "{subject.CN}"));
+	assert_no_rule(0, "users without {user}", NULL, RULE(.user = "{san.email}",
+	    .mail = "{san.upn}"));
+}
+
+/* What one rule found is nothing to the next. */
+static void
+what_was_found_belongs_to_one_rule(void **state)
+{
+	const struct rule_options rules[] = {
+		RULE(.name = "a", .key = "{san.email}", .table = 0,
+		    .on_miss = RULE_MISS_NEXT, .web = "{subject.UID}-{user}"),
+		RULE(.name = "b", .key = "b-{san.email}", .table = 0,
+		    .web = "{user}", .mail = "{user}@x"),
+	};
+	struct rules		*compiled = rules_compile(rules, 2, NULL);
+	struct cert		*cert = CERT(EMAIL("al@x"));
+	struct table		*table = make_table("al@x alice\nb-al@x bob\n");
+	struct arena		*arena = arena_new(1024 * 1024);
+	struct rules_query	 query = { .cert = cert, .authority = "ca",
+				    .service = "http", .tables = &table,
+				    .num_tables = 1, .now = NOW };
+	struct rules_answer	 answer;
+
+	(void)state;
+	assert_non_null(compiled);
+	rules_ask(compiled, &query, arena, &answer);
+	assert_int_equal(answer.reason, CERTAUTH_OK);
+	assert_string_equal(answer.rule, "b");
+	assert_string_equal(answer.user, "bob");
+	query.service = "imap";
+	rules_ask(compiled, &query, arena, &answer);
+	assert_int_equal(answer.reason, CERTAUTH_NO_USER);
+	assert_string_equal(answer.found, "");
+	rules_free(compiled);
+	compiled = rules_compile(rules + 1, 1, NULL);
+	rules_ask(compiled, &query, arena, &answer);
+	assert_string_equal(answer.user, "bob@x");
+	assert_string_equal(answer.found, "bob");
+	arena_free(arena);
+	table_free(table);
+	cert_free(cert);
+	rules_free(compiled);
 }
 
 static void
@@ -342,13 +440,12 @@ strength(void **state)
 		const struct rule_options o = RULE(.user = rows[i].key,
 		    .when = rows[i].when);
 
-		/* an empty issuer has no name, and then there is no user */
-		if (ask_service(&o, NULL, false, STRENGTH_NONE, &user, &is) ==
-		    CERTAUTH_OK)
-			assert_string_equal(is, rows[i].free);
-		if (ask_service(&o, NULL, true, STRENGTH_NONE, &user, &is) ==
-		    CERTAUTH_OK)
-			assert_string_equal(is, rows[i].pinned);
+		assert_int_equal(ask_service(&o, NULL, false, STRENGTH_NONE,
+		    &user, &is), CERTAUTH_OK);
+		assert_string_equal(is, rows[i].free);
+		assert_int_equal(ask_service(&o, NULL, true, STRENGTH_NONE,
+		    &user, &is), CERTAUTH_OK);
+		assert_string_equal(is, rows[i].pinned);
 		if (strcmp(rows[i].pinned, "weak") == 0)
 			assert_int_equal(ask_service(&o, NULL, true,
 			    STRENGTH_MEDIUM, &user, &is), CERTAUTH_NO_USER);
@@ -370,7 +467,9 @@ main(void)
 		cmocka_unit_test(serial_numbers),
 		cmocka_unit_test(transforms),
 		cmocka_unit_test(predicates),
+		cmocka_unit_test(literals_are_spelled_as_values),
 		cmocka_unit_test(users_have_a_name_for_each_service),
+		cmocka_unit_test(what_was_found_belongs_to_one_rule),
 		cmocka_unit_test(strength),
 	};
 
