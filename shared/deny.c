@@ -146,17 +146,21 @@ certauth_deny(const char *conf, const struct certauth_deny *ask,
 {
 	struct certauth_deny	 now = *ask;
 	struct config		*config = config_load(conf, error_r);
+	struct certauth_error	 later;
 	size_t			 i;
 	bool			 ok = config != NULL, found = false;
 
 	if (now.now == 0)
 		now.now = engine_clock(NULL);
-	for (i = 0; ok && i < config->num_profiles; i++) {
+	/* One file with a fault leaves no other door open: the first fault is
+	 * told, the rest is done. */
+	for (i = 0; config != NULL && i < config->num_profiles; i++) {
 		if (ask->profile != NULL &&
 		    strcmp(ask->profile, config->profiles[i].name) != 0)
 			continue;
 		found = true;
-		ok = edit_profile(config, i, &now, tell, context, error_r);
+		ok = edit_profile(config, i, &now, tell, context,
+		    ok ? error_r : &later) && ok;
 	}
 	if (ok && !found) {
 		error_set(error_r, conf, 0, "there is no such profile");

@@ -213,6 +213,15 @@ def test_another_fault_does_not_stand_in_the_way(w):
     assert b"user:alice" in w.denied.read_bytes()
 
 
+def test_a_faulty_file_leaves_no_other_door_open(w):
+    """The first file cannot be edited: the second is, and the fault is told."""
+    w.denied.write_bytes(b"nonsense\n")
+    r = w.run("deny", "user:alice", "--reason", "r")
+    assert r.returncode == 2 and "denied:1" in r.stderr, r.stderr
+    assert w.denied.read_bytes() == b"nonsense\n"
+    assert (w.folder / "denied2").read_bytes() == b"user:alice reason=r\n"
+
+
 def test_a_profile_without_a_file_is_told(w):
     text = w.conf.read_text().replace('other: { base = "web"; denied = "denied2"; };',
                                       'other: { authorities = [ "ours" ]; };')
