@@ -209,13 +209,13 @@ bool	certauth_push(const char *conf, const char *file, size_t *authority_r,
  * The first time from `now` to `until` at which the certificate is refused for
  * something that is known today, with the verdicts of now and of then. `then`
  * NULL: a remark, it will probably lose its purpose when it is renewed. Not called
- * when nothing ends. False: out of memory.
+ * when nothing ends. The request's `now` is not 0; its `service` NULL means any of
+ * those that the rules' `users` name. False: out of memory.
  */
 typedef void certauth_forecast_fn(void *context, int64_t when,
     const struct certauth_verdict *now, const struct certauth_verdict *then);
-bool	certauth_forecast(struct certauth *, const struct certauth_profile *,
-	    X509 *leaf, STACK_OF(X509) *sent, int64_t now, int64_t until,
-	    certauth_forecast_fn *, void *context);
+bool	certauth_forecast(struct certauth *, const struct certauth_request *,
+	    int64_t until, certauth_forecast_fn *, void *context);
 
 /*
  * A line for a certificate in the map that its rule looks in, with the name that a
@@ -228,6 +228,8 @@ struct certauth_enroll {
 	STACK_OF(X509)	*sent;
 	const char	*user;
 	const char	*groups;	/* NULL or "": none */
+	const char	*file;		/* of a folder of maps; NULL: enrolled.map */
+	const char	*service;	/* "http", "imap", ...; NULL: any of them */
 	int64_t		 now;		/* 0: the clock */
 	bool		 dry;		/* all but the writing */
 };
@@ -236,25 +238,32 @@ struct certauth_enrolled {
 	char	file[512], line[2048];	/* cut when longer */
 	char	reason[32];	/* why a login would be refused; "" other causes */
 };
-/* False: error_r, nothing was written. */
+/* False: error_r, nothing was written; for a compiled table the line all the same. */
 bool	certauth_enroll(struct certauth *, const struct certauth_enroll *,
 	    struct certauth_enrolled *result_r, struct certauth_error *error_r);
 
-/* One line of a map. authority, same, issuer "" and ends INT64_MAX: no mark. */
+/* One line of a map. authority, same, issuer "" and ends INT64_MAX: no mark; from
+ * INT64_MIN and until INT64_MAX: no such date. */
 struct certauth_map_line {
 	const char	*file;
 	unsigned	 line;
 	const char	*key, *user, *groups, *authority, *same, *issuer;
-	int64_t		 ends;
+	int64_t		 ends, from, until;
 };
 typedef void certauth_enrolled_fn(void *context,
     const struct certauth_map_line *);
-/* The texts that the profile's rules look in. */
+/* The maps that the profile's rules look in. */
 bool	certauth_map_list(struct certauth *, const struct certauth_profile *,
 	    certauth_enrolled_fn *, void *context, struct certauth_error *error_r);
-/* `what`: a key, or user:NAME. *num_r: lines taken out. */
+/* `what`: a key, or user:NAME. */
+struct certauth_removed {
+	size_t	num;		/* lines taken out of texts */
+	size_t	left;		/* in compiled tables: they still let somebody in */
+	char	where[512];	/* the first of these */
+};
 bool	certauth_map_remove(struct certauth *, const struct certauth_profile *,
-	    const char *what, size_t *num_r, struct certauth_error *error_r);
+	    const char *what, struct certauth_removed *removed_r,
+	    struct certauth_error *error_r);
 
 /*
  * What the profile's rules make of a certificate under each of its authorities:

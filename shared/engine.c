@@ -97,8 +97,7 @@ snapshot_new(size_t num_live)
 	s->num_live = num_live;
 	s->tables = calloc(num_live + 1, sizeof(*s->tables));
 	s->denied = calloc(num_live + 1, sizeof(*s->denied));
-	s->enrolled = calloc(num_live + 1, sizeof(*s->enrolled));
-	if (s->tables == NULL || s->denied == NULL || s->enrolled == NULL) {
+	if (s->tables == NULL || s->denied == NULL) {
 		snapshot_free(s);
 		return NULL;
 	}
@@ -120,10 +119,7 @@ snapshot_free(struct snapshot *s)
 			table_free(s->tables[i]);
 		if (s->denied != NULL)
 			denied_free(s->denied[i]);
-		if (s->enrolled != NULL)
-			enrolled_free(s->enrolled[i]);
 	}
-	free(s->enrolled);
 	free(s->tables);
 	free(s->denied);
 	free(s);
@@ -167,21 +163,10 @@ load_live(struct certauth *e, struct snapshot *next, size_t i,
 
 	if (live->kind == CONFIG_TABLE) {
 		next->tables[i] = table_load(&live->ref, &e->config->owners,
-		    &stamp, &bytes, error_r);
-		if (next->tables[i] == NULL)
-			return false;
-		e->live[i].stamp = stamp;
-		if (bytes.data == NULL)
-			return true;	/* compiled or a folder: no marks */
-		next->enrolled[i] = enrolled_parse(bytes.data, bytes.data_len);
-		file_bytes_free(&bytes);
-		if (next->enrolled[i] != NULL)
-			return true;
-		error_set(error_r, live->ref.path, 0, "out of memory");
-		table_free(next->tables[i]);
-		next->tables[i] = NULL;
-		errno = ENOMEM;
-		return false;
+		    &stamp, error_r);
+		if (next->tables[i] != NULL)
+			e->live[i].stamp = stamp;
+		return next->tables[i] != NULL;
 	}
 	if (!file_read(&live->ref, &e->config->owners, DENIED_MAX_BYTES, &bytes,
 	    error_r))
@@ -214,8 +199,6 @@ keep_live(struct snapshot *next, const struct snapshot *last, size_t i)
 		next->tables[i] = table_ref(last->tables[i]);
 	if (last->denied[i] != NULL)
 		next->denied[i] = denied_ref(last->denied[i]);
-	if (last->enrolled[i] != NULL)
-		next->enrolled[i] = enrolled_ref(last->enrolled[i]);
 }
 
 /* True: it was told. The same words of the same file are told once. */

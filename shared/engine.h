@@ -48,7 +48,6 @@ struct snapshot {
 	struct overrides	*overrides;	/* NULL: none */
 	/* one entry per config live file; the other kind's entry is NULL */
 	struct table	       **tables;
-	struct enrolled	       **enrolled;	/* of the tables; NULL: none */
 	struct denied	       **denied;
 	size_t			 num_live;
 	bool			 timed;	/* some line of them begins or ends */

@@ -6,15 +6,22 @@
  * a login would refuse is not enrolled.
  */
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 
 #include "base/edit.h"
 #include "certauth_data.h"
 #include "engine.h"
+#include "services.h"
+
+/* In a folder of maps, where nothing else is asked for. */
+#define ENROLL_FILE	"enrolled.map"
 
 struct enroll {
 	struct certauth			*engine;
@@ -23,8 +30,11 @@ struct enroll {
 	struct snapshot			*data;
 	struct cert			*leaf;
 	const char			*authority;
+	const char			*service;	/* by which it comes in */
 	struct arena			*arena;
 	const struct rules_miss		*miss;
+	const struct config_live	*live;		/* that map */
+	bool				 folder;
 	const char			*names[2];	/* of the continuity */
 	size_t				 num_names;
 	int64_t				 now;
@@ -48,17 +58,34 @@ take_name(void *context, const char *name, size_t name_len)
 		e->names[e->num_names++] = name;
 }
 
+/* What the rules say, as in a login. */
+static void
+ask_rules(struct enroll *e, const char *service, struct table *const *tables,
+    struct rules_answer *answer_r)
+{
+	const struct certauth_profile	*profile = e->ask->profile;
+	bool				 pinned = false;
+	size_t				 i;
+
+	for (i = 0; i < e->engine->num_authorities; i++)
+		if (strcmp(e->engine->authorities[i].name, e->authority) == 0)
+			pinned = e->engine->authorities[i].has_issuers;
+	rules_ask(profile->rules, &(struct rules_query){ .cert = e->leaf,
+	    .authority = e->authority, .pinned = pinned, .service = service,
+	    .min_strength = profile->min_strength, .tables = tables,
+	    .num_tables = e->data->num_live, .now = e->now }, e->arena, answer_r);
+}
+
+/* -------------------------------------------------------------- which map */
+
 /* Which table would have to have it? The first rule that looked and missed. */
 static bool
 find_table(struct enroll *e, struct rules_answer *answer,
     struct certauth_error *error_r)
 {
-	const struct config_live	*live;
-	size_t				 i;
+	size_t	i;
 
-	rules_map(e->ask->profile->rules, e->leaf, e->authority,
-	    e->data->tables, e->data->num_live, e->now, e->arena, NULL, NULL,
-	    answer);
+	ask_rules(e, e->service, e->data->tables, answer);
 	if (answer->reason != CERTAUTH_NO_USER)
 		return refuse(error_r, "the rules changed their mind",
 		    answer->detail != NULL ? answer->detail : "");
@@ -73,25 +100,128 @@ find_table(struct enroll *e, struct rules_answer *answer,
 		    "rule: which one is meant cannot be said; write the line by "
 		    "hand", "");
 	e->miss = &answer->misses[i];
-	live = &e->engine->config->live[e->miss->table];
-	if (file_is_folder(&live->ref) ||
-	    table_is_compiled(e->data->tables[e->miss->table]))
-		return refuse(error_r, "the map is a folder or a compiled table: "
-		    "enroll in the text that it is made from", live->ref.path);
+	e->live = &e->engine->config->live[e->miss->table];
+	e->folder = file_is_folder(&e->live->ref);
 	enrolled_names(e->leaf, e->miss->continuity, e->arena, take_name, e);
 	return true;
 }
 
-/* Would the login lead to that user, with this table in place of the old one? */
+/* A name that readers of the folder do not pass over. */
+static bool
+is_file_name(const char *name)
+{
+	size_t	len = strlen(name);
+
+	return len > 0 && len < 200 && name[0] != '.' &&
+	    strchr(name, '/') == NULL && name[len - 1] != '~' &&
+	    (len < 5 || strcmp(name + len - 5, ".part") != 0);
+}
+
+/* The text that gets the line, into result->file. */
+static bool
+find_file(struct enroll *e, struct certauth_error *error_r)
+{
+	const char	*name = e->ask->file != NULL ? e->ask->file : ENROLL_FILE;
+	int		 n;
+
+	if (!e->folder && e->ask->file != NULL)
+		return refuse(error_r, "the map is no folder, so there is no "
+		    "file to choose in it", e->live->ref.path);
+	if (e->folder && !is_file_name(name))
+		return refuse(error_r, "this can be no file of a folder of maps",
+		    name);
+	n = snprintf(e->result->file, sizeof(e->result->file), "%s%s%s",
+	    e->live->ref.path, e->folder ? "/" : "", e->folder ? name : "");
+	return (n > 0 && (size_t)n < sizeof(e->result->file)) ||
+	    refuse(error_r, "the file's name is too long", name);
+}
+
+/* ------------------------------------------------------------ what it says */
+
+/* The whole map, with `text` for what stands in the file now. */
+static struct table *
+whole_map(struct enroll *e, const char *text, size_t text_len,
+    struct certauth_error *error_r)
+{
+	const char		*name = strrchr(e->result->file, '/') + 1;
+	struct file_list	 list = { 0 };
+	struct file_bytes	*bytes = NULL;
+	struct table_source	*sources = NULL;
+	struct table		*table = NULL;
+	size_t			 i, num = 1;
+
+	if (!e->folder)
+		return table_parse((const unsigned char *)text, text_len, "",
+		    error_r);
+	if (!file_list_read(&e->live->ref, &e->engine->config->owners,
+	    TABLE_MAX_FILES, &list, error_r))
+		return NULL;
+	bytes = calloc(list.num_refs + 1, sizeof(*bytes));
+	sources = calloc(list.num_refs + 1, sizeof(*sources));
+	if (bytes == NULL || sources == NULL) {
+		refuse(error_r, "out of memory", "");
+		goto out;
+	}
+	sources[0] = (struct table_source){ (const unsigned char *)text,
+	    text_len, e->result->file };
+	for (i = 0; i < list.num_refs; i++) {
+		if (strcmp(list.refs[i].name, name) == 0)
+			continue;
+		if (!file_read(&list.refs[i], &e->engine->config->owners,
+		    TABLE_MAX_BYTES, &bytes[num], error_r))
+			goto out;
+		sources[num] = (struct table_source){ bytes[num].data,
+		    bytes[num].data_len, list.refs[i].path };
+		num++;
+	}
+	table = table_parse_all(sources, num, error_r);
+out:
+	for (i = 0; bytes != NULL && i <= list.num_refs; i++)
+		file_bytes_free(&bytes[i]);
+	free(bytes);
+	free(sources);
+	file_list_free(&list);
+	return table;
+}
+
+static bool
+is_denied(struct enroll *e, const char *user, struct certauth_error *error_r)
+{
+	const char	*detail = "";
+	int		 n = e->ask->profile->denied;
+
+	if (n < 0 || (e->data->denied[n] != NULL && !denied_match(
+	    e->data->denied[n], e->leaf, user, e->now, e->arena, &detail)))
+		return false;
+	refuse(error_r, "the user is denied", detail);
+	return true;
+}
+
+static bool
+enters_by(struct enroll *e, const char *service, struct table *const *tables,
+    struct certauth_error *error_r)
+{
+	struct rules_answer	answer;
+
+	ask_rules(e, service, tables, &answer);
+	if (answer.reason != CERTAUTH_OK)
+		return refuse(error_r, "the login would still be refused",
+		    answer.detail != NULL ? answer.detail : "");
+	if (strcmp(answer.found, e->ask->user) != 0)
+		return refuse(error_r, "the login would lead to another user",
+		    answer.found);
+	return !is_denied(e, answer.found, error_r) &&
+	    !is_denied(e, answer.user, error_r);
+}
+
+/* Would a login lead to that user, with this table in place of the old one? */
 static bool
 would_enter(struct enroll *e, struct table *after,
     struct certauth_error *error_r)
 {
-	struct rules_answer	 answer;
-	struct table		**tables;
-	const char		*detail = "";
-	int			 denied = e->ask->profile->denied;
-	size_t			 i;
+	struct table	**tables;
+	const char	 *service;
+	size_t		  i;
 
 	tables = arena_array(e->arena, e->data->num_live + 1, sizeof(*tables));
 	if (tables == NULL)
@@ -99,19 +229,32 @@ would_enter(struct enroll *e, struct table *after,
 	for (i = 0; i < e->data->num_live; i++)
 		tables[i] = e->data->tables[i];
 	tables[e->miss->table] = after;
-	rules_map(e->ask->profile->rules, e->leaf, e->authority, tables,
-	    e->data->num_live, e->now, e->arena, NULL, NULL, &answer);
-	if (answer.reason != CERTAUTH_OK)
-		return refuse(error_r, "the login would still be refused",
-		    answer.detail != NULL ? answer.detail : "");
-	if (strcmp(answer.user, e->ask->user) != 0)
-		return refuse(error_r, "the login would lead to another user",
-		    answer.user);
-	if (denied >= 0 && (e->data->denied[denied] == NULL ||
-	    denied_match(e->data->denied[denied], e->leaf, answer.user, e->now,
-	    e->arena, &detail)))
-		return refuse(error_r, "the user is denied", detail);
-	return true;
+	for (i = 0; services_at(e->ask->profile, e->ask->service, i, &service);
+	    i++)
+		if (enters_by(e, service, tables, error_r))
+			return true;
+	return false;
+}
+
+/* The line, without its end, into result->line. */
+static bool
+make_line(struct enroll *e, struct text *line, struct certauth_error *error_r)
+{
+	struct enrolled_mark	 mark = { .ends = e->leaf->not_after };
+	char			*issuer = cert_issuer_print(e->leaf);
+	bool			 ok;
+
+	mark.authority = e->authority;
+	mark.same = e->num_names == 1 ? e->names[0] : "";
+	mark.issuer = issuer != NULL ? issuer : "";
+	enrolled_print(line, e->miss->key, e->ask->user, e->ask->groups,
+	    mark.same[0] != '\0' ? &mark : NULL, e->miss->continuity);
+	ok = issuer != NULL && !line->failed && line->len > 0;
+	if (ok)
+		(void)snprintf(e->result->line, sizeof(e->result->line), "%.*s",
+		    (int)line->len - 1, line->data);
+	free(issuer);
+	return ok || refuse(error_r, "out of memory", "");
 }
 
 static bool
@@ -119,15 +262,13 @@ edit(void *context, const struct file_bytes *bytes, struct text *text_r,
     bool *changed_r, struct certauth_error *error_r)
 {
 	struct enroll		*e = context;
-	struct enrolled_line	 mark = { .issuer = "", .ends =
-				    e->leaf->not_after };
 	struct table		*before, *after = NULL;
 	struct table_entry	 entry;
 	struct text		 line = { 0 };
-	char			*issuer = NULL;
 	bool			 ok = false;
 
-	before = table_parse(bytes->data, bytes->data_len, "", error_r);
+	before = whole_map(e, (const char *)bytes->data, bytes->data_len,
+	    error_r);
 	if (before == NULL)
 		return false;
 	if (table_lookup(before, e->miss->key, strlen(e->miss->key), e->now,
@@ -138,53 +279,113 @@ edit(void *context, const struct file_bytes *bytes, struct text *text_r,
 		    "the key is another user's", entry.user);
 		goto out;
 	}
-	mark.authority = e->authority;
-	mark.same = e->num_names == 1 ? e->names[0] : "";
-	mark.issuer = issuer = cert_issuer_print(e->leaf);
-	enrolled_print(&line, e->miss->key, e->ask->user, e->ask->groups,
-	    issuer != NULL && mark.same[0] != '\0' ? &mark : NULL,
-	    e->miss->continuity);
+	if (!make_line(e, &line, error_r))
+		goto out;
 	text_add_n(text_r, (const char *)bytes->data, bytes->data_len);
 	if (bytes->data_len > 0 && bytes->data[bytes->data_len - 1] != '\n')
 		text_add(text_r, "\n");
-	text_add(text_r, line.data != NULL ? line.data : "");
-	if (line.failed || text_r->failed || issuer == NULL) {
+	text_add(text_r, line.data);
+	if (text_r->failed) {
 		refuse(error_r, "out of memory", "");
 		goto out;
 	}
 	/* What no server would take up is not written. */
-	after = table_parse((const unsigned char *)text_r->data, text_r->len, "",
-	    error_r);
+	after = whole_map(e, text_r->data, text_r->len, error_r);
 	if (after == NULL || !would_enter(e, after, error_r))
 		goto out;
-	line.data[line.len - 1] = '\0';
-	(void)snprintf(e->result->line, sizeof(e->result->line), "%s",
-	    line.data);
 	*changed_r = !e->ask->dry;
 	ok = true;
 out:
+	if (!ok)
+		e->result->line[0] = '\0';
 	table_free(before);
 	table_free(after);
 	text_free(&line);
-	free(issuer);
 	return ok;
 }
+
+/* ----------------------------------------------------------------- writing */
+
+/* A file that is not there yet: nobody's line, and read by whom reads the folder. */
+static bool
+create_file(struct enroll *e, struct certauth_error *error_r)
+{
+	const char	*name = strrchr(e->result->file, '/') + 1;
+	struct stat	 st;
+	int		 dirfd, fd = -1;
+	bool		 ok;
+
+	dirfd = open(e->live->ref.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd >= 0 && fstat(dirfd, &st) == 0)
+		fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL |
+		    O_NOFOLLOW | O_CLOEXEC, 0600);
+	ok = fd >= 0 && (geteuid() != 0 || fchown(fd, st.st_uid, st.st_gid) == 0)
+	    && fchmod(fd, 0640) == 0;
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 && !ok)
+		(void)unlinkat(dirfd, name, 0);
+	if (dirfd >= 0)
+		close(dirfd);
+	return ok || refuse(error_r, "cannot be made", e->result->file);
+}
+
+static bool
+write_line(struct enroll *e, struct certauth_error *error_r)
+{
+	static unsigned char	 nothing[1] = "";
+	const struct file_bytes	 empty = { .data = nothing };
+	struct text		 text = { 0 };
+	struct stat		 st;
+	bool			 changed = false, ok;
+
+	if (!find_file(e, error_r))
+		return false;
+	if (e->folder && stat(e->result->file, &st) != 0) {
+		ok = edit(e, &empty, &text, &changed, error_r);
+		text_free(&text);
+		if (!ok || !changed)
+			return ok;
+		if (!create_file(e, error_r))
+			return false;
+	}
+	return edit_file(e->result->file, &e->engine->config->owners,
+	    TABLE_MAX_BYTES, edit, e, error_r);
+}
+
+/* The refusal brings the line, for the text that the table is made from. */
+static bool
+refuse_compiled(struct enroll *e, struct certauth_error *error_r)
+{
+	struct text	line = { 0 };
+	bool		ok = make_line(e, &line, error_r);
+
+	text_free(&line);
+	if (!ok)
+		return false;
+	error_set(error_r, NULL, 0, "%.200s is a compiled table: put the line "
+	    "into the text that it is made from, and build it again with "
+	    "certauth table build", e->live->ref.path);
+	return false;
+}
+
+/* ------------------------------------------------------------------ public */
 
 /* True: it is good and unknown. */
 static bool
 ask_login(struct enroll *e, const struct certauth_verdict *v,
     struct certauth_error *error_r)
 {
-	const char	*user = certauth_verdict_user(v);
+	struct rules_answer	answer;
+	const char		*user = certauth_verdict_user(v);
 
+	if (certauth_verdict_decision(v) == CERTAUTH_ACCEPT && user[0] == '\0')
+		return refuse(error_r, "the profile names no user", "");
 	if (certauth_verdict_decision(v) == CERTAUTH_ACCEPT) {
-		e->result->already = strcmp(user, e->ask->user) == 0 &&
-		    user[0] != '\0';
-		if (!e->result->already)
-			refuse(error_r, user[0] != '\0' ? "the certificate is "
-			    "another user's already" : "the profile names no "
-			    "user", user);
-		return false;
+		ask_rules(e, e->service, e->data->tables, &answer);
+		e->result->already = strcmp(answer.found, e->ask->user) == 0;
+		return e->result->already ? false : refuse(error_r, "the "
+		    "certificate is another user's already", answer.found);
 	}
 	if (certauth_verdict_reason(v) == CERTAUTH_NO_USER ||
 	    certauth_verdict_reason(v) == CERTAUTH_NEW_KEY)
@@ -201,7 +402,8 @@ certauth_enroll(struct certauth *engine, const struct certauth_enroll *ask,
 {
 	struct certauth_request	 request = { .profile = ask->profile,
 				    .leaf = ask->leaf, .sent = ask->sent,
-				    .now = ask->now, .flags = CERTAUTH_FINAL };
+				    .now = ask->now, .service = ask->service,
+				    .flags = CERTAUTH_FINAL };
 	struct enroll		 e = { .engine = engine, .ask = ask,
 				    .result = result_r };
 	struct rules_answer	 answer;
@@ -210,149 +412,29 @@ certauth_enroll(struct certauth *engine, const struct certauth_enroll *ask,
 
 	memset(result_r, 0, sizeof(*result_r));
 	e.now = ask->now != 0 ? ask->now : engine_clock(engine);
-	v = certauth_verify(engine, &request);
+	v = services_verify(engine, &request, &e.service);
+	e.data = engine_snapshot(engine);
+	e.leaf = cert_new(ask->leaf);
+	e.arena = arena_new(VERDICT_MAX_BYTES);
+	if (v == NULL || e.data == NULL || e.leaf == NULL || e.arena == NULL) {
+		refuse(error_r, "out of memory", "");
+		goto out;
+	}
+	e.authority = certauth_verdict_get(v, "authority");
 	if (!ask_login(&e, v, error_r)) {
 		ok = result_r->already;
 		goto out;
 	}
-	e.authority = certauth_verdict_get(v, "authority");
-	e.data = engine_snapshot(engine);
-	e.leaf = cert_new(ask->leaf);
-	e.arena = arena_new(VERDICT_MAX_BYTES);
-	if (e.data == NULL || e.leaf == NULL || e.arena == NULL) {
-		refuse(error_r, "out of memory", "");
-		goto out;
-	}
 	if (!find_table(&e, &answer, error_r))
 		goto out;
-	(void)snprintf(result_r->file, sizeof(result_r->file), "%s",
-	    engine->config->live[e.miss->table].ref.path);
-	ok = edit_file(result_r->file, &engine->config->owners, TABLE_MAX_BYTES,
-	    edit, &e, error_r);
+	ok = table_is_compiled(e.data->tables[e.miss->table]) ?
+	    refuse_compiled(&e, error_r) : write_line(&e, error_r);
 out:
 	certauth_verdict_free(v);
 	snapshot_free(e.data);
 	cert_free(e.leaf);
 	arena_free(e.arena);
 	return ok;
-}
-
-/* ------------------------------------------------------------ list, remove */
-
-struct walk {
-	certauth_enrolled_fn	*tell;
-	void			*context;
-	const char		*file, *what;
-	size_t			 num;
-};
-
-static bool
-tell_line(void *context, const struct enrolled_line *line)
-{
-	struct walk			*w = context;
-	const struct certauth_map_line	 told = { w->file, line->line, line->key,
-	    line->user, line->groups, line->authority, line->same, line->issuer,
-	    line->ends };
-
-	w->num++;
-	w->tell(w->context, &told);
-	return true;
-}
-
-bool
-certauth_map_list(struct certauth *engine, const struct certauth_profile *profile,
-    certauth_enrolled_fn *tell, void *context, struct certauth_error *error_r)
-{
-	struct walk		 w = { .tell = tell, .context = context };
-	const struct config	*c = engine->config;
-	struct file_bytes	 bytes;
-	size_t			 i;
-	bool			 ok = true;
-
-	for (i = 0; ok && c != NULL && i < c->num_live; i++) {
-		if (!rules_use_table(profile->rules, (int)i) ||
-		    file_is_folder(&c->live[i].ref))
-			continue;
-		w.file = c->live[i].ref.path;
-		if (!file_read(&c->live[i].ref, &c->owners, TABLE_MAX_BYTES,
-		    &bytes, error_r))
-			return false;
-		ok = enrolled_each(bytes.data, bytes.data_len, w.file, tell_line,
-		    &w, error_r);
-		file_bytes_free(&bytes);
-	}
-	return ok;
-}
-
-static bool
-is_meant(void *context, const struct enrolled_line *line)
-{
-	struct walk	*w = context;
-
-	if (strncmp(w->what, "user:", 5) == 0 ?
-	    strcmp(line->user, w->what + 5) == 0 :
-	    strcasecmp(line->key, w->what) == 0)
-		w->num = 1;
-	return true;
-}
-
-/* Lines stay as they are, byte by byte, but for those that are meant. */
-static bool
-edit_remove(void *context, const struct file_bytes *bytes, struct text *text_r,
-    bool *changed_r, struct certauth_error *error_r)
-{
-	struct walk	*w = context, one;
-	struct table	*table;
-	const char	*at = (const char *)bytes->data, *end, *stop;
-	size_t		 removed = 0;
-
-	end = at + bytes->data_len;
-	for (; at < end; at = stop) {
-		stop = memchr(at, '\n', (size_t)(end - at));
-		stop = stop != NULL ? stop + 1 : end;
-		one = *w;
-		one.num = 0;
-		if (!enrolled_each((const unsigned char *)at, (size_t)(stop - at),
-		    w->file, is_meant, &one, error_r))
-			return false;
-		if (one.num > 0)
-			removed++;
-		else
-			text_add_n(text_r, at, (size_t)(stop - at));
-	}
-	*changed_r = removed > 0;
-	w->num += removed;
-	if (removed == 0)
-		return true;
-	table = table_parse((const unsigned char *)(text_r->data != NULL ?
-	    text_r->data : ""), text_r->len, w->file, error_r);
-	table_free(table);
-	return table != NULL && !text_r->failed;
-}
-
-bool
-certauth_map_remove(struct certauth *engine,
-    const struct certauth_profile *profile, const char *what, size_t *num_r,
-    struct certauth_error *error_r)
-{
-	const struct config	*c = engine->config;
-	struct walk		 w = { .what = what };
-	size_t			 i;
-
-	*num_r = 0;
-	for (i = 0; c != NULL && i < c->num_live; i++) {
-		if (!rules_use_table(profile->rules, (int)i) ||
-		    file_is_folder(&c->live[i].ref) ||
-		    table_is_compiled(engine->current->tables[i]))
-			continue;
-		w.file = c->live[i].ref.path;
-		w.num = 0;
-		if (!edit_file(w.file, &c->owners, TABLE_MAX_BYTES, edit_remove,
-		    &w, error_r))
-			return false;
-		*num_r += w.num;
-	}
-	return true;
 }
 
 bool

@@ -310,7 +310,7 @@ quoted(struct text *out, const char *word)
 static bool
 write_row(struct exchange *x, size_t format, const struct table_line *row)
 {
-	if (row->timed)
+	if (row->from != INT64_MIN || row->until != INT64_MAX)
 		return exchange_refuse(x, "found not-before or not-after, which "
 		    "has no equal there");
 	if (row->groups[0] != '\0')
@@ -357,7 +357,7 @@ certauth_map_export(const char *format, const char *file, const char *map,
 	struct file_ref		ref;
 	struct table		*table;
 	struct table_line	row = { .line = 0 };
-	size_t			i, f = find_format(format, error_r);
+	size_t			at = 0, f = find_format(format, error_r);
 	bool			ok;
 
 	*text_r = NULL;
@@ -373,15 +373,14 @@ certauth_map_export(const char *format, const char *file, const char *map,
 	file_owners_init(&owners);
 	if (!file_ref_open(&ref, NULL, file, error_r))
 		return false;
-	table = table_load(&ref, &owners, &stamp, NULL, error_r);
+	table = table_load(&ref, &owners, &stamp, error_r);
 	file_ref_close(&ref);
 	if (table == NULL)
 		return false;
 	ok = table_is_sound(table, error_r);
-	for (i = 0; ok && i < table_size(table); i++) {
-		ok = table_line_at(table, i, &row);
+	while (ok && table_next_line(table, &at, &row)) {
 		x.line = row.line;
-		ok = ok && write_row(&x, f, &row);
+		ok = write_row(&x, f, &row);
 	}
 	table_free(table);
 	if (ok && out.failed) {

@@ -11,6 +11,7 @@
 
 #include "certauth_data.h"
 #include "engine.h"
+#include "services.h"
 
 /* Ends of certificates on one path: leaf, intermediates, anchor. */
 #define FORECAST_MAX_TIMES	(CONFIG_MAX_DEPTH + 2)
@@ -64,23 +65,21 @@ loses_purpose(const struct certauth_profile *profile, X509 *leaf)
 }
 
 bool
-certauth_forecast(struct certauth *engine,
-    const struct certauth_profile *profile, X509 *leaf, STACK_OF(X509) *sent,
-    int64_t now, int64_t until, certauth_forecast_fn *tell, void *context)
+certauth_forecast(struct certauth *engine, const struct certauth_request *asked,
+    int64_t until, certauth_forecast_fn *tell, void *context)
 {
-	struct certauth_request	 request = { .profile = profile, .leaf = leaf,
-				    .sent = sent, .flags = CERTAUTH_FINAL };
+	struct certauth_request	 request = *asked;
 	struct certauth_verdict	*v, *later;
 	int64_t			 times[FORECAST_MAX_TIMES];
 	size_t			 i, num;
 	bool			 told = false;
 
-	request.now = now;
-	v = certauth_verify(engine, &request);
+	request.flags |= CERTAUTH_FINAL;
+	v = services_verify(engine, &request, &request.service);
 	if (v == NULL)
 		return false;
 	if (certauth_verdict_decision(v) != CERTAUTH_ACCEPT) {
-		tell(context, now, v, v);
+		tell(context, request.now, v, v);
 		certauth_verdict_free(v);
 		return true;
 	}
@@ -94,7 +93,7 @@ certauth_forecast(struct certauth *engine,
 			tell(context, times[i], v, later);
 		certauth_verdict_free(later);
 	}
-	if (loses_purpose(profile, leaf))
+	if (loses_purpose(asked->profile, asked->leaf))
 		tell(context, 0, v, NULL);
 	certauth_verdict_free(v);
 	return true;

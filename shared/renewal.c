@@ -16,7 +16,7 @@ struct search {
 	const struct snapshot		*data;
 	const struct rules_miss		*miss;
 	const char			*authority;
-	const struct enrolled_line	*found;
+	struct table_entry		 found;		/* user NULL: nobody */
 	const char			*name;
 	bool				 others;
 };
@@ -24,18 +24,17 @@ struct search {
 static void
 look_for(void *context, const char *name, size_t name_len)
 {
-	struct search			*s = context;
-	const struct enrolled_line	*line;
-	bool				 others;
+	struct search		*s = context;
+	struct table_entry	 entry;
+	bool			 others;
 
-	line = enrolled_find(s->data->enrolled[s->miss->table], s->authority,
-	    name, name_len, &others);
-	if (line == NULL)
+	if (!enrolled_find(s->data->tables[s->miss->table], s->authority, name,
+	    name_len, &entry, &others))
 		return;
 	/* Two names, two people: whose renewal it is cannot be said. */
-	s->others |= others || (s->found != NULL &&
-	    strcmp(s->found->user, line->user) != 0);
-	s->found = line;
+	s->others |= others || (s->found.user != NULL &&
+	    strcmp(s->found.user, entry.user) != 0);
+	s->found = entry;
 	s->name = name;
 }
 
@@ -43,13 +42,13 @@ look_for(void *context, const char *name, size_t name_len)
 static const char *
 ready_line(const struct search *s, const struct cert *leaf, struct arena *arena)
 {
-	struct enrolled_line	 mark = { .authority = s->authority,
+	struct enrolled_mark	 mark = { .authority = s->authority,
 				    .same = s->name, .issuer = "",
 				    .ends = leaf->not_after };
 	struct text		 line = { 0 }, shown = { 0 };
 	const char		*out;
 
-	enrolled_print(&line, s->miss->key, s->found->user, s->found->groups,
+	enrolled_print(&line, s->miss->key, s->found.user, s->found.groups,
 	    &mark, s->miss->continuity);
 	if (line.len > 0)
 		line.data[line.len - 1] = '\0';		/* its end */
@@ -69,8 +68,8 @@ explain(const struct search *s, const struct cert *leaf, const char *profile,
 	char	name[256], user[256];
 
 	text_printable(name, sizeof(name), s->name, strlen(s->name));
-	text_printable(user, sizeof(user), s->found->user,
-	    strlen(s->found->user));
+	text_printable(user, sizeof(user), s->found.user,
+	    strlen(s->found.user));
 	if (s->others)
 		return arena_printf(arena, "rule %s: \"%s\" is enrolled for \"%s\" "
 		    "and for others with other keys; see `certauth map enroll "
@@ -96,15 +95,15 @@ renewal_explain(struct rules_answer *answer, const struct snapshot *data,
 
 	if (answer->reason != CERTAUTH_NO_USER)
 		return;
-	for (i = 0; i < answer->num_misses && s.found == NULL; i++) {
+	for (i = 0; i < answer->num_misses && s.found.user == NULL; i++) {
 		s.miss = &answer->misses[i];
 		if (s.miss->table < 0 ||
 		    (size_t)s.miss->table >= data->num_live ||
-		    data->enrolled[s.miss->table] == NULL)
+		    data->tables[s.miss->table] == NULL)
 			continue;
 		enrolled_names(leaf, s.miss->continuity, arena, look_for, &s);
 	}
-	if (s.found == NULL)
+	if (s.found.user == NULL)
 		return;
 	detail = explain(&s, leaf, profile, arena);
 	if (detail == NULL)

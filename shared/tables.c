@@ -25,7 +25,7 @@ load(const char *file, struct file_stamp *stamp_r,
 	file_owners_init(&owners);
 	if (!file_ref_open(&ref, NULL, file, error_r))
 		return NULL;
-	table = table_load(&ref, &owners, stamp_r, NULL, error_r);
+	table = table_load(&ref, &owners, stamp_r, error_r);
 	file_ref_close(&ref);
 	return table;
 }

@@ -74,6 +74,8 @@ static const struct option	options[] = {
 	    "a user" },
 	{ "--groups", VALUE, OFFSET(groups), "G,G",
 	    "groups of the user" },
+	{ "--into", VALUE, OFFSET(into), "NAME",
+	    "the file of a folder of maps that gets the line" },
 	{ "--csv", VALUE, OFFSET(csv), "FILE",
 	    "rows CERT,USER[,GROUP;GROUP]" },
 	{ "--pending", LIST, OFFSET(pending), "LOG",

@@ -24,6 +24,8 @@ enroll_one(struct certauth *engine, const struct certauth_profile *profile,
 {
 	struct certauth_enroll		 ask = { .profile = profile, .user = user,
 					    .groups = groups, .now = args->now,
+					    .file = args->into,
+					    .service = args->service,
 					    .dry = args->dry_run };
 	struct certauth_enrolled	 result = { .already = false };
 	struct certauth_error		 error = { .line = 0 };
@@ -43,7 +45,8 @@ enroll_one(struct certauth *engine, const struct certauth_profile *profile,
 		    ok ? "" : error.text, "file", result.file, "line",
 		    result.line), ok ? EXIT_FINE : EXIT_REJECTED);
 	} else if (!ok)
-		(void)printf("%s: REFUSED %s\n", file, error.text);
+		(void)printf("%s: REFUSED %s%s%s\n", file, error.text,
+		    result.line[0] != '\0' ? ": " : "", result.line);
 	else if (result.already)
 		(void)printf("%s: is %s's already\n", file, user);
 	else

@@ -26,6 +26,7 @@
 struct forecast {
 	struct certauth			*engine;
 	const struct certauth_profile	*profile;
+	const char			*service;
 	json_t				*rows;
 	const char			*file;	/* that is looked at */
 	int64_t				 now, until;
@@ -85,19 +86,19 @@ static void
 read_certificate(struct forecast *f, const char *path)
 {
 	struct certauth_error	 error = { .line = 0 };
-	STACK_OF(X509)		*sent = NULL;
-	X509			*leaf = NULL;
+	struct certauth_request	 ask = { .profile = f->profile, .now = f->now,
+				    .service = f->service };
 
 	f->file = path;
-	if (certauth_read_leaf(path, NULL, &leaf, &sent, &error) &&
-	    leaf != NULL && certauth_forecast(f->engine, f->profile, leaf, sent,
-	    f->now, f->until, tell, f))
+	if (certauth_read_leaf(path, NULL, &ask.leaf, &ask.sent, &error) &&
+	    ask.leaf != NULL &&
+	    certauth_forecast(f->engine, &ask, f->until, tell, f))
 		f->read++;
 	else
-		unreadable(f, leaf == NULL && error.text[0] != '\0' ?
+		unreadable(f, ask.leaf == NULL && error.text[0] != '\0' ?
 		    error.text : "cannot be judged");
-	X509_free(leaf);
-	sk_X509_pop_free(sent, X509_free);
+	X509_free(ask.leaf);
+	sk_X509_pop_free(ask.sent, X509_free);
 }
 
 static bool
@@ -305,6 +306,7 @@ cmd_forecast(struct args *args)
 	f.engine = open_profile(args, &f.profile);
 	if (f.engine == NULL)
 		return EXIT_USAGE;
+	f.service = args->service;
 	f.now = args->now != 0 ? args->now : certauth_now(f.engine);
 	f.until = f.now + (int64_t)DEFAULT_DAYS * DAY;
 	f.rows = json_array();

@@ -11,15 +11,20 @@
 static void
 keep_line(void *context, const struct certauth_map_line *l)
 {
-	char	ends[32] = "";
+	char	ends[32] = "", from[32] = "", until[32] = "";
 
 	if (l->ends != INT64_MAX)
 		certauth_time_print(ends, sizeof(ends), l->ends);
+	if (l->from != INT64_MIN)
+		certauth_time_print(from, sizeof(from), l->from);
+	if (l->until != INT64_MAX)
+		certauth_time_print(until, sizeof(until), l->until);
 	add_json(context, json_pack(
-	    "{s:s,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "file", l->file, "line",
-	    (json_int_t)l->line, "key", l->key, "user", l->user, "groups",
-	    l->groups, "authority", l->authority, "name", l->same, "issuer",
-	    l->issuer, "ends", ends));
+	    "{s:s,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "file", l->file,
+	    "line", (json_int_t)l->line, "key", l->key, "user", l->user,
+	    "groups", l->groups, "authority", l->authority, "name", l->same,
+	    "issuer", l->issuer, "ends", ends, "notBefore", from, "notAfter",
+	    until));
 }
 
 static int
@@ -38,11 +43,13 @@ list(struct certauth *engine, const struct certauth_profile *profile,
 		return print_json(rows, status);
 	else
 		json_array_foreach(rows, i, row)
-			(void)printf("%s:%d\t%s\t%s\t%s\t%s\t%s\n",
+			(void)printf("%s:%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
 			    text_of(row, "file"), (int)json_integer_value(
 			    json_object_get(row, "line")), text_of(row, "key"),
 			    text_of(row, "user"), text_of(row, "groups"),
-			    text_of(row, "name"), text_of(row, "ends"));
+			    text_of(row, "name"), text_of(row, "ends"),
+			    text_of(row, "notBefore"),
+			    text_of(row, "notAfter"));
 	json_decref(rows);
 	return status;
 }
@@ -58,7 +65,8 @@ remove_lines(struct certauth *engine, const struct certauth_profile *profile,
 	X509			*leaf = NULL;
 	char			 hashes[2][65];
 	const char		*keys[2] = { what, NULL };
-	size_t			 i, num, all = 0;
+	struct certauth_removed	 removed, all = { .num = 0 };
+	size_t			 i;
 	bool			 ok = true;
 	int			 status;
 
@@ -69,18 +77,28 @@ remove_lines(struct certauth *engine, const struct certauth_profile *profile,
 		keys[1] = hashes[1];
 	}
 	for (i = 0; ok && i < 2 && keys[i] != NULL; i++) {
-		ok = certauth_map_remove(engine, profile, keys[i], &num, &error);
-		all += num;
+		ok = certauth_map_remove(engine, profile, keys[i], &removed,
+		    &error);
+		all.num += removed.num;
+		all.left += removed.left;
+		if (removed.left > 0)
+			memcpy(all.where, removed.where, sizeof(all.where));
 	}
 	X509_free(leaf);
 	sk_X509_pop_free(sent, X509_free);
 	if (!ok)
 		return complain_error(&error);
-	status = all > 0 ? EXIT_FINE : EXIT_REJECTED;
+	status = all.num > 0 && all.left == 0 ? EXIT_FINE : EXIT_REJECTED;
 	if (args->json)
-		return print_json(json_pack("{s:I}", "removed",
-		    (json_int_t)all), status);
-	(void)printf("%zu line%s taken out\n", all, all == 1 ? "" : "s");
+		return print_json(json_pack("{s:I,s:I,s:s}", "removed",
+		    (json_int_t)all.num, "left", (json_int_t)all.left, "where",
+		    all.where), status);
+	(void)printf("%zu line%s taken out\n", all.num, all.num == 1 ? "" : "s");
+	if (all.left > 0)
+		(void)complain("%s is a compiled table and still has %zu such "
+		    "line%s: take them out of the text that it is made from, and "
+		    "build it again with certauth table build", all.where,
+		    all.left, all.left == 1 ? "" : "s");
 	return status;
 }
 

@@ -30,7 +30,7 @@ struct args {
 	const char	*groups, *csv;	/* map enroll */
 	struct list	 pending;
 	bool		 dry_run, story;
-	const char	*service;
+	const char	*service, *into;
 	struct list	 given;		/* the names of the options, as typed */
 	const char	*verb;		/* "enroll" of map enroll; "" none */
 	struct list	*last_list;	/* the list option read last */

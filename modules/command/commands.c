@@ -69,18 +69,19 @@ const struct command	commands[] = {
 	    "[--time T] CERT|FOLDER...",
 	    "what each rule matched, took and found; of several, a table" },
 	{ "map enroll", cmd_map_enroll, "[--profile NAME] --user USER "
-	    "[--groups G,G] [--dry-run] [--time T] CERT",
+	    "[--groups G,G] [--service NAME] [--into NAME] [--dry-run] [--time T] "
+	    "CERT",
 	    "a line for a good certificate that no login knows yet" },
-	{ "map enroll", cmd_map_enroll, "[--profile NAME] [--dry-run] [--time T] "
-	    "--csv FILE", "the same for rows CERT,USER[,GROUP;GROUP]" },
+	{ "map enroll", cmd_map_enroll, "[--profile NAME] [--service NAME] "
+	    "[--into NAME] [--dry-run] [--time T] --csv FILE", "the same for rows CERT,USER[,GROUP;GROUP]" },
 	{ "map enroll", cmd_map_enroll, "[--profile NAME] --pending LOG...",
 	    "whom the servers refused for the lack of such a line" },
 	{ "map list", cmd_map_list, "[--profile NAME]",
 	    "what is in the maps of the profile's rules" },
 	{ "map remove", cmd_map_remove, "[--profile NAME] CERT | KEY | user:NAME",
 	    "takes lines out of them" },
-	{ "forecast", cmd_forecast, "[--profile NAME] [--until TIME] [--time T] "
-	    "FOLDER | LOG.json | CERT...",
+	{ "forecast", cmd_forecast, "[--profile NAME] [--service NAME] "
+	    "[--until TIME] [--time T] FOLDER | LOG.json | CERT...",
 	    "who will be refused, when and why (90 days unless --until)" },
 	{ "table build", cmd_table_build, "--output FILE MAP...",
 	    "maps into one compiled table; also for a million users" },

@@ -3,42 +3,53 @@
  *
  *	KEY USER [GROUPS] # enrolled authority=NAME mailbox=ADDR ends=TIME issuer="..."
  *
- * A comment to table.c. It lets nobody in: it only tells a renewed certificate of
- * somebody known from one of a stranger.
+ * A comment behind a line. It lets nobody in: it only tells a renewed certificate
+ * of somebody known from one of a stranger. Compiled tables and folders of maps
+ * have it too, since table_text.c keeps it as a row under a key that no
+ * certificate and no line can give.
  */
 #ifndef CERTAUTH_IDENTITY_ENROLLED_H
 #define CERTAUTH_IDENTITY_ENROLLED_H
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "identity/rules.h"
+#include "identity/table.h"
 
-/* Lines of one map that are told of; more are no longer distinguished. */
-#define ENROLLED_MAX		(1u << 24)
-#define ENROLLED_MAX_BYTES	(1024u * 1024 * 1024)
+/* The word that begins such a comment. */
+#define ENROLLED_MARK	"enrolled"
 
-struct enrolled_line {
-	const char	*key, *user, *groups;
+/* What the comment says. */
+struct enrolled_mark {
 	/* `same`: mailbox, or what else the rule's continuity says; "" when the
 	 * line is not of an enrolment */
 	const char	*authority, *same, *issuer;
 	int64_t		 ends;		/* INT64_MAX: not said */
+};
+/* Reads `rest`, what stands behind a line's last word, in place. Never a fault: what
+ * is no mark is a comment. */
+void	enrolled_read(char *rest, struct enrolled_mark *mark_r);
+
+/* The key of a mark's row: a control character in front and between. Bytes of it,
+ * 0: longer than `size`. */
+size_t	enrolled_key(const char *authority, const char *same, size_t same_len,
+	    char *key, size_t size);
+/*
+ * The newest line of that authority and name; *others_r: another line leads to
+ * somebody else. False: none. Borrowed from the table.
+ */
+bool	enrolled_find(const struct table *, const char *authority,
+	    const char *same, size_t same_len, struct table_entry *entry_r,
+	    bool *others_r);
+
+/* One line of a map, enrolled or not. */
+struct enrolled_line {
+	const char	*key, *user, *groups;
+	int64_t		 from, until;	/* INT64_MIN, INT64_MAX: no such date */
+	struct enrolled_mark mark;
 	unsigned	 line;
 };
-
-struct enrolled;
-
-/* Never a fault of the file: what is no mark is a comment. NULL: out of memory. */
-struct enrolled *enrolled_parse(const unsigned char *data, size_t data_len);
-struct enrolled *enrolled_ref(struct enrolled *);
-void	enrolled_free(struct enrolled *);
-/* The line of that authority and name; *others_r: another line leads to somebody
- * else. NULL: none. Borrowed. */
-const struct enrolled_line *enrolled_find(const struct enrolled *,
-    const char *authority, const char *same, size_t same_len, bool *others_r);
-
-/* Every line of a map in turn, enrolled or not; false from `each` ends it. False:
- * the map cannot be read (error_r), or `each` said so. */
+/* Every line of a map in turn, spelled as a lookup spells it; false from `each`
+ * ends it. False: the map cannot be read (error_r), or `each` said so. */
 typedef bool enrolled_each_fn(void *context, const struct enrolled_line *);
 bool	enrolled_each(const unsigned char *data, size_t data_len,
     const char *file, enrolled_each_fn *, void *context,
@@ -53,7 +64,7 @@ void	enrolled_names(const struct cert *, const char *continuity,
 
 /* A whole line with its end. `mark` NULL: no comment. */
 void	enrolled_print(struct text *, const char *key, const char *user,
-    const char *groups, const struct enrolled_line *mark,
+    const char *groups, const struct enrolled_mark *mark,
     const char *continuity);
 
 #endif

@@ -58,6 +58,9 @@ struct rules_miss {
 /* Does a rule look keys up in that table? NULL: none does. */
 bool	rules_use_table(const struct rules *, int table);
 
+/* Has one of them names for the web or for mail (users)? */
+bool	rules_use_services(const struct rules *);
+
 struct rules_answer {
 	/* OK, NO_USER, AMBIGUOUS_USER, BAD_NAME, DATA_MISSING, INTERNAL */
 	enum certauth_reason reason;

@@ -236,6 +236,17 @@ rules_use_table(const struct rules *rules, int table)
 }
 
 bool
+rules_use_services(const struct rules *rules)
+{
+	size_t	i;
+
+	for (i = 0; rules != NULL && i < rules->num_rules; i++)
+		if (rules->rules[i].web != NULL || rules->rules[i].mail != NULL)
+			return true;
+	return false;
+}
+
+bool
 rules_fold_at(const struct rules *rules, size_t i, struct rules_fold *fold_r)
 {
 	const struct rule	*rule;

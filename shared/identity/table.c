@@ -169,7 +169,7 @@ table_lookup(const struct table *table, const char *key, size_t key_len,
 	uint32_t		 n;
 
 	entry_r->user = entry_r->groups = "";
-	if (key_len == 0 || key_len > TABLE_MAX_LINE)
+	if (key_len == 0 || key_len > TABLE_MAX_LINE || key[0] == TABLE_MARK)
 		return false;
 	memcpy(folded, key, key_len);
 	folded[key_len] = '\0';
@@ -216,25 +216,70 @@ table_has(const struct table *table, const char *user, size_t user_len,
 }
 
 bool
-table_line_at(const struct table *table, size_t i, struct table_line *line_r)
+table_row_is_mark(const struct table *table, const struct table_row *row)
 {
-	const struct table_row	*row;
+	return table->data[row->key] == TABLE_MARK;
+}
 
-	row = i < table->num_rows ? table_row_at(table, (uint32_t)i) : NULL;
+/* The mark's key: a control character, the authority, another one, the name. */
+static void
+read_mark(const struct table *table, const struct table_row *row,
+    struct table_line *line)
+{
+	const char	*key = table->data + row->key, *end;
+
+	if (row->key_len == 0)
+		return;
+	end = memchr(key + 1, TABLE_MARK, row->key_len - 1u);
+	if (end == NULL)
+		return;
+	line->authority = key + 1;
+	line->authority_len = (size_t)(end - line->authority);
+	line->same = end + 1;
+}
+
+bool
+table_next_line(const struct table *table, size_t *at_io,
+    struct table_line *line_r)
+{
+	const struct table_row	*row = NULL;
+	struct table_span	 time;
+
+	memset(line_r, 0, sizeof(*line_r));
+	while (*at_io < table->num_rows) {
+		row = table_row_at(table, (uint32_t)(*at_io)++);
+		if (row != NULL && !table_row_is_mark(table, row))
+			break;
+		row = NULL;
+	}
 	if (row == NULL)
 		return false;
+	time = table_row_time(table, row);
 	line_r->key = table->data + row->key;
 	line_r->user = table->data + row->user;
 	line_r->groups = table->data + row->groups;
+	line_r->authority = line_r->same = "";
+	line_r->from = time.from;
+	line_r->until = time.until;
 	line_r->line = row->line;
-	line_r->timed = row->time != 0;
+	row = *at_io < table->num_rows ?
+	    table_row_at(table, (uint32_t)*at_io) : NULL;
+	if (row != NULL && table_row_is_mark(table, row))
+		read_mark(table, row, line_r);
 	return true;
 }
 
 size_t
 table_size(const struct table *table)
 {
-	return table->num_rows;
+	const struct table_row	*row;
+	size_t			 i, num = 0;
+
+	for (i = 0; i < table->num_rows; i++) {
+		row = table_row_at(table, (uint32_t)i);
+		num += row != NULL && !table_row_is_mark(table, row);
+	}
+	return num;
 }
 
 size_t
@@ -251,7 +296,8 @@ table_case_twins(const struct table *table, table_twin_fn *tell, void *context)
 		return 0;
 	for (n = 0; n < table->num_rows; n++) {
 		row = table_row_at(table, n);
-		if (row == NULL || row->key_len > TABLE_MAX_LINE)
+		if (row == NULL || row->key_len > TABLE_MAX_LINE ||
+		    table_row_is_mark(table, row))
 			continue;
 		memcpy(low, table->data + row->key, row->key_len);
 		text_lower_ascii(low, row->key_len);

@@ -40,13 +40,11 @@ struct table *table_parse_all(const struct table_source *, size_t num_sources,
 /*
  * What `ref` names: a text, a compiled table (mapped: no process has its own copy;
  * a new one is put in place by rename), or a folder of texts. *stamp_r: what
- * table_stamp() will say as long as nothing changes. *text_r (NULL: not wanted):
- * the bytes of a single text, the caller's; else zeroed. NULL: error_r, and errno
- * as file_look_again() wants it (EINVAL: the file's fault).
+ * table_stamp() will say as long as nothing changes. NULL: error_r, and errno as
+ * file_look_again() wants it (EINVAL: the file's fault).
  */
 struct table *table_load(const struct file_ref *, const struct file_owners *,
-    struct file_stamp *stamp_r, struct file_bytes *text_r,
-    struct certauth_error *error_r);
+    struct file_stamp *stamp_r, struct certauth_error *error_r);
 void	table_stamp(const struct file_ref *, const struct file_owners *,
 	    struct file_stamp *stamp_r);
 /*
@@ -72,10 +70,21 @@ bool	table_lookup(const struct table *, const char *key, size_t key_len,
  * What `must_exist` asks. */
 bool	table_has(const struct table *, const char *user, size_t user_len,
 	    int64_t now);
-/* Row i as it stands, borrowed. False past the end. */
-struct table_line { const char *key, *user, *groups; unsigned line; bool timed; };
-bool	table_line_at(const struct table *, size_t i, struct table_line *line_r);
-size_t	table_size(const struct table *);
+/*
+ * The line that stands at or behind *at_io (0 first), borrowed, and *at_io behind
+ * it. False past the end. authority and same "": no mark (enrolled.h).
+ */
+struct table_line {
+	const char	*key, *user, *groups, *authority, *same;
+	size_t		 authority_len;
+	int64_t		 from, until;	/* INT64_MIN, INT64_MAX: no such date */
+	unsigned	 line;
+};
+bool	table_next_line(const struct table *, size_t *at_io,
+	    struct table_line *line_r);
+size_t	table_size(const struct table *);		/* lines */
+/* As extraction spells a key, in place. Returns its length. */
+size_t	table_key_fold(char *data, size_t len);
 /* May an answer change by time alone (some line has not-before or not-after)? */
 bool	table_is_timed(const struct table *);
 

@@ -7,10 +7,15 @@
 
 #include <stdatomic.h>
 
+#include "identity/enrolled.h"
 #include "identity/keyindex.h"
+#include "identity/lines.h"
 #include "identity/table.h"
 
 #define TABLE_NO_ROW		UINT32_MAX
+/* Begins the key of a row that is no line but the mark behind one (enrolled.h):
+ * no line and no certificate may hold a control character. */
+#define TABLE_MARK		'\x01'
 
 struct table_row {
 	uint32_t	key, user, groups;	/* offsets in the data */
@@ -35,8 +40,19 @@ struct table {
 	size_t		   map_len;
 };
 
-/* table.c. As extraction spells a key, in place. Returns its length. */
-size_t	table_key_fold(char *data, size_t len);
+/* What one line of a text says, and the mark behind it. */
+struct table_text_line {
+	struct word		key, user, groups;	/* groups.data NULL: none */
+	struct table_span	time;
+	char			*rest;	/* where the comment stood */
+	struct enrolled_mark	 mark;
+};
+/* table_text.c. The line that lines_next() found; false: error_r. */
+bool	table_text_read(struct lines *, struct table_text_line *line_r,
+	    struct certauth_error *error_r);
+
+/* table.c. Is it the mark behind the row before it? */
+bool	table_row_is_mark(const struct table *, const struct table_row *);
 /* Number n, when it lies within the table; NULL otherwise. */
 const struct table_row *table_row_at(const struct table *, uint32_t n);
 /* The newest row of that key or user; *end_r (NULL allowed): where it belongs. */

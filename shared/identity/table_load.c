@@ -119,16 +119,13 @@ out:
 
 struct table *
 table_load(const struct file_ref *ref, const struct file_owners *owners,
-    struct file_stamp *stamp_r, struct file_bytes *text_r,
-    struct certauth_error *error_r)
+    struct file_stamp *stamp_r, struct certauth_error *error_r)
 {
 	unsigned char		 magic[TABLE_MAGIC_LEN];
 	struct file_bytes	 bytes;
 	struct table		*table;
 	int			 fd, error;
 
-	if (text_r != NULL)
-		memset(text_r, 0, sizeof(*text_r));
 	if (file_is_folder(ref))
 		return load_folder(ref, owners, stamp_r, error_r);
 	fd = file_open(ref, owners, SIZE_MAX / 2, stamp_r, error_r);
@@ -143,10 +140,7 @@ table_load(const struct file_ref *ref, const struct file_owners *owners,
 	*stamp_r = bytes.stamp;
 	table = table_parse(bytes.data, bytes.data_len, ref->path, error_r);
 	error = errno;
-	if (text_r != NULL && table != NULL)
-		*text_r = bytes;
-	else
-		file_bytes_free(&bytes);
+	file_bytes_free(&bytes);
 	errno = error;
 	return table;
 }

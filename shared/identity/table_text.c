@@ -22,12 +22,6 @@ _Static_assert(LINES_MAX_LINE == TABLE_MAX_LINE, "one ceiling for lines");
 /* Lines of one key, each for another time. */
 #define TABLE_MAX_SAME_KEY	64u
 
-/* What one line says. */
-struct entry {
-	struct word		key, user, groups;
-	struct table_span	time;
-};
-
 struct reading {
 	struct table			*table;
 	const struct table_source	*sources;	/* for messages */
@@ -50,7 +44,7 @@ read_date(const char *text, bool end, int64_t *seconds_r)
 /* True when the word is a date setting or nothing that may stand here. */
 static bool
 read_setting(const struct lines *lines, const struct word *word,
-    struct entry *entry, bool *fault_r, struct certauth_error *error_r)
+    struct table_text_line *entry, bool *fault_r, struct certauth_error *error_r)
 {
 	static const char *const names[] = { "not-before=", "not-after=", NULL };
 	char		 shown[128];
@@ -111,7 +105,7 @@ check_groups(const struct lines *lines, const struct word *groups,
 }
 
 static bool
-check_entry(const struct lines *lines, struct entry *entry,
+check_entry(const struct lines *lines, struct table_text_line *entry,
     struct certauth_error *error_r)
 {
 	const char	*fault;
@@ -142,8 +136,8 @@ check_entry(const struct lines *lines, struct entry *entry,
 	    check_groups(lines, &entry->groups, error_r);
 }
 
-static bool
-read_entry(struct lines *lines, struct entry *entry_r,
+bool
+table_text_read(struct lines *lines, struct table_text_line *entry_r,
     struct certauth_error *error_r)
 {
 	struct word		 word;
@@ -174,7 +168,12 @@ read_entry(struct lines *lines, struct entry *entry_r,
 			return false;
 		}
 	}
-	return got == LINES_END && check_entry(lines, entry_r, error_r);
+	if (got != LINES_END || !check_entry(lines, entry_r, error_r))
+		return false;
+	lines_rest(lines, &word);
+	entry_r->rest = word.data;
+	enrolled_read(word.data, &entry_r->mark);
+	return true;
 }
 
 /* ---------------------------------------------------------------- the rows */
@@ -270,8 +269,40 @@ index_row(struct keyindex *index, const struct keyindex_probe *end,
 	return older;
 }
 
+/*
+ * The mark behind the newest row as a row of its own, which only enrolled_find()
+ * asks for: no list of users has it. Its key is written over the comment, which
+ * has more bytes: it named both.
+ */
+static void
+add_mark(struct table *table, const struct table_text_line *entry)
+{
+	struct table_row	*row = &table->rows[table->num_rows];
+	uint32_t		 n = (uint32_t)table->num_rows, older;
+	struct keyindex_probe	 end;
+	char			 key[TABLE_MAX_LINE];
+	size_t			 len;
+
+	if (entry->mark.same[0] == '\0')
+		return;
+	len = enrolled_key(entry->mark.authority, entry->mark.same,
+	    strlen(entry->mark.same), key, sizeof(key));
+	if (len == 0)
+		return;
+	memcpy(entry->rest, key, len);
+	entry->rest[len] = '\0';
+	*row = row[-1];
+	row->key = (uint32_t)(entry->rest - table->data);
+	row->key_len = (uint16_t)len;
+	row->time = 0;
+	older = table_find_row(table, false, key, len, &end);
+	row->next_key = index_row(&table->keys, &end, older, n);
+	row->next_user = TABLE_NO_ROW;
+	table->num_rows++;
+}
+
 static bool
-add_row(const struct reading *r, const struct entry *entry,
+add_row(const struct reading *r, const struct table_text_line *entry,
     const struct lines *lines, struct certauth_error *error_r)
 {
 	struct table		*table = r->table;
@@ -305,21 +336,21 @@ add_row(const struct reading *r, const struct entry *entry,
 	    entry->user.data_len, &end);
 	row->next_user = index_row(&table->users, &end, older, n);
 	table->num_rows++;
+	add_mark(table, entry);
 	return true;
 }
 
 /* ------------------------------------------------------------------ public */
 
-/* No more rows than this many lines. */
 static size_t
-count_lines(const struct table_source *source)
+count(const struct table_source *source, const char *what)
 {
 	const unsigned char	*found;
-	size_t			 n = 1, at = 0;
+	size_t			 n = 0, at = 0, len = strlen(what);
 
-	while (at < source->data_len && (found = memchr(source->data + at, '\n',
-	    source->data_len - at)) != NULL) {
-		at = (size_t)(found - source->data) + 1;
+	while (at < source->data_len && (found = memmem(source->data + at,
+	    source->data_len - at, what, len)) != NULL) {
+		at = (size_t)(found - source->data) + len;
 		n++;
 	}
 	return n;
@@ -343,7 +374,9 @@ new_table(const struct table_source *sources, size_t num_sources,
 			errno = EINVAL;
 			return NULL;
 		}
-		lines += count_lines(&sources[i]);
+		/* No more rows than lines, and marks behind them. */
+		lines += 1 + count(&sources[i], "\n") +
+		    count(&sources[i], ENROLLED_MARK);
 	}
 	table = calloc(1, sizeof(*table));
 	if (table == NULL)
@@ -371,7 +404,7 @@ read_source(const struct reading *r, char *at, struct certauth_error *error_r)
 {
 	const struct table_source	*source = &r->sources[r->source];
 	struct lines			 lines;
-	struct entry			 entry;
+	struct table_text_line			 entry;
 	enum lines_result		 got;
 
 	if (source->data_len > 0)
@@ -379,7 +412,7 @@ read_source(const struct reading *r, char *at, struct certauth_error *error_r)
 	lines_init(&lines, at, source->data_len, source->file);
 	while ((got = lines_next(&lines, error_r)) == LINES_GOT) {
 		errno = EINVAL;	/* whatever is wrong but memory */
-		if (!read_entry(&lines, &entry, error_r) ||
+		if (!table_text_read(&lines, &entry, error_r) ||
 		    !add_row(r, &entry, &lines, error_r))
 			return false;
 	}

@@ -76,7 +76,7 @@ load(const char *path)
 
 	file_owners_init(&owners);
 	must(file_ref_open(&ref, NULL, path, &error));
-	table = table_load(&ref, &owners, &stamp, NULL, &error);
+	table = table_load(&ref, &owners, &stamp, &error);
 	if (table == NULL)
 		fprintf(stderr, "%s: %s\n", error.file, error.text);
 	must(table != NULL);

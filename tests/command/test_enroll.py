@@ -70,6 +70,15 @@ class World:
         return certauth("map", "enroll", "--config", self.conf, *more, "--user=" + user,
                         self.cert(name))
 
+    def enrolled_line(self, name, text):
+        """Its line into the text, from a map of its own; the words of the line."""
+        self.map.write_text("")
+        assert self.enroll(name, name).returncode == 0
+        line = self.map.read_text()
+        self.map.unlink()
+        text.write_text(line)
+        return line.split()
+
     def verify(self, name):
         return json.loads(certauth("verify", "--json", "--config", self.conf, "--profile",
                                    "staff", self.cert(name)).stdout)
@@ -184,7 +193,8 @@ def test_list_and_remove(world):
     assert world.verify("carol")["user"] == "carol"
     for removed, status in ((1, 0), (0, 1)):
         p = certauth("map", "remove", "--json", "--config", world.conf, "user:carol")
-        assert p.returncode == status and json.loads(p.stdout) == {"removed": removed}
+        assert p.returncode == status and json.loads(p.stdout) == {
+            "removed": removed, "left": 0, "where": ""}
     assert world.map.read_text() == "# people\n"
 
 
@@ -210,3 +220,131 @@ def test_usage(world):
                  ["map", "enroll", "--csv", "x", "--user", "a"]):
         p = certauth(*args, "--config", world.conf)
         assert p.returncode == 2 and p.stdout == "", args
+
+
+def with_rule(world, rule, strength=None):
+    text = POLICY.replace('{ name = "key"; key = "{spki.sha256}"; table = "staff.map"; }', rule)
+    if strength:
+        text = text.replace('denied = "denied";',
+                            'denied = "denied"; min_strength = "%s";' % strength)
+    world.conf.write_text(text % world.folder)
+
+
+def test_users_for_web_and_mail(world):
+    """A rule with names for each service: any of them will do, or the one named."""
+    with_rule(world, '{ name = "key"; key = "{spki.sha256}"; table = "staff.map"; '
+                     'users = { mail = "{user}@mail.example"; }; }')
+    p = world.enroll("alice", "alice", "--service", "http", "--dry-run")
+    assert p.returncode == 1 and "no name for this service" in p.stdout
+    p = world.enroll("alice", "alice")
+    assert p.returncode == 0, p.stdout
+    p = world.enroll("alice", "alice")
+    assert p.returncode == 0 and "already" in p.stdout
+    p = world.enroll("eve", "alice")
+    assert p.returncode == 1 and "another user's already: alice" in p.stdout
+    # denied under the name that is found, whatever it is called in mail
+    p = world.enroll("mallory", "carol")
+    assert p.returncode == 1 and "denied" in p.stdout
+
+
+def test_min_strength_as_in_a_login(world):
+    """Medium: the authority lists its issuers. Where it does not, no line is written."""
+    with_rule(world, '{ name = "m"; key = "{san.email}"; table = "staff.map"; }', "medium")
+    assert world.enroll("alice", "alice").returncode == 0
+    assert world.verify("alice")["user"] == "alice"
+    world.conf.write_text(world.conf.read_text().replace('issuers = [ "ca.pem" ];',
+                                                         'intermediates = [ "ca.pem" ];'))
+    before = world.map.read_bytes()
+    p = world.enroll("carol", "carol")
+    assert p.returncode == 1 and "min_strength is medium" in p.stdout
+    assert world.map.read_bytes() == before
+
+
+@pytest.fixture
+def folder(world):
+    """The map is a folder of two texts."""
+    world.map.unlink()
+    world.map.mkdir(mode=0o755)
+    (world.map / "a.map").write_text("0" * 64 + " dan\n")
+    (world.map / "b.map").write_text("# nobody\n")
+    return world
+
+
+def test_a_folder_of_maps(folder):
+    p = folder.enroll("alice", "alice", "--dry-run")
+    assert p.returncode == 0 and not (folder.map / "enrolled.map").exists()
+    p = folder.enroll("alice", "alice")
+    assert p.returncode == 0 and "staff.map/enrolled.map: " in p.stdout, p.stdout
+    assert os.stat(folder.map / "enrolled.map").st_mode & 0o777 == 0o640
+    assert folder.verify("alice")["user"] == "alice"
+    assert folder.enroll("alice", "alice").returncode == 0
+    # a renewal is told apart, and goes into the file that is named
+    assert folder.verify("alice2")["reason"] == "new-key"
+    p = folder.enroll("alice", "alice2", "--into", "b.map")
+    assert p.returncode == 0, p.stdout
+    assert (folder.map / "b.map").read_text().startswith("# nobody\n")
+    assert folder.verify("alice2")["user"] == "alice"
+    rows = json.loads(certauth("map", "list", "--config", folder.conf, "--json").stdout)
+    assert sorted((os.path.basename(r["file"]), r["user"], r["name"]) for r in rows) == [
+        ("a.map", "dan", ""), ("b.map", "alice", "alice@example.com"),
+        ("enrolled.map", "alice", "alice@example.com")]
+    for name in ("../x.map", ".hidden", "x~", "x.part", ""):
+        p = folder.enroll("carol", "carol", "--into", name)
+        assert p.returncode == 1 and "no file of a folder" in p.stdout, p.stdout
+    p = certauth("map", "remove", "--config", folder.conf, "user:alice")
+    assert (p.returncode, p.stdout) == (0, "2 lines taken out\n"), p.stderr
+    assert [folder.verify(n)["reason"] for n in ("alice", "alice2")] == ["no-user"] * 2
+    assert (folder.map / "b.map").read_text() == "# nobody\n"
+    # what is refused makes no file
+    (folder.map / "enrolled.map").unlink()
+    assert folder.enroll("mallory", "alice").returncode == 1
+    assert sorted(os.listdir(folder.map)) == ["a.map", "b.map"]
+
+
+def test_a_folder_with_a_fault_is_left_alone(folder):
+    (folder.map / "a.map").write_text("0" * 64 + " dan not-afer=2027-01-01\n")
+    assert folder.enroll("alice", "alice").returncode == 2
+    assert not (folder.map / "enrolled.map").exists()
+
+
+def test_a_compiled_table(world):
+    """It keeps the marks; what is in it is said, and stays until it is built again."""
+    text = world.folder / "people.map"
+    world.map.rename(text)
+    key = next(iter(world.enrolled_line("alice", text)))
+    build = ("table", "build", "--output", world.map, text)
+    assert certauth(*build).returncode == 0
+    assert world.verify("alice")["user"] == "alice"
+    assert world.verify("alice2")["reason"] == "new-key"
+    rows = json.loads(certauth("map", "list", "--config", world.conf, "--json").stdout)
+    assert [(r["key"], r["user"], r["authority"], r["name"]) for r in rows] == \
+        [(key, "alice", "ours", "alice@example.com")]
+    before = world.map.read_bytes()
+    p = world.enroll("alice", "alice2")
+    assert p.returncode == 1 and "is a compiled table: put the line into" in p.stdout
+    line = p.stdout.split("table build: ")[1]
+    assert " alice # enrolled authority=ours mailbox=alice@example.com ends=" in line
+    p = certauth("map", "remove", "--config", world.conf, "user:alice")
+    assert p.returncode == 1 and "still has 1 such line" in p.stderr
+    assert world.map.read_bytes() == before and world.verify("alice")["user"] == "alice"
+    with open(text, "a", encoding="utf-8") as f:
+        f.write(line)
+    assert certauth(*build).returncode == 0
+    assert [world.verify(n)["user"] for n in ("alice", "alice2")] == ["alice"] * 2
+
+
+def test_remove_by_key_as_a_lookup_spells_it(world):
+    digest = "ab" * 32
+    world.map.write_text(digest + " dan\nCarol@Example.com c1\ncarol@example.com c2 "
+                         "not-before=2020-01-01 not-after=2027-03-31\n")
+    rows = json.loads(certauth("map", "list", "--config", world.conf, "--json").stdout)
+    assert [(r["notBefore"], r["notAfter"]) for r in rows] == [
+        ("", ""), ("", ""), ("2020-01-01T00:00:00Z", "2027-03-31T23:59:59Z")]
+    p = certauth("map", "remove", "--config", world.conf, ":".join(["AB"] * 32))
+    assert (p.returncode, p.stdout) == (0, "1 line taken out\n")
+    p = certauth("map", "remove", "--config", world.conf, "Carol@EXAMPLE.com")
+    assert (p.returncode, p.stdout) == (0, "1 line taken out\n")
+    assert world.map.read_text().startswith("carol@example.com c2 ")
+    # a line that no server would take is none for us either
+    world.map.write_text("k -u\n")
+    assert certauth("map", "list", "--config", world.conf).returncode == 2

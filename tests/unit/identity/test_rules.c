@@ -283,7 +283,6 @@ when_says_what_it_says(void **state)
 	    cert_ref(c)));
 	assert_false(speaks("san.email.domain in xample.com", cert_ref(c)));
 	assert_false(speaks("san.email.domain in example.co", cert_ref(c)));
-	assert_false(speaks("san.email.domain in Alice@example.com", cert_ref(c)));
 	assert_true(speaks("san.email == Alice@EXAMPLE.com", cert_ref(c)));
 	assert_false(speaks("san.email == alice@example.com", cert_ref(c)));
 	assert_true(speaks("san.email.lower == ALICE@example.com", cert_ref(c)));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "identity/enrolled.h"
 #include "map.h"
 
 #define PEOPLE	200
@@ -24,7 +25,7 @@ load(void)
 
 	file_owners_init(&owners);
 	assert_true(file_ref_open(&ref, NULL, path, NULL));
-	table = table_load(&ref, &owners, &stamp, NULL, NULL);
+	table = table_load(&ref, &owners, &stamp, NULL);
 	file_ref_close(&ref);
 	return table;
 }
@@ -37,8 +38,9 @@ make_text(char *text, size_t text_len)
 
 	for (i = 0; i < PEOPLE; i++)
 		len += (size_t)snprintf(text + len, text_len - len,
-		    "user%d@example.com user%d g%d,h%s\n", i, i / 2, i % 7,
-		    i % 3 == 0 ? " not-after=2027-01-01" : "");
+		    "user%d@example.com user%d g%d,h%s # enrolled authority=ca "
+		    "mailbox=user%d@x\n", i, i / 2, i % 7, i % 3 == 0 ?
+		    " not-after=2027-01-01" : "", i);
 	return len;
 }
 
@@ -47,12 +49,28 @@ static size_t
 ask_all(const struct table *table, bool exact)
 {
 	struct table_entry	entry;
+	struct table_line	line;
 	char			key[64], user[64];
-	size_t			i, found = 0;
+	size_t			i, found = 0, at = 0, marks = 0;
+	bool			others;
+
+	while (table_next_line(table, &at, &line))
+		marks += strlen(line.key) > 0 && line.authority_len == 2 &&
+		    strlen(line.same) > 0;
+	if (exact)
+		assert_int_equal(marks, PEOPLE);
 
 	for (i = 0; i < PEOPLE; i++) {
 		snprintf(key, sizeof(key), "user%zu@example.com", i);
+		snprintf(user, sizeof(user), "user%zu@x", i);
+		entry.user = "";
+		if (!enrolled_find(table, "ca", user, strlen(user), &entry,
+		    &others))
+			assert_false(exact);
+		assert_true(strlen(entry.user) < 8192 * 8);
 		snprintf(user, sizeof(user), "user%zu", i / 2);
+		if (exact)
+			assert_string_equal(entry.user, user);
 		if (!table_lookup(table, key, strlen(key), 1780272000, &entry)) {
 			assert_string_equal(entry.user, "");
 			continue;
@@ -70,7 +88,7 @@ ask_all(const struct table *table, bool exact)
 static void
 written_and_mapped(void **state)
 {
-	static char	 text[PEOPLE * 80];
+	static char	 text[PEOPLE * 120];
 	struct table	*table;
 	size_t		 len = make_text(text, sizeof(text));
 
