@@ -48,6 +48,10 @@ bool	certauth_time_parse(const char *, int64_t *seconds_r);
 /* RFC 3339 in UTC into a buffer of 32 bytes or more. Returns it. */
 char   *certauth_time_print(char *buf, size_t buf_len, int64_t seconds);
 
+/* Somebody else's text made safe for a terminal: control characters and what is no
+ * UTF-8 become \xHH. `size`: 4 times its length and 1 holds all. Returns buf. */
+char   *certauth_printable(char *buf, size_t size, const char *text);
+
 /* All of it, however the kernel cuts it up. False: errno. */
 bool	certauth_write(int fd, const void *data, size_t data_len);
 /* A file in the folder `dirfd` (not O_PATH), mode 0644, whole or as it was: a

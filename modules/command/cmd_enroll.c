@@ -13,6 +13,7 @@
 
 #include "command.h"
 #include "json.h"
+#include "log_lines.h"
 
 #define MAX_PENDING	10000
 
@@ -100,86 +101,35 @@ enroll_csv(struct certauth *engine, const struct certauth_profile *profile,
 
 /* ----------------------------------------------------------------- pending */
 
-/* The value of ` NAME=` or ` NAME="..."` in a log line; "" when it has none. What
- * stands in quotes has \" and \\ and is printable. */
-static void
-field(const char *line, const char *name, char *buf, size_t buf_len)
-{
-	char		 key[32];
-	const char	*p;
-	size_t		 n = 0;
-	bool		 quoted;
-
-	buf[0] = '\0';
-	(void)snprintf(key, sizeof(key), " %s=", name);
-	p = strstr(line, key);
-	if (p == NULL)
-		return;
-	p += strlen(key);
-	quoted = *p == '"';
-	p += quoted;
-	for (; *p != '\0' && *p != '\n' && n + 1 < buf_len &&
-	    *p != (quoted ? '"' : ' '); p++) {
-		if (quoted && *p == '\\' && p[1] != '\0')
-			p++;
-		buf[n++] = *p;
-	}
-	buf[n] = '\0';
-}
-
 /* A refusal of somebody whose certificate is good. */
 static void
-read_line(const char *line, json_t *found)
+take_decision(void *context, const json_t *decision, const char *why)
 {
-	static const char *const	reasons[] = { "REJECT 1506 new-key",
-					    "REJECT 1501 no-user" };
-	char		 profile[128], serial[64], subject[512], issuer[512],
-			 detail[1024], id[512 + 64 + 128];
-	json_t		*row;
-	size_t		 i;
+	json_t		*found = context, *row;
+	const char	*reason;
+	char		 id[2048];
 
-	for (i = 0; i < 2 && strstr(line, reasons[i]) == NULL; i++)
-		;
-	if (i == 2)
+	if (decision == NULL) {
+		(void)complain("%s", why);
 		return;
-	line = strstr(line, reasons[i]);
-	field(line, "profile", profile, sizeof(profile));
-	field(line, "serial", serial, sizeof(serial));
-	field(line, "subject", subject, sizeof(subject));
-	field(line, "issuer", issuer, sizeof(issuer));
-	field(line, "detail", detail, sizeof(detail));
-	(void)snprintf(id, sizeof(id), "%s %s %s", profile, serial, issuer);
+	}
+	reason = text_of(decision, "reason");
+	if (strcmp(text_of(decision, "result"), "reject") != 0 ||
+	    (strcmp(reason, "new-key") != 0 && strcmp(reason, "no-user") != 0))
+		return;
+	(void)snprintf(id, sizeof(id), "%s %s %s", text_of(decision, "profile"),
+	    text_of(decision, "serial"), text_of(decision, "issuer"));
 	row = json_object_get(found, id);
-	if (row != NULL) {
+	if (row != NULL)
 		json_object_set_new(row, "times", json_integer(1 +
 		    json_integer_value(json_object_get(row, "times"))));
-		return;
-	}
-	if (json_object_size(found) < MAX_PENDING)
+	else if (json_object_size(found) < MAX_PENDING)
 		json_object_set_new(found, id, json_pack(
-		    "{s:s,s:s,s:s,s:s,s:s,s:s,s:I}", "reason", i == 0 ?
-		    "new-key" : "no-user", "profile", profile, "serial", serial,
-		    "subject", subject, "issuer", issuer, "detail", detail,
-		    "times", (json_int_t)1));
-}
-
-static bool
-read_log(const char *file, json_t *found)
-{
-	FILE	*f = strcmp(file, "-") == 0 ? stdin : fopen(file, "r");
-	char	*line = NULL;
-	size_t	 size = 0;
-
-	if (f == NULL) {
-		(void)complain("%s: %s", file, strerror(errno));
-		return false;
-	}
-	while (getline(&line, &size, f) >= 0)
-		read_line(line, found);
-	free(line);
-	if (f != stdin)
-		(void)fclose(f);
-	return true;
+		    "{s:s,s:s,s:s,s:s,s:s,s:s,s:I}", "reason", reason, "profile",
+		    text_of(decision, "profile"), "serial", text_of(decision,
+		    "serial"), "subject", text_of(decision, "subject"), "issuer",
+		    text_of(decision, "issuer"), "detail", text_of(decision,
+		    "message"), "times", (json_int_t)1));
 }
 
 static int
@@ -191,7 +141,8 @@ pending(const struct args *args)
 	int		 status = EXIT_FINE;
 
 	for (i = 0; i < args->pending.num_items; i++)
-		if (!read_log(args->pending.items[i], found))
+		if (!log_lines_read(args->pending.items[i], take_decision,
+		    found))
 			status = EXIT_USAGE;
 	json_object_foreach(found, key, row) {
 		profile = json_string_value(json_object_get(row, "profile"));

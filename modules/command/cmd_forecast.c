@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "json.h"
+#include "log_lines.h"
 
 #define DAY		86400
 /* Without --until: people who renew have 90 days. */
@@ -109,8 +111,10 @@ read_folder(struct forecast *f, const char *path)
 	struct stat	 st;
 	char		 name[4096];
 
-	if (dir == NULL)
+	if (dir == NULL) {
+		(void)complain("%s: %s", path, strerror(errno));
 		return false;
+	}
 	while ((entry = readdir(dir)) != NULL) {
 		f->file = path;
 		if (f->read + f->unreadable >= MAX_FILES) {
@@ -130,35 +134,40 @@ read_folder(struct forecast *f, const char *path)
 	return true;
 }
 
-/* What certauth_verdict_json() says, or a log_format of a server with the same
- * names (docs/forecast.md). The last line of a certificate counts. */
+/* The last line of a certificate counts. */
+struct log_of { struct forecast *f; json_t *last; };
+
 static void
-read_decision(struct forecast *f, json_t *last, const char *line)
+take_decision(void *context, const json_t *row, const char *why)
 {
-	json_t	*row = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-	char	 key[4096];
-	int	 len;
-	int64_t	 end;
-	bool	 accepted = strcmp(text_of(row, "result"), "accept") == 0;
+	const struct log_of	*log = context;
+	struct forecast		*f = log->f;
+	char			 key[4096];
+	int64_t			 end;
+	int			 len;
 
 	len = snprintf(key, sizeof(key), "%s %s", text_of(row, "serial"),
 	    text_of(row, "issuer"));
 	if (row == NULL)
-		unreadable(f, "a line that is no JSON");
+		unreadable(f, why);
+	else if (strcmp(text_of(row, "reason"), "no-certificate") == 0 ||
+	    (strcmp(text_of(row, "result"), "accept") != 0 &&
+	    strcmp(text_of(row, "result"), "reject") != 0))
+		return;		/* nobody's, or nobody was asked */
+	else if (text_of(row, "reason")[0] == '\0')
+		unreadable(f, "a line without a reason");
 	else if (text_of(row, "serial")[0] == '\0')
 		unreadable(f, "a line without a serial number");
-	else if (!accepted && text_of(row, "reason")[0] == '\0')
-		unreadable(f, "a line without a verdict");
-	else if (accepted && !certauth_time_parse(text_of(row, "notAfter"), &end))
+	else if (strcmp(text_of(row, "result"), "accept") == 0 &&
+	    !certauth_time_parse(text_of(row, "notAfter"), &end))
 		unreadable(f, "a certificate was accepted, and the line does not "
 		    "say until when it is valid (notAfter)");
 	else if (len < 0 || (size_t)len >= sizeof(key) ||
-	    json_object_size(last) >= MAX_FILES ||
-	    json_object_set(last, key, row) != 0)
-		unreadable(f, "too long, or too many");
+	    json_object_size(log->last) >= MAX_FILES ||
+	    json_object_set(log->last, key, (json_t *)(uintptr_t)row) != 0)
+		unreadable(f, "a line that is too long, or one too many");
 	else
 		f->read++;
-	json_decref(row);
 }
 
 static void
@@ -182,46 +191,31 @@ judge_decision(struct forecast *f, const json_t *row)
 static bool
 read_log(struct forecast *f, const char *path)
 {
-	FILE		*log = fopen(path, "r");
 	json_t		*last = json_object(), *row;
+	struct log_of	 log = { f, last };
 	const char	*key;
-	char		*line = NULL;
-	size_t		 size = 0;
+	bool		 ok;
 
-	if (log == NULL) {
-		json_decref(last);
-		return false;
-	}
 	f->file = path;
-	while (getline(&line, &size, log) >= 0)
-		read_decision(f, last, line);
-	if (ferror(log))
-		unreadable(f, strerror(errno));
-	free(line);
-	(void)fclose(log);
+	ok = log_lines_read(path, take_decision, &log);
 	json_object_foreach(last, key, row)
 		judge_decision(f, row);
 	json_decref(last);
-	return true;
+	return ok;
 }
 
 static bool
 read_one(struct forecast *f, const char *path)
 {
 	struct stat	 st;
-	FILE		*file;
-	int		 c;
 
-	if (stat(path, &st) != 0)
+	if (stat(path, &st) != 0 || access(path, R_OK) != 0) {
+		(void)complain("%s: %s", path, strerror(errno));
 		return false;
+	}
 	if (S_ISDIR(st.st_mode))
 		return read_folder(f, path);
-	file = fopen(path, "r");
-	if (file == NULL)
-		return false;
-	c = fgetc(file);
-	(void)fclose(file);
-	if (c == '{')
+	if (log_lines_looks_like(path))
 		return read_log(f, path);
 	read_certificate(f, path);
 	return true;
@@ -315,11 +309,8 @@ cmd_forecast(struct args *args)
 		goto out;
 	}
 	for (i = 0; i < args->rest.num_items; i++)
-		if (!read_one(&f, args->rest.items[i])) {
-			complain("%s: %s", args->rest.items[i],
-			    strerror(errno));
+		if (!read_one(&f, args->rest.items[i]))
 			goto out;
-		}
 	rows = sorted(f.rows);
 	crls = lists(&f);
 	status = json_array_size(rows) > 0 || f.unreadable > 0 ?

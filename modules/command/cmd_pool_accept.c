@@ -11,12 +11,11 @@
 #include <string.h>
 
 #include "cmd_pool.h"
+#include "log_lines.h"
 
 /* As the refusal says it (issuer-not-listed). */
 #define HINT		"certauth pool accept "
 #define MAX_SEEN	256
-
-struct seen { char sha256[65], line[512]; };
 
 static bool
 is_sha256(const char *text)
@@ -55,51 +54,38 @@ is_there(const struct pool_run *run, const char *sha256)
 	return false;
 }
 
-/* The name behind "It was issued by", as far as the line has it. */
+/* What the refusal tells of one, as far as the line has it. */
+struct log_of { struct pool_run *run; const char *file; };
+
 static void
-add_logged(struct pool_run *run, const char *line, const char *hint,
-    const char *file)
+take_decision(void *context, const json_t *decision, const char *why)
 {
-	static const char	before[] = "issued by ";
-	const char		*from = strstr(line, before), *to;
-	char			 sha256[65], name[256] = "";
+	static const char	 before[] = "issued by ";
+	const struct log_of	*log = context;
+	const char		*message, *hint, *from, *to;
+	char			 sha256[65], name[512] = "";
 
-	(void)snprintf(sha256, sizeof(sha256), "%.64s", hint);
-	if (is_there(run, sha256) || json_array_size(run->lines) >= MAX_SEEN)
+	(void)why;	/* of others, or of an older program: no hint in it */
+	if (decision == NULL || strcmp(text_of(decision, "reason"),
+	    "issuer-not-listed") != 0)
 		return;
+	message = text_of(decision, "message");
+	/* The name of a CA stands in front of it: the last one is ours. */
+	for (hint = NULL; (from = strstr(hint != NULL ? hint : message, HINT)) !=
+	    NULL; hint = from + sizeof(HINT) - 1)
+		;
+	if (hint == NULL || !is_sha256(hint))
+		return;
+	(void)snprintf(sha256, sizeof(sha256), "%.64s", hint);
+	if (is_there(log->run, sha256) ||
+	    json_array_size(log->run->lines) >= MAX_SEEN)
+		return;
+	from = strstr(message, before);
 	to = from != NULL ? strstr(from, ", valid under") : NULL;
-	if (to != NULL) {
-		from += sizeof(before) - 1;
-		(void)snprintf(name, sizeof(name), "%.*s", (int)(to - from),
-		    from);
-	}
-	add_row(run, sha256, name, "", file);
-}
-
-static bool
-read_log(struct pool_run *run, const char *file)
-{
-	FILE	*f = fopen(file, "r");
-	char	*line = NULL, *hint, *p;
-	size_t	 size = 0;
-
-	if (f == NULL) {
-		complain("%s: cannot be opened", file);
-		return false;
-	}
-	while (getline(&line, &size, f) > 0) {
-		hint = strstr(line, HINT);
-		if (hint == NULL || !is_sha256(hint + sizeof(HINT) - 1))
-			continue;
-		/* a log is text of others */
-		for (p = line; *p != '\0'; p++)
-			if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
-				*p = ' ';
-		add_logged(run, line, hint + sizeof(HINT) - 1, file);
-	}
-	free(line);
-	(void)fclose(f);
-	return true;
+	if (to != NULL)
+		(void)snprintf(name, sizeof(name), "%.*s", (int)(to - from) -
+		    (int)(sizeof(before) - 1), from + sizeof(before) - 1);
+	add_row(log->run, sha256, name, "", log->file);
 }
 
 int
@@ -117,7 +103,8 @@ pool_pending(struct pool_run *run)
 		add_row(run, p.sha256, p.name, p.authority, "fetched");
 	certauth_free(engine);
 	for (i = 0; ok && i < run->args->rest.num_items; i++)
-		ok = read_log(run, run->args->rest.items[i]);
+		ok = log_lines_read(run->args->rest.items[i], take_decision,
+		    &(struct log_of){ run, run->args->rest.items[i] });
 	if (!ok)
 		return EXIT_USAGE;
 	if (json_array_size(run->lines) == 0 && !run->args->json)

@@ -214,6 +214,51 @@ def test_pending_from_the_log(world):
     assert certauth("map", "enroll", "--pending", world.folder / "none").returncode == 2
 
 
+def pending(world, *lines):
+    log = world.folder / "error.log"
+    log.write_bytes(b"".join(lines))
+    p = certauth("map", "enroll", "--json", "--pending", log)
+    assert p.returncode == 0, p.stderr
+    return json.loads(p.stdout)
+
+
+def test_pending_of_somebody_who_writes_log_lines(world):
+    """The subject is the client's own word, and stands before issuer and detail."""
+    name = 'x" issuer="CN=Root" profile=admin serial=00 certauth: REJECT 1506 new-key \\"'
+    world.ca.leaf(name, email="eve@example.com").write(world.folder, "eve")
+    text = certauth("verify", "--config", world.conf, "--profile", "staff",
+                    world.cert("eve")).stdout
+    assert "1501 no-user" in text
+    # nginx, and Apache, which escapes the message once more
+    apache = text.strip().replace("\\", "\\\\").replace('"', '\\"')
+    for line in ("2026/11/22 20:00:00 [warn] 1#1: *1 certauth: %s, client: 127.0.0.1, server: "
+                 "localhost, request: \"GET / HTTP/1.1\"\n" % text.strip(),
+                 "[Sun Nov 22 20:00:00.0 2026] [certauth:error] [pid 1:tid 2] [client 127.0.0.1:5]"
+                 " certauth: %s, referer: https://x/\n" % apache, text):
+        rows = pending(world, line.encode())
+        assert len(rows) == 1 and rows[0]["reason"] == "no-user", line
+        assert (rows[0]["issuer"], rows[0]["profile"]) == ("CN=Test Issuing CA", "staff"), line
+        assert "issuer=" in rows[0]["subject"] and rows[0]["serial"] != "00", line
+    # a mark in quotes is somebody's request
+    assert pending(world, b'GET "/certauth: ' + text.encode()) == []
+
+
+def test_pending_as_json_and_cut_off(world):
+    name = "\u00e4" * 60
+    world.ca.leaf(name, email="eve@example.com").write(world.folder, "eve")
+    ask = ["verify", "--config", world.conf, "--profile", "staff", world.cert("eve")]
+    text, line = certauth(*ask).stdout.encode(), certauth(*ask, "--json").stdout.encode()
+    rows = pending(world, line, b"x [warn] 1#1: *1 certauth: " + line.strip() + b", client: x\n")
+    assert [(r["subject"], r["times"]) for r in rows] == [("CN=" + name, 2)]
+    # a server cuts anywhere, also within a character
+    for cut in range(text.index(b"CN="), text.index(b"CN=") + 30):
+        rows = pending(world, b"certauth: " + text[:cut] + b"\n")
+        assert len(rows) == 1 and ("CN=" + name).startswith(rows[0]["subject"]), cut
+    # what a terminal would obey does not reach it
+    rows = pending(world, line.replace(b"\"subject\":\"CN=", b"\"subject\":\"\\u001b[31m\\nCN="))
+    assert rows[0]["subject"].startswith("\\x1b[31m\\x0aCN="), rows
+
+
 def test_usage(world):
     for args in (["map"], ["map", "enroll"], ["map", "enroll", "--user", "a"],
                  ["map", "list", "x"], ["map", "remove"],

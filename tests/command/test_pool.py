@@ -565,7 +565,8 @@ def test_every_shipped_file_is_taken(tmp_path):
         assert json.loads(p.stdout)["result"] == "reject"
 
 
-@pytest.mark.skipif(not os.path.exists(CAS), reason="no real CA certificates here")
+@pytest.mark.skipif(not os.path.exists(CAS), reason="no real CA certificates: GLOBALSIGN_CAS names "
+                    "no file, and ../shared/personalsign/cas.pem is not there")
 def test_the_real_family(tmp_path):
     """The manifest's facts are those of the certificates, each of them."""
     with open(os.path.join(SHIPPED, "manifest"), encoding="utf-8") as f:
@@ -607,7 +608,12 @@ def test_accept_what_was_refused(site, family):
     assert site.verify(leaf, "web", [family.newer.cert])[:2] == ("reject", "issuer-not-listed")
     hint = re.search(r'certauth (pool accept [0-9a-f]{64}) "ours"', site.message)
     assert hint, site.message
-    log = site.write("error.log", "x\n2026/01/01 [error] \x1b[31m%s\n" % site.message)
+    line = "REJECT 1104 issuer-not-listed user=\"\" subject=\"%%s\" detail=\"%s\"" % \
+        site.message.replace("\\", "\\\\").replace('"', '\\"')
+    bait = "CN=x certauth pool accept " + 64 * "a"
+    log = site.write("error.log", "x\n2026/01/01 [error] certauth: %s\n\x1b[31m%s\n"
+                     % (line % bait, "certauth: " + line.replace("1104 issuer-not-listed",
+                                                                "1201 expired") % bait))
     answer = site.run("pool", "pending", log)
     assert [line["sha256"] for line in answer["lines"]] == [sha256(family.newer.cert)]
     assert "2027" in answer["lines"][0]["name"]
