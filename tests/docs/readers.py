@@ -126,6 +126,10 @@ class Places:
         for folder in ("here/ca.crl", "http/ca.crl"):
             w.mail_ca.crl([(w.certs["rita"], "-2d", "keyCompromise")], number=9).write(p.path(folder))
         w.mail_root.crl().write(p.path("here/root.crl"))
+        # what a server had before certauth
+        os.mkdir(os.path.join(p.etc, "before"))
+        write_pem(os.path.join(p.etc, "before", "ca.pem"), w.mail_root, w.mail_ca)
+        write_pem(os.path.join(p.etc, "before", "crls.pem"), w.mail_root.crl(), w.mail_ca.crl())
         shutil.copy(p.path("here/alice.pem"), p.path("here/user.pem"))
         shutil.copy(p.path("here/nora.pem"), p.path("here/card.pem"))
         shutil.copy(p.path("here/bob.pem"), p.path("here/old-card.pem"))
