@@ -72,7 +72,7 @@ $(B)/certauth: $(CMD_O) $(B)/libcertauth.a
 # -------------------------------------------------------------- refresher
 # The only part that links libcurl; libsystemd when its header is there.
 REFRESHER   := main.c refresh.c schedule.c fetch.c fetch_url.c fetch_body.c fetch_ldap.c address.c store.c store_memory.c \
-	get.c publish.c serve.c inquire.c issuer.c hosts.c kept.c \
+	get.c publish.c serve.c inquire.c issuer.c hosts.c kept.c known.c \
 	tell.c status.c metrics.c notify.c log.c
 # With OpenLDAP's header (Debian: libldap-dev) --directory, too.
 ifneq ($(wildcard /usr/include/ldap.h),)

@@ -199,6 +199,10 @@ publish(struct certauth *e, const struct answers_record *fresh, size_t num_fresh
 	if (bytes == NULL)
 		error_set(error_r, e->config->state.path, 0, "out of memory, or "
 		    "over %u answers", ANSWERS_MAX);
+	else if (have ? len == last.data_len &&
+	    memcmp(bytes, last.data, len) == 0 : len == sizeof(struct
+	    answers_header))
+		ok = true;	/* nothing is new: no process need look */
 	else
 		ok = publish_commit_answers(&folder, bytes, len, error_r);
 	free(bytes);

@@ -6,6 +6,8 @@
 #ifndef CERTAUTH_DATA_H
 #define CERTAUTH_DATA_H
 
+#include <sys/types.h>
+
 #include "certauth.h"
 
 /*
@@ -54,10 +56,10 @@ char   *certauth_printable(char *buf, size_t size, const char *text);
 
 /* All of it, however the kernel cuts it up. False: errno. */
 bool	certauth_write(int fd, const void *data, size_t data_len);
-/* A file in the folder `dirfd` (not O_PATH), mode 0644, whole or as it was: a
+/* A file in the folder `dirfd` (not O_PATH), whole or as it was: a
  * reader sees the old or the new. False: error_r and errno. */
 bool	certauth_replace(int dirfd, const char *name, const void *data,
-	    size_t data_len, struct certauth_error *error_r);
+	    size_t data_len, mode_t mode, struct certauth_error *error_r);
 
 /* ------------------------------------------------------------ compile, show */
 

@@ -39,7 +39,7 @@ certauth_write(int fd, const void *data, size_t data_len)
 
 bool
 certauth_replace(int dirfd, const char *name, const void *data,
-    size_t data_len, struct certauth_error *error_r)
+    size_t data_len, mode_t mode, struct certauth_error *error_r)
 {
-	return file_replace(dirfd, name, data, data_len, error_r);
+	return file_replace_mode(dirfd, name, data, data_len, mode, error_r);
 }

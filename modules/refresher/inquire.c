@@ -24,6 +24,9 @@
 #define HEAD_START_MS	500
 /* Answers fetched ahead in one turn of the loop. */
 #define MAX_AHEAD	8
+/* Which certificates are in use, in the state folder; written at most so often. */
+#define KNOWN_NAME	"refresher.known"
+#define KNOWN_SAVE_MS	60000
 
 /* ------------------------------------------------------------------ replies */
 
@@ -74,6 +77,14 @@ free_inquiry(struct inquiry *q)
 
 static void ask_responder(struct inquiry *);
 
+static void
+keep_answer(struct inquiry *q, const struct certauth_bytes *response)
+{
+	if (!publish_answer(q->all->r->publisher, q->authority, q->proof,
+	    response))
+		say(LEVEL_WARNING, "an OCSP answer is not kept: out of memory");
+}
+
 /* The answer holds; the next one is fetched before it ends. */
 static void
 take_answer(struct inquiry *q, const struct certauth_bytes *response,
@@ -85,9 +96,7 @@ take_answer(struct inquiry *q, const struct certauth_bytes *response,
 	if (report->until - now < ms / 1000)
 		ms = report->until > now ? (report->until - now) * 1000 : 0;
 	inquire_reply(q, ASK_OCSP, response->data, response->data_len, ms);
-	if (!publish_answer(q->all->r->publisher, q->authority, q->proof,
-	    response))
-		say(LEVEL_WARNING, "an OCSP answer is not kept: out of memory");
+	keep_answer(q, response);
 	if (q->ahead)
 		known_fetched(q->all->known, q->id, now, report->until,
 		    schedule_random());
@@ -125,9 +134,12 @@ answered(void *context, const struct fetch_result *result)
 		take_answer(q, &response, &report);
 		return;
 	}
-	if (status == CERTAUTH_OCSP_UNKNOWN)
+	/* Not kept, but what the same responder said before is unsaid. */
+	if (status == CERTAUTH_OCSP_UNKNOWN) {
 		(void)snprintf(q->why, sizeof(q->why), "the responder does not "
 		    "know the certificate");
+		keep_answer(q, &response);
+	}
 	say(LEVEL_INFO, "authority \"%s\": %s: %s", q->authority_name,
 	    q->responders[q->next_responder - 1], q->why);
 	ask_responder(q);
@@ -447,6 +459,21 @@ look_at(struct inquiry *q, int64_t ticks)
 	return 1000;
 }
 
+static void
+save_known(struct inquiries *all, int64_t ticks)
+{
+	size_t	 len;
+	char	*text = known_print(all->known, &len);
+
+	all->known_at = ticks;
+	/* Whose certificates are in use is nobody else's business. */
+	if (text == NULL || !store_replace(&all->r->store, KNOWN_NAME, text, len,
+	    0600))
+		say(LEVEL_WARNING, "which certificates are in use is not kept "
+		    "over a restart");
+	free(text);
+}
+
 int
 inquire_tick(struct inquiries *all, int64_t ticks, int64_t now)
 {
@@ -461,6 +488,8 @@ inquire_tick(struct inquiries *all, int64_t ticks, int64_t now)
 	    i++)
 		if (find_inquiry(all, id) == NULL)
 			(void)begin(all, &question, id, true, why);
+	if (known_changed(all->known) && ticks - all->known_at >= KNOWN_SAVE_MS)
+		save_known(all, ticks);
 	at = &all->first;
 	while ((q = *at) != NULL) {
 		wants = look_at(q, ticks);
@@ -501,7 +530,17 @@ inquire_new(struct refresher *r)
 void
 inquire_serve(struct inquiries *all, struct server *server)
 {
+	char	*text;
+
 	all->server = server;
+	if (server == NULL) {
+		save_known(all, schedule_ticks());
+		return;
+	}
+	text = store_text(&all->r->store, KNOWN_NAME, KNOWN_MAX_TEXT);
+	if (text != NULL)
+		known_read(all->known, text, schedule_now());
+	free(text);
 }
 
 void

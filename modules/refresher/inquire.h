@@ -16,6 +16,8 @@
 struct inquiries;
 struct inquiries *inquire_new(struct refresher *);	/* NULL: no memory */
 void	inquire_free(struct inquiries *);	/* after fetcher_free() */
+/* From now on questions come; NULL: no more. What is fetched ahead is read then, and
+ * written. */
 void	inquire_serve(struct inquiries *, struct server *);
 
 /* A serve_question_fn; `context` is the struct inquiries. */

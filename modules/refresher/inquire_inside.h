@@ -4,6 +4,7 @@
 
 #include "inquire.h"
 #include "kept.h"
+#include "known.h"
 
 /* Responders of one certificate that are tried, one after the other. */
 #define MAX_RESPONDERS	2
@@ -42,6 +43,7 @@ struct inquiries {
 	struct server		*server;
 	struct kept		*answers;
 	struct known		*known;
+	int64_t			 known_at;	/* ticks of the file's last writing */
 	struct inquiry		*first;
 	size_t			 num_items;
 	/* questions for issuers in this minute, of each authority */

@@ -1,6 +1,5 @@
 /*
- * kept.h - replies given lately, so that equal questions cost nothing, and the
- * certificates asked about lately, so that their next answer is fetched ahead.
+ * kept.h - replies given lately, so that equal questions cost nothing.
  */
 #ifndef REFRESHER_KEPT_H
 #define REFRESHER_KEPT_H
@@ -31,29 +30,5 @@ void	kept_add(struct kept *, const unsigned char id[ASK_ID_BYTES],
 	    enum ask_result, const void *payload, size_t payload_len,
 	    int64_t expires);
 void	kept_clear(struct kept *);
-
-/* Certificates whose answers are fetched ahead. */
-#define KNOWN_MAX		2048
-#define KNOWN_MAX_BYTES		(32u * 1024 * 1024)
-/* Servers ask once for each answer's life; nobody asked for so long: forgotten. */
-#define KNOWN_SECONDS		(7 * 86400)
-/* After a failure. */
-#define KNOWN_RETRY		60
-
-struct known;
-struct known *known_new(void);
-void	known_free(struct known *);
-/* It was asked about now, and has an answer until `until`. */
-void	known_keep(struct known *, const unsigned char id[ASK_ID_BYTES],
-	    const struct ask_question *, int64_t now, int64_t until,
-	    uint32_t random);
-/* The next one whose answer should be fetched again; its time is moved on. The
- * question is borrowed until the next call. */
-bool	known_due(struct known *, int64_t now, struct ask_question *question_r,
-	    unsigned char id_r[ASK_ID_BYTES]);
-/* It has a new answer (until > now), or none. */
-void	known_fetched(struct known *, const unsigned char id[ASK_ID_BYTES],
-	    int64_t now, int64_t until, uint32_t random);
-size_t	known_count(const struct known *);
 
 #endif

@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <sys/stat.h>
-
 #include "log.h"
 #include "publish.h"
 
@@ -50,36 +48,14 @@ static bool
 read_object(const struct store *store, const char *name, bool part,
     struct certauth_bytes *bytes_r, unsigned char **owned_r)
 {
-	struct stat	 st;
-	size_t		 len = 0, size;
-	ssize_t		 n = -1;
-	int		 fd = store_read(store, name, part);
+	int	fd = store_read(store, name, part);
 
 	memset(bytes_r, 0, sizeof(*bytes_r));
 	*owned_r = NULL;
 	if (fd < 0)
 		return false;
-	if (fstat(fd, &st) != 0 || st.st_size < 0 ||
-	    st.st_size > (off_t)FETCH_MAX_CRL)
-		goto out;
-	size = (size_t)st.st_size;
-	*owned_r = malloc(size + 1);
-	if (*owned_r == NULL)
-		goto out;
-	while (len < size) {
-		n = read(fd, *owned_r + len, size - len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-	}
-	if (n < 0 && size > 0)
-		goto out;
-	(*owned_r)[len] = '\0';
-	bytes_r->data = *owned_r;
-	bytes_r->data_len = len;
-out:
+	if (store_read_all(fd, FETCH_MAX_CRL, owned_r, &bytes_r->data_len))
+		bytes_r->data = *owned_r;
 	(void)close(fd);
 	return bytes_r->data != NULL;
 }

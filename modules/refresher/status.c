@@ -68,7 +68,7 @@ status_write(struct refresher *r, int64_t now)
 	text = root != NULL ? json_dumps(root, JSON_INDENT(1)) : NULL;
 	if (text == NULL)
 		say(LEVEL_ERROR, "the status cannot be written: out of memory");
-	else if (store_replace(&r->store, STATUS_NAME, text, strlen(text)))
+	else if (store_replace(&r->store, STATUS_NAME, text, strlen(text), 0644))
 		r->changed = false;
 	free(text);
 	json_decref(root);

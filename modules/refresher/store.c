@@ -29,14 +29,68 @@
 
 bool
 store_replace(const struct store *s, const char *name, const char *data,
-    size_t data_len)
+    size_t data_len, mode_t mode)
 {
 	struct certauth_error	error;
 
-	if (certauth_replace(s->state_fd, name, data, data_len, &error))
+	if (certauth_replace(s->state_fd, name, data, data_len, mode,
+	    &error))
 		return true;
 	say(LEVEL_ERROR, "%s/%s %s", s->path, name, error.text);
 	return false;
+}
+
+bool
+store_read_all(int fd, size_t max, unsigned char **data_r, size_t *len_r)
+{
+	struct stat	 st;
+	unsigned char	*data;
+	size_t		 len = 0, size;
+	ssize_t		 n = 0;
+
+	if (fstat(fd, &st) != 0)
+		return false;
+	if (!S_ISREG(st.st_mode) || st.st_size < 0 ||
+	    (uint64_t)st.st_size > max) {
+		errno = EFBIG;
+		return false;
+	}
+	size = (size_t)st.st_size;
+	data = malloc(size + 1);
+	if (data == NULL)
+		return false;
+	while (len < size) {
+		n = read(fd, data + len, size - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	if (n < 0) {
+		free(data);
+		return false;
+	}
+	data[len] = '\0';
+	*data_r = data;
+	*len_r = len;
+	return true;
+}
+
+char *
+store_text(const struct store *s, const char *name, size_t max)
+{
+	int		 fd = openat(s->state_fd, name, O_RDONLY | O_NOFOLLOW |
+			    O_NONBLOCK | O_CLOEXEC);
+	unsigned char	*data = NULL;
+	size_t		 len;
+
+	if (fd < 0)
+		return NULL;
+	if (!store_read_all(fd, max, &data, &len))
+		data = NULL;
+	(void)close(fd);
+	return (char *)data;
 }
 
 static bool

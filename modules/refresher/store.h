@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "certauth_data.h"
 #include "fetch.h"
@@ -88,8 +89,15 @@ bool	store_keep(const struct store *, const char *name);
 bool	store_has_objects(struct store *);
 /* Descriptor for reading of NAME.part or NAME.crl; -1: none. Any thread. */
 int	store_read(const struct store *, const char *name, bool part);
-/* A small file of the state folder, by rename, mode 0644. */
+/* All of a regular file of at most `max` bytes into private memory, with a NUL
+ * behind it; the caller frees. A file that is cut while it is read gives what was
+ * left. False: errno. Any thread. */
+bool	store_read_all(int fd, size_t max, unsigned char **data_r,
+	    size_t *data_len_r);
+/* A small file of the state folder, by rename. */
 bool	store_replace(const struct store *, const char *name, const char *data,
-	    size_t data_len);
+	    size_t data_len, mode_t mode);
+/* Its text, the caller frees. NULL: there is none, or it is larger than `max`. */
+char   *store_text(const struct store *, const char *name, size_t max);
 
 #endif

@@ -157,7 +157,8 @@ store_save(struct store *s, const struct source *source)
 		len += n > 0 ? (size_t)n : sizeof(text);
 	}
 	(void)snprintf(file, sizeof(file), "%s.txt", source->name);
-	if (len < sizeof(text) && certauth_replace(s->url_fd, file, text, len, &error))
+	if (len < sizeof(text) && certauth_replace(s->url_fd, file, text, len,
+	    0644, &error))
 		return true;
 	say(LEVEL_ERROR, "%s/spool/url/%s %s", s->path, file,
 	    len < sizeof(text) ? error.text : "is too long");

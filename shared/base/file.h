@@ -128,7 +128,9 @@ bool	file_part_place(struct file_part *);
 /* Removes what is not in place; keeps errno. Zeroed struct allowed. */
 void	file_part_drop(struct file_part *);
 
-/* The four of them, mode 0644. False: error_r filled. */
+/* The four of them; file_replace(): mode 0644. False: error_r filled. */
+bool	file_replace_mode(int dirfd, const char *name, const void *data,
+	    size_t data_len, mode_t mode, struct certauth_error *error_r);
 bool	file_replace(int dirfd, const char *name, const void *data,
 	    size_t data_len, struct certauth_error *error_r);
 

@@ -99,15 +99,15 @@ file_part_drop(struct file_part *part)
 }
 
 bool
-file_replace(int dirfd, const char *name, const void *data, size_t data_len,
-    struct certauth_error *error_r)
+file_replace_mode(int dirfd, const char *name, const void *data,
+    size_t data_len, mode_t mode, struct certauth_error *error_r)
 {
 	struct file_part	part = { .open = false };
 	int			saved;
 	bool			ok;
 
 	/* Not what the umask left of it: the servers must be able to read. */
-	ok = file_part_make(&part, dirfd, name) && fchmod(part.fd, 0644) == 0 &&
+	ok = file_part_make(&part, dirfd, name) && fchmod(part.fd, mode) == 0 &&
 	    file_write_all(part.fd, data, data_len) && file_part_seal(&part) &&
 	    file_part_place(&part);
 	if (!ok) {
@@ -118,4 +118,11 @@ file_replace(int dirfd, const char *name, const void *data, size_t data_len,
 	}
 	file_part_drop(&part);
 	return ok;
+}
+
+bool
+file_replace(int dirfd, const char *name, const void *data, size_t data_len,
+    struct certauth_error *error_r)
+{
+	return file_replace_mode(dirfd, name, data, data_len, 0644, error_r);
 }

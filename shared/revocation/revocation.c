@@ -284,9 +284,38 @@ weight(const struct word *word, const struct word *other)
 	return 0;
 }
 
+/*
+ * Good by its grace alone. Nobody publishes an answer before somebody asks for it,
+ * so where a responder's last word has ended it is asked for the next one; the
+ * grace is for when none comes.
+ */
 static void
-find(const struct link *l, const struct word *word, const char *more)
+find_grace(const struct link *l, const struct word *word, bool answer_ended)
 {
+	unsigned char	*frame = NULL;
+	size_t		 frame_len = 0;
+
+	if (answer_ended)
+		frame = make_question(l, &frame_len);
+	find_stale(l, word, frame != NULL ? CERTAUTH_FATAL : CERTAUTH_WARNING);
+	if (frame != NULL)
+		verdict_ask(l->verdict, frame, frame_len);
+}
+
+static bool
+answer_ended(const struct word *word)
+{
+	return word != NULL && word->source == REVOCATION_OCSP &&
+	    word->status == CRL_STATUS_GRACE;
+}
+
+/* `other`: what the other source says; NULL: there is none. */
+static void
+find(const struct link *l, const struct word *word, const struct word *other)
+{
+	const char	*more = other != NULL &&
+			    other->source == REVOCATION_OCSP ? other->ocsp.why : "";
+
 	tell_source(l, word);
 	switch (word->status) {
 	case CRL_STATUS_UNKNOWN:
@@ -305,7 +334,7 @@ find(const struct link *l, const struct word *word, const char *more)
 		find_listed(l, word);
 		return;
 	case CRL_STATUS_GRACE:
-		find_stale(l, word, CERTAUTH_WARNING);
+		find_grace(l, word, answer_ended(word) || answer_ended(other));
 		break;
 	case CRL_STATUS_GOOD:
 		break;
@@ -323,7 +352,7 @@ check_link(const struct link *l)
 	/* Options that name none are a caller's who knows of CRLs alone. */
 	if (n == 0) {
 		ask_source(l, REVOCATION_CRL, &words[0]);
-		find(l, &words[0], "");
+		find(l, &words[0], NULL);
 		return;
 	}
 	for (i = 0; i < n; i++) {
@@ -332,14 +361,13 @@ check_link(const struct link *l)
 		 * otherwise. */
 		if (i == 0 && words[0].status == CRL_STATUS_GOOD &&
 		    !ocsp_status_any(l->query)) {
-			find(l, &words[0], "");
+			find(l, &words[0], NULL);
 			return;
 		}
 	}
 	i = n == 2 && weight(&words[1], &words[0]) >
 	    weight(&words[0], &words[1]);
-	find(l, &words[i], n == 2 && words[1 - i].source == REVOCATION_OCSP ?
-	    words[1 - i].ocsp.why : "");
+	find(l, &words[i], n == 2 ? &words[1 - i] : NULL);
 }
 
 /* ---------------------------------------------------------------- public */

@@ -118,7 +118,8 @@ struct revocation_query {
  * questions. Sources in the order of the options: the first that has a status
  * decides, a revocation known from any of them refuses, a hold until a newer word
  * lifts it. Where nothing has a status and a place to ask is known, the finding is
- * FATAL whatever `unknown` says, and open (verdict_ask).
+ * FATAL whatever `unknown` says, and open (verdict_ask); likewise where an OCSP
+ * answer has ended and counts by its grace.
  */
 void	revocation_judge(const struct revocation_query *,
 	    struct cert *const *path, size_t num_path,

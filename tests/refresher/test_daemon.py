@@ -432,6 +432,53 @@ def test_fetched_ahead(w, o):
     until(lambda: len(o.methods) >= 3, 20)
 
 
+def test_fetched_ahead_after_a_restart(w, o):
+    """Nobody asks while the published answer lasts: who is in use is known over a restart,
+    or a revocation would be seen when the grace is over."""
+    o.next_update = "+6s"
+    o.how = lambda _: Answer(o.response(w.alice, this_update="-1s"))
+    p = w.start()
+    assert ask_once(w)[0] == OCSP
+    assert w.stop(p) == 0
+    assert os.stat(os.path.join(w.state, "refresher.known")).st_mode & 0o777 == 0o600
+    asked = len(o.methods)
+    w.alice.write(w.folder, "alice")
+    o.how = o.revoked
+    p = w.start()
+    until(lambda: len(o.methods) > asked)
+    until(lambda: json.loads(w.command("verify", "--json", "--profile", "p", w.path(
+        "alice.pem")).stdout)["reason"] == "revoked")
+    assert w.stop(p) == 0
+
+
+@pytest.mark.parametrize("text", ["", "x", "1 2 3", "9" * 3000 + " 1 QUFB",
+                                  "\n\n-1 -1 ====\n", "NOW 1 Q0FRMQAAAAA=\nNOW NOW\nNOW"])
+def test_rubbish_in_the_list_of_those_in_use(w, o, text):
+    os.makedirs(w.state)
+    with open(os.path.join(w.state, "refresher.known"), "w", encoding="ascii") as f:
+        f.write(text.replace("NOW", "%d" % time.time()))
+    p = w.start()
+    assert ask_once(w)[0] == OCSP
+    assert w.stop(p) == 0
+
+
+def test_newer_unknown_takes_the_good_word_away(w, o):
+    """A responder that no longer knows a certificate unsays what it said before."""
+    o.next_update = "+6s"
+    o.how = lambda _: Answer(o.response(w.alice, this_update="-60s"))
+    w.alice.write(w.folder, "alice")
+    w.policy(private_addresses=True, sources=["ocsp"])
+
+    def reason():
+        return json.loads(w.command("verify", "--json", "--profile", "p",
+                                    w.path("alice.pem")).stdout)["reason"]
+    w.start()
+    assert ask_once(w)[0] == OCSP
+    until(lambda: reason() == "ok")
+    o.how = lambda _: Answer(o.response(w.alice, "unknown", this_update="-1s"))
+    until(lambda: reason() == "revocation-unknown")
+
+
 # ----------------------------------------------------------------------- bad peers
 
 

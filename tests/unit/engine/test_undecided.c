@@ -507,6 +507,61 @@ test_kept(void **state)
 	expect(verify(leaf, 0, NULL, 0), CERTAUTH_REJECT, CERTAUTH_REVOKED);
 }
 
+/* Somebody asks at `now`, without or with one reply. */
+static struct certauth_verdict *
+verify_at(int64_t now, unsigned flags, const struct certauth_bytes *answer)
+{
+	struct certauth_request	 request = { .leaf = leaf, .now = now,
+	    .flags = flags, .replies = answer, .num_replies = answer != NULL };
+	struct certauth_verdict	*v;
+
+	request.profile = certauth_profile_at(engine, 0);
+	v = certauth_verify(engine, &request);
+	assert_non_null(v);
+	return v;
+}
+
+/* A published answer that has ended counts by its grace only after somebody was
+ * asked for the next one. */
+static void
+test_grace_asks(void **state)
+{
+	const int64_t		 later = NOW + 3600;
+	struct certauth_bytes	 nothing, said, der;
+	struct ask_question	 q;
+	struct certauth_verdict	*v;
+	unsigned char		 id[ASK_ID_BYTES];
+
+	(void)state;
+	open_engine("grace = \"72h\"; sources = [ \"ocsp\" ];");
+	assert_int_equal(publish(V_OCSP_CERTSTATUS_GOOD, sub_key, NOW - 60,
+	    NOW + 60), 1);
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_ACCEPT, CERTAUTH_OK);
+	v = verify_at(later, 0, NULL);
+	question_of(v, &q, id);
+	assert_int_equal(certauth_verdict_reason(v), CERTAUTH_REVOCATION_STALE);
+	certauth_verdict_free(v);
+	der = response(leaf, sub, sub_key, V_OCSP_CERTSTATUS_REVOKED, NOW - 10,
+	    later + 3600);
+	said = reply(id, ASK_OCSP, der.data, der.data_len);
+	expect(verify_at(later, 0, &said), CERTAUTH_REJECT, CERTAUTH_REVOKED);
+	/* nobody knows better: the grace counts, and is told */
+	nothing = reply(id, ASK_NOTHING, "no", 2);
+	v = verify_at(later, 0, &nothing);
+	assert_non_null(strstr(certauth_verdict_text(v),
+	    "softened=revocation-stale"));
+	expect(v, CERTAUTH_ACCEPT, CERTAUTH_OK);
+	expect(verify_at(later, CERTAUTH_FINAL, NULL), CERTAUTH_ACCEPT,
+	    CERTAUTH_OK);
+	/* beside a CRL that is not there, too */
+	open_engine("grace = \"72h\";");
+	expect(verify_at(later, 0, NULL), CERTAUTH_UNDECIDED,
+	    CERTAUTH_REVOCATION_STALE);
+	free((void *)(uintptr_t)nothing.data);
+	free((void *)(uintptr_t)said.data);
+	OPENSSL_free((void *)(uintptr_t)der.data);
+}
+
 /* A damaged file leaves the last good one in force, and is told. */
 static void
 test_kept_damaged(void **state)
@@ -568,7 +623,8 @@ main(void)
 		cmocka_unit_test(test_who_is_not_asked),
 		cmocka_unit_test(test_replies), cmocka_unit_test(test_soft),
 		cmocka_unit_test(test_makeshift),
-		cmocka_unit_test(test_issuer), cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_issuer), cmocka_unit_test(test_grace_asks),
+		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_kept_damaged),
 	};
 
