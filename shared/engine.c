@@ -297,7 +297,7 @@ engine_load(struct certauth *e, bool first, bool *changed_r, bool *failed_r,
 		.pools = e->pools, .num_pools = e->num_authorities,
 		.crls = e->crls, .num_crls = e->num_crls,
 		.state = e->config->has_state ? &e->config->state : NULL,
-		.owners = &e->config->owners,
+		.owners = &e->config->owners, .seen = &e->seen,
 	};
 	struct snapshot	*next, *last;
 	bool		 crl_changed = false, crl_failed = false;

@@ -64,6 +64,7 @@ struct certauth {
 	struct snapshot		*current;
 	struct live_state	*live;	/* of the configuration's; poll only */
 	struct file_stamp	 fetched_manifest;	/* likewise */
+	struct revocation_seen	 seen;		/* likewise */
 	struct file_ref		*crls;		size_t num_crls;	/* borrowed */
 	const struct pool      **pools;		/* of all authorities */
 	struct certauth_bytes	*responses;	size_t num_responses;	/* setup.c */

@@ -6,6 +6,7 @@
  * Fetches nothing.
  */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,15 +71,17 @@ has(const struct fetched *f, const unsigned char sha256[32])
 	return false;
 }
 
-/* False: not one certificate, or too many. */
+/* False: not one certificate, or too many, or (errno ENOMEM) out of memory. */
 static bool
 take_certs(struct fetched *f, const unsigned char *data, size_t data_len)
 {
 	struct read_result	 result;
 	struct cert		*cert;
 	int			 i, n;
+	int			 error = EINVAL;
 	bool			 ok;
 
+	errno = error;
 	if (data_len > FETCHED_MAX_BYTES)
 		return false;
 	ERR_set_mark();
@@ -88,6 +91,8 @@ take_certs(struct fetched *f, const unsigned char *data, size_t data_len)
 	for (i = 0; ok && i < n; i++) {
 		cert = cert_new(sk_X509_value(result.certs, i));
 		ok = cert != NULL;
+		if (!ok)
+			error = ENOMEM;
 		if (ok && cert->is_ca && !has(f, cert->sha256))
 			f->certs[f->num_certs++] = cert;
 		else
@@ -95,6 +100,7 @@ take_certs(struct fetched *f, const unsigned char *data, size_t data_len)
 	}
 	read_result_free(&result);
 	ERR_pop_to_mark();
+	errno = error;
 	return ok;
 }
 
@@ -151,8 +157,11 @@ fetched_load(struct certauth *e, struct fetched *last, bool *changed_r)
 		return fetched_ref(last);
 	}
 	next = fetched_new();
-	if (next != NULL && !take_certs(next, map.data, map.data_len)) {
-		refuse(e, "not a file of certificates", last != NULL);
+	if (next == NULL || !take_certs(next, map.data, map.data_len)) {
+		if (next == NULL || file_look_again(errno))
+			file_stamp_forget(seen);
+		else
+			refuse(e, "not a file of certificates", last != NULL);
 		fetched_free(next);
 		next = NULL;
 	}

@@ -167,7 +167,8 @@ enum publish_news { PUBLISH_FAILED, PUBLISH_NONE, PUBLISH_SAME, PUBLISH_TAKEN };
 /*
  * Looks into the folder `state`. NONE: there is no manifest. SAME: the manifest
  * is the one of `seen`. TAKEN: map_r is filled, unmap with publish_unmap().
- * FAILED: error_r; stamp_r (as always) tells what was looked at.
+ * FAILED: error_r; stamp_r (as always) tells what was looked at, and is one that no
+ * file has where it was our own want (file_look_again).
  */
 enum publish_news publish_open(const struct file_ref *state,
 	    const struct file_owners *, const struct file_stamp *seen,

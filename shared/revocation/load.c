@@ -21,6 +21,7 @@ struct loader {
 	size_t				 capacity;
 	revocation_remark_fn		*remark;
 	void				*context;
+	struct revocation_seen		 seen;
 	bool				 changed, failed, no_memory;
 };
 
@@ -431,9 +432,7 @@ refuse_published(struct loader *loader, const char *text)
 static void
 load_published(struct loader *loader)
 {
-	const struct file_stamp	 none = { 0 };
-	const struct file_stamp	*seen = loader->last != NULL ?
-				    &loader->last->manifest : &none;
+	const struct file_stamp	 was = loader->seen.crls;
 	struct revocation_data	*data = loader->data;
 	struct load_mapped	*mapped;
 	struct certauth_error	 error = { 0 };
@@ -445,12 +444,10 @@ load_published(struct loader *loader)
 		atomic_fetch_add_explicit(&data->mapped->refs, 1,
 		    memory_order_relaxed);
 	}
-	if (loader->sources->state == NULL) {
-		data->manifest = *seen;
+	if (loader->sources->state == NULL)
 		return;
-	}
 	news = publish_open(loader->sources->state, loader->sources->owners,
-	    seen, &data->manifest, &map, &error);
+	    &was, &loader->seen.crls, &map, &error);
 	if (news == PUBLISH_SAME)
 		return;
 	/* Another line of the manifest changed, not this one. */
@@ -460,10 +457,9 @@ load_published(struct loader *loader)
 		publish_unmap(&map);
 		return;
 	}
-	if (!file_stamp_equal(seen, &data->manifest))
-		loader->changed = true;
-	else if (news == PUBLISH_NONE ||
-	    (news == PUBLISH_FAILED && loader->last != NULL))
+	if (file_stamp_equal(&was, &loader->seen.crls) &&
+	    (news == PUBLISH_NONE ||
+	    (news == PUBLISH_FAILED && loader->last != NULL)))
 		return;		/* as before, and said already */
 	if (news == PUBLISH_NONE) {
 		if (data->mapped != NULL)
@@ -493,6 +489,7 @@ load_published(struct loader *loader)
 	    map.entry.name);
 	load_mapped_free(data->mapped);
 	data->mapped = mapped;
+	loader->changed = true;
 }
 
 /* ------------------------------------------------------------------ public */
@@ -508,27 +505,33 @@ revocation_load(const struct revocation_sources *sources,
 	};
 
 	*changed_r = *failed_r = false;
+	if (last != NULL && sources->seen != NULL)
+		loader.seen = *sources->seen;
 	loader.data = load_data_new(sources->num_crls);
 	if (loader.data == NULL)
 		return NULL;
 	load_published(&loader);
-	loader.changed |= load_answers(sources, last, loader.data, remark,
-	    context);
+	loader.changed |= load_answers(sources, last, loader.data,
+	    &loader.seen.answers, remark, context);
 	load_sources(&loader);
 	sort_units(loader.data);
 	keep_gone(&loader);
 	sort_units(loader.data);
 	*changed_r = loader.changed;
 	*failed_r = loader.failed;
-	if (!loader.no_memory && !loader.changed) {
-		revocation_free(loader.data);
-		return revocation_ref(last);
-	}
-	if (loader.no_memory || !load_put_in_force(loader.data)) {
+	if (loader.no_memory || (loader.changed &&
+	    !load_put_in_force(loader.data))) {
 		revocation_free(loader.data);
 		return NULL;
 	}
-	return loader.data;
+	/* Also when nothing is new: another line of the manifest may be, and is
+	 * looked at once. */
+	if (sources->seen != NULL)
+		*sources->seen = loader.seen;
+	if (loader.changed)
+		return loader.data;
+	revocation_free(loader.data);
+	return revocation_ref(last);
 }
 
 struct revocation_data *

@@ -53,9 +53,7 @@ struct revocation_data {
 	bool			*broken;	/* a source could not be listed */
 	size_t			 num_broken;
 	struct load_mapped	*mapped;	/* NULL: none */
-	struct file_stamp	 manifest;	/* as last seen */
 	struct load_mapped	*answers;	/* NULL: none */
-	struct file_stamp	 answers_manifest;
 	struct load_row		*rows;		/* sorted by issuer */
 	size_t			 num_rows;
 };
@@ -77,11 +75,12 @@ bool	load_superseded(const struct revocation_data *, size_t num_units,
 
 /*
  * load_answers.c: the answers index of the manifest into `data`, or what `last`
- * (NULL: first load) had. True: it is another one. A bad one is remarked.
+ * (NULL: first load) had. `seen`: the manifest, as it was and is. True: it is
+ * another one. A bad one is remarked.
  */
 bool	load_answers(const struct revocation_sources *,
 	    const struct revocation_data *last, struct revocation_data *data,
-	    revocation_remark_fn *, void *context);
+	    struct file_stamp *seen, revocation_remark_fn *, void *context);
 
 /*
  * load_crls.c: reads the CRLs of one file into the writer: parsed, signed by a

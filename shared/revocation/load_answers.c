@@ -26,11 +26,9 @@ refuse(const struct revocation_sources *sources, const char *why, bool have,
 bool
 load_answers(const struct revocation_sources *sources,
     const struct revocation_data *last, struct revocation_data *data,
-    revocation_remark_fn *remark, void *context)
+    struct file_stamp *seen, revocation_remark_fn *remark, void *context)
 {
-	const struct file_stamp	 none = { 0 };
-	const struct file_stamp	*seen = last != NULL ?
-				    &last->answers_manifest : &none;
+	const struct file_stamp	 was = *seen;
 	struct load_mapped	*mapped;
 	struct certauth_error	 error = { 0 };
 	struct publish_map	 map;
@@ -40,19 +38,17 @@ load_answers(const struct revocation_sources *sources,
 		atomic_fetch_add_explicit(&data->answers->refs, 1,
 		    memory_order_relaxed);
 	}
-	data->answers_manifest = *seen;
 	if (sources->state == NULL)
 		return false;
 	switch (publish_open_kind(PUBLISH_ANSWERS, sources->state,
-	    sources->owners, seen, &data->answers_manifest, &map, &error)) {
+	    sources->owners, &was, seen, &map, &error)) {
 	case PUBLISH_SAME:
 	case PUBLISH_NONE:
 		/* No line of this kind: nobody has asked a responder yet. */
 		return false;
 	case PUBLISH_FAILED:
 		/* Without a manifest that can be read the CRLs' part speaks. */
-		if (map.entry.name[0] != '\0' && !file_stamp_equal(seen,
-		    &data->answers_manifest))
+		if (map.entry.name[0] != '\0' && !file_stamp_equal(&was, seen))
 			refuse(sources, error.text, data->answers != NULL,
 			    remark, context);
 		return false;
@@ -67,6 +63,7 @@ load_answers(const struct revocation_sources *sources,
 	mapped = calloc(1, sizeof(*mapped));
 	if (mapped == NULL) {
 		publish_unmap(&map);
+		file_stamp_forget(seen);
 		return false;
 	}
 	atomic_init(&mapped->refs, 1);

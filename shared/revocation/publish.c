@@ -37,7 +37,10 @@
 static bool
 refuse_errno(struct certauth_error *error_r, const char *path, const char *what)
 {
-	error_set(error_r, path, 0, "%s: %s", what, strerror(errno));
+	int	saved = errno;
+
+	error_set(error_r, path, 0, "%s: %s", what, strerror(saved));
+	errno = saved;
 	return false;
 }
 
@@ -74,7 +77,7 @@ open_kind(enum publish_kind kind, struct publish_map *map,
 }
 
 /* The one thing that is mapped: immutable, and only accepted owners can write
- * it (INTERFACE 1). */
+ * it (INTERFACE 1). False: errno tells our own want from the file's fault. */
 static bool
 map_file(enum publish_kind kind, int dirfd, const struct file_owners *owners,
     struct publish_map *map, struct certauth_error *error_r)
@@ -82,7 +85,7 @@ map_file(enum publish_kind kind, int dirfd, const struct file_owners *owners,
 	const struct publish_entry *entry = &map->entry;
 	struct stat	 st;
 	void		*data = MAP_FAILED;
-	int		 fd;
+	int		 fd, saved = EINVAL;
 	bool		 ok = false;
 
 	fd = openat(dirfd, entry->name,
@@ -103,6 +106,7 @@ map_file(enum publish_kind kind, int dirfd, const struct file_owners *owners,
 	}
 	data = mmap(NULL, (size_t)entry->size, PROT_READ, MAP_SHARED, fd, 0);
 	if (data == MAP_FAILED) {
+		saved = errno;
 		refuse_errno(error_r, entry->name, "cannot be mapped");
 		goto out;
 	}
@@ -116,6 +120,7 @@ map_file(enum publish_kind kind, int dirfd, const struct file_owners *owners,
 	}
 out:
 	close(fd);
+	errno = saved;
 	return ok;
 }
 
@@ -167,6 +172,7 @@ publish_believed(const struct file_ref *state, const struct file_owners *owners,
 	return true;
 }
 
+/* FAILED: errno as map_file()'s. */
 static enum publish_news
 read_manifest(enum publish_kind kind, const struct file_ref *ref,
     const struct file_owners *owners,
@@ -190,6 +196,7 @@ read_manifest(enum publish_kind kind, const struct file_ref *ref,
 	file_bytes_free(&bytes);
 	if (ok && map_r->entry.name[0] == '\0')
 		return PUBLISH_NONE;
+	errno = EINVAL;
 	return ok && map_file(kind, ref->folder_fd, owners, map_r, error_r) ?
 	    PUBLISH_TAKEN : PUBLISH_FAILED;
 }
@@ -209,13 +216,20 @@ publish_open_kind(enum publish_kind kind, const struct file_ref *state,
 	memset(stamp_r, 0, sizeof(*stamp_r));
 	memset(map_r, 0, sizeof(*map_r));
 	dirfd = open_state(state, owners, error_r);
-	if (dirfd < 0)
-		return errno == ENOENT || errno == ENOTDIR ? PUBLISH_NONE :
-		    PUBLISH_FAILED;
+	if (dirfd < 0) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			return PUBLISH_NONE;
+		if (file_look_again(errno)) {
+			refuse_errno(error_r, state->path, "cannot be opened");
+			file_stamp_forget(stamp_r);
+		}
+		return PUBLISH_FAILED;
+	}
 	size = strlen(state->path) + sizeof("/" PUBLISH_MANIFEST);
 	ref.path = malloc(size);
 	if (ref.path == NULL) {
 		error_set(error_r, NULL, 0, "out of memory");
+		errno = ENOMEM;
 		goto out;
 	}
 	snprintf(ref.path, size, "%s/%s", state->path, PUBLISH_MANIFEST);
@@ -223,6 +237,9 @@ publish_open_kind(enum publish_kind kind, const struct file_ref *state,
 	ref.folder_fd = dirfd;
 	news = read_manifest(kind, &ref, owners, seen, stamp_r, map_r, error_r);
 out:
+	/* Nothing will change in the file when the want is over. */
+	if (news == PUBLISH_FAILED && file_look_again(errno))
+		file_stamp_forget(stamp_r);
 	free(ref.path);
 	close(dirfd);
 	return news;

@@ -37,6 +37,9 @@ struct revocation_options {
 	size_t			num_sources;
 };
 
+/* The manifest as it was last looked at, for each kind of file in it. */
+struct revocation_seen { struct file_stamp crls, answers; };
+
 /* Where knowledge comes from. All borrowed, must outlive the data. */
 struct revocation_sources {
 	const struct pool *const *pools;	/* CRL signers are found there */
@@ -45,6 +48,8 @@ struct revocation_sources {
 	size_t			  num_crls;
 	const struct file_ref	 *state;	/* folder with `current`, or NULL; need not exist */
 	const struct file_owners *owners;
+	/* from one load to the next, zero before the first; NULL without `state` */
+	struct revocation_seen	 *seen;
 };
 
 struct revocation_data;

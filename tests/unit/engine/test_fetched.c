@@ -3,6 +3,7 @@
  * the refresher found it, and found only under an anchor.
  */
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -153,11 +154,20 @@ completes_the_path_at_the_next_poll(void **state)
 {
 	struct certauth_error	error;
 	struct certauth		*second;
+	struct rlimit		before, none;
 
 	(void)state;
 	assert_int_equal(publish(sub), CERTAUTH_ISSUER_TAKEN);
 	assert_int_equal(publish(sub), CERTAUTH_ISSUER_KNOWN);
 	assert_int_equal(publish(low), CERTAUTH_ISSUER_TAKEN);
+	assert_int_equal(ask(engine), CERTAUTH_NO_PATH);
+	/* A poll without a descriptor left is no look at it. */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(certauth_poll(engine, &error), CERTAUTH_NEWS_FAILED);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_int_equal(ask(engine), CERTAUTH_NO_PATH);
 	assert_int_equal(certauth_poll(engine, &error), CERTAUTH_NEWS_TAKEN);
 	assert_int_equal(ask(engine), CERTAUTH_OK);

@@ -3,6 +3,7 @@
  * questions, and what each sort of reply makes of it.
  */
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -429,6 +430,8 @@ proof(void)
 	return stack;
 }
 
+static bool	in_want;	/* the next poll may open no file */
+
 /* What was published, and the engine's next poll. */
 static size_t
 publish(int status, EVP_PKEY *key, int64_t from, int64_t to)
@@ -437,6 +440,7 @@ publish(int status, EVP_PKEY *key, int64_t from, int64_t to)
 	struct certauth_ocsp_report	report;
 	struct certauth_error		error;
 	enum certauth_ocsp		said;
+	struct rlimit			before, none;
 	size_t				num;
 
 	answer.proof = proof();
@@ -448,7 +452,15 @@ publish(int status, EVP_PKEY *key, int64_t from, int64_t to)
 		fail_msg("%s: %s", error.file, error.text);
 	assert_int_equal(num, said == CERTAUTH_OCSP_NOTHING ? 0 : 1);
 	assert_true((report.error[0] == '\0') == (num == 1));
+	if (in_want) {
+		assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+		none = before;
+		none.rlim_cur = 0;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	}
 	certauth_poll(engine, &error);
+	if (in_want)
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	OPENSSL_free((void *)(uintptr_t)answer.response.data);
 	sk_X509_free(answer.proof);
 	assert_int_equal(ERR_peek_error(), 0);
@@ -562,6 +574,29 @@ test_grace_asks(void **state)
 	OPENSSL_free((void *)(uintptr_t)der.data);
 }
 
+/* A revocation that came while no descriptor was left counts when there is one
+ * again, though nobody touches the file. */
+static void
+test_kept_in_want(void **state)
+{
+	struct certauth_error	error;
+
+	(void)state;
+	open_engine("grace = \"1h\";");
+	assert_int_equal(publish(V_OCSP_CERTSTATUS_GOOD, sub_key, NOW - 60,
+	    NOW + 60), 1);
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_ACCEPT, CERTAUTH_OK);
+	in_want = true;
+	assert_int_equal(publish(V_OCSP_CERTSTATUS_UNKNOWN, sub_key, NOW - 55,
+	    NOW + 60), 1);
+	in_want = false;
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_ACCEPT, CERTAUTH_OK);
+	assert_int_equal(certauth_poll(engine, &error), CERTAUTH_NEWS_TAKEN);
+	expect(verify(leaf, 0, NULL, 0), CERTAUTH_UNDECIDED,
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	assert_int_equal(certauth_poll(engine, &error), CERTAUTH_NEWS_NONE);
+}
+
 /* A damaged file leaves the last good one in force, and is told. */
 static void
 test_kept_damaged(void **state)
@@ -624,6 +659,7 @@ main(void)
 		cmocka_unit_test(test_replies), cmocka_unit_test(test_soft),
 		cmocka_unit_test(test_makeshift),
 		cmocka_unit_test(test_issuer), cmocka_unit_test(test_grace_asks),
+		cmocka_unit_test(test_kept_in_want),
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_kept_damaged),
 	};

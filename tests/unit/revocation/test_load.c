@@ -14,7 +14,10 @@
 
 #include <ftw.h>
 #include <pthread.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <utime.h>
 
 #include <openssl/pem.h>
@@ -34,6 +37,7 @@ static char		folder[64], crls[96], state_path[96], issuers[96];
 /* One engine's worth of revocation data. */
 static struct file_ref	refs[2], state_ref;
 static struct revocation_sources sources;
+static struct revocation_seen seen;
 static struct revocation_data *data;
 static bool		changed, failed;
 static unsigned		remarks;
@@ -114,8 +118,10 @@ begin(void **state)
 	must(file_ref_open(&state_ref, NULL, state_path, &error));
 	sources = (struct revocation_sources){
 		.pools = (const struct pool *const *)&pool, .num_pools = 1,
-		.crls = refs, .num_crls = 1, .state = &state_ref, .owners = &owners
+		.crls = refs, .num_crls = 1, .state = &state_ref, .owners = &owners,
+		.seen = &seen
 	};
+	memset(&seen, 0, sizeof(seen));
 	data = NULL;
 	return 0;
 }
@@ -809,6 +815,76 @@ test_published_bad(void **state)
 	certauth_compile_free(&report);
 }
 
+/* A poll that may open no file. */
+static unsigned
+poll_in_want(void)
+{
+	struct rlimit	before, none;
+	unsigned	n;
+
+	must(getrlimit(RLIMIT_NOFILE, &before) == 0);
+	none = before;
+	none.rlim_cur = 0;
+	must(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	n = poll_once();
+	must(setrlimit(RLIMIT_NOFILE, &before) == 0);
+	return n;
+}
+
+/* An index that came while no descriptor was left is taken up when there is one
+ * again, though nobody touches it. */
+static void
+test_published_in_want(void **state)
+{
+	(void)state;
+	sources.num_crls = 0;
+	put("a.crl", "05", -1);
+	assert_true(compile("a.crl"));
+	poll_once();
+	assert_int_equal(leaf_is(data), CERTAUTH_OK);
+	certauth_compile_free(&report);
+	put("a.crl", "06", 1);
+	assert_true(compile("a.crl"));
+	assert_int_equal(poll_in_want(), 1);
+	assert_true(failed);
+	assert_int_equal(leaf_is(data), CERTAUTH_OK);
+	assert_int_equal(poll_in_want(), 0);
+	assert_int_equal(poll_once(), 0);
+	assert_true(changed);
+	assert_int_equal(leaf_is(data), CERTAUTH_REVOKED);
+	assert_true(quiet());
+	certauth_compile_free(&report);
+}
+
+/* The manifest has a new line of another kind: all is looked at once, and from then
+ * on nothing is read. */
+static void
+test_other_line(void **state)
+{
+	static const unsigned char	pem[] = "x";
+	struct publish_folder		writer;
+	char				events[4096], path[256];
+	int				watch = inotify_init1(IN_NONBLOCK);
+
+	(void)state;
+	sources.num_crls = 0;
+	put("a.crl", "05", -1);
+	assert_true(compile("a.crl"));
+	poll_once();
+	certauth_compile_free(&report);
+	must(publish_begin(&writer, state_path, &error));
+	must(publish_commit_pool(&writer, pem, sizeof(pem), &error));
+	publish_end(&writer);
+	assert_true(quiet());
+	snprintf(path, sizeof(path), "%s/current", state_path);
+	must(watch >= 0 && inotify_add_watch(watch, path, IN_OPEN) >= 0);
+	snprintf(path, sizeof(path), "%s/crl.1.idx", state_path);
+	must(inotify_add_watch(watch, path, IN_OPEN) >= 0);
+	assert_true(quiet());
+	assert_true(read(watch, events, sizeof(events)) < 0);
+	close(watch);
+}
+
 /* The state folder need not be there, and may come later. */
 static void
 test_state_later(void **state)
@@ -916,6 +992,8 @@ main(void)
 		TEST(test_compile_nothing),
 		TEST(test_compile_conf),
 		TEST(test_published_bad),
+		TEST(test_published_in_want),
+		TEST(test_other_line),
 		TEST(test_state_later),
 		TEST(test_c4_43_threads),
 	};
