@@ -87,6 +87,8 @@ bool	certauth_compile(const char *const *issuers, size_t num_issuers,
 /* All CRLs of all authorities of a policy file, and those that the refresher
  * keeps in this folder of its `state`, into its `state`. */
 #define CERTAUTH_SPOOL	"spool/crl"
+/* Lists in it, fetched and pushed. */
+#define CERTAUTH_SPOOL_MAX	16384
 
 bool	certauth_compile_conf(const char *conf, struct certauth_compile *report_r,
 	    struct certauth_error *error_r);

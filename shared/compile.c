@@ -244,8 +244,9 @@ compile_file(struct job *job, const struct file_ref *ref)
 	file_bytes_free(&bytes);
 }
 
+/* `max`: files of a folder. */
 static void
-compile_ref(struct job *job, const struct file_ref *ref)
+compile_ref(struct job *job, const struct file_ref *ref, size_t max)
 {
 	struct file_owners	owners;
 	struct certauth_error	error = { 0 };
@@ -264,7 +265,7 @@ compile_ref(struct job *job, const struct file_ref *ref)
 		if (stat(ref->path, &st) == 0 && owners.num_uids < 3)
 			owners.uids[owners.num_uids++] = st.st_uid;
 	}
-	if (!file_list_read(ref, &owners, REVOCATION_MAX_FILES, &list, &error)) {
+	if (!file_list_read(ref, &owners, max, &list, &error)) {
 		add_error(job, ref->path, error.text);
 		return;
 	}
@@ -289,7 +290,7 @@ compile_spool(struct job *job)
 	    owners.num_uids < sizeof(owners.uids) / sizeof(owners.uids[0]))
 		owners.uids[owners.num_uids++] = st.st_uid;
 	job->owners = &owners;
-	compile_ref(job, &job->spool);
+	compile_ref(job, &job->spool, CERTAUTH_SPOOL_MAX);
 	job->owners = before;
 	/* A folder that cannot be listed is reported under its own name. */
 	job->spool_read = job->report->num_crls == reports ||
@@ -389,7 +390,7 @@ compile_all(struct job *job, const char *folder, const struct file_ref *refs,
 		goto no_memory;
 	index_writer_set_now(job->writer, engine_clock(NULL));
 	for (i = 0; i < num_refs; i++)
-		compile_ref(job, &refs[i]);
+		compile_ref(job, &refs[i], REVOCATION_MAX_FILES);
 	compile_spool(job);
 	keep_last(job, refs, num_refs);
 	if (job->no_memory)

@@ -69,6 +69,12 @@ check_sources(const json_t *status, certauth_audit_fn *say, void *context)
 		    "nothing: %s", text_of(status, "publishError"));
 		say(context, CERTAUTH_WARNING, line);
 	}
+	if (text_of(status, "publishFault")[0] != '\0') {
+		(void)snprintf(line, sizeof(line), "not all lists are as "
+		    "published by the refresher: %s", text_of(status,
+		    "publishFault"));
+		say(context, CERTAUTH_WARNING, line);
+	}
 }
 
 void

@@ -362,7 +362,7 @@ run_once(struct loop *l, const char *authority)
 	if (l->stop)
 		return EXIT_USAGE;
 	return refresh_failing(r, authority) > 0 ||
-	    r->publish_error[0] != '\0' ? EXIT_FAILING : EXIT_FINE;
+	    r->publish_error[0] != '\0' || r->publish_fault[0] != '\0' ? EXIT_FAILING : EXIT_FINE;
 }
 
 static int

@@ -96,8 +96,11 @@ refresh_list(struct refresher *r)
 	store_read_seen(&r->store, wants_seen, r);
 	for (i = 0; i < r->store.num_sources; i++) {
 		source = r->store.sources[i];
+		/* While its list is fresh no server asks: one that is fetched is
+		 * in use. */
 		if (source->origin == ORIGIN_SEEN &&
-		    source->seen + STORE_FORGET < now)
+		    source->seen + STORE_FORGET < now &&
+		    source->succeeded + STORE_FORGET < now)
 			source->listed = false;
 	}
 	if (store_sweep(&r->store))
@@ -342,6 +345,38 @@ take_item(struct refresher *r, const struct publish_item *item)
 		    schedule_now(), name);
 }
 
+/* What of the published index is not as the files say. The same faults are said
+ * once; the first stands in the status. */
+static void
+say_faults(struct refresher *r, const struct certauth_compile *report)
+{
+	const struct certauth_crl_report *crl;
+	uint64_t	hash = 0xcbf29ce484222325u;	/* FNV-1a */
+	const char	*p;
+	size_t		i, n = 0;
+
+	r->publish_fault[0] = '\0';
+	for (i = 0; i < report->num_crls; i++) {
+		crl = &report->crls[i];
+		if (crl->error[0] == '\0')
+			continue;
+		if (n++ == 0)
+			(void)snprintf(r->publish_fault,
+			    sizeof(r->publish_fault), "%s: %s", crl->file,
+			    crl->error);
+		for (p = crl->file; *p != '\0'; p++)
+			hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
+		for (p = crl->error; *p != '\0'; p++)
+			hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
+	}
+	for (i = 0; i < report->num_crls && n > 0 && hash != r->faults; i++) {
+		crl = &report->crls[i];
+		if (crl->error[0] != '\0')
+			say(LEVEL_WARNING, "%s: %s", crl->file, crl->error);
+	}
+	r->faults = n > 0 ? hash : 0;
+}
+
 void
 refresh_publish(struct refresher *r, int64_t now)
 {
@@ -355,12 +390,13 @@ refresh_publish(struct refresher *r, int64_t now)
 			r->published++;
 			r->published_at = now;
 			r->publish_error[0] = '\0';
+			say_faults(r, &result.report);
 			say(LEVEL_INFO, "published: %zu entries, %zu bytes, "
 			    "%.3f s", result.report.entries, result.report.bytes,
 			    result.report.seconds);
 		} else if (result.failed) {
 			(void)snprintf(r->publish_error,
-			    sizeof(r->publish_error), "%.255s",
+			    sizeof(r->publish_error), "%s",
 			    result.error.text);
 			say(LEVEL_WARNING, "nothing is published: %s",
 			    result.error.text);

@@ -22,7 +22,11 @@ struct refresher {
 	uint64_t		 fetches, fetch_errors, bytes, refused, published;
 	uint64_t		 questions, answered, cached, ocsp_fetches;
 	uint64_t		 answers;	/* OCSP answers published */
-	char			 publish_error[256];	/* of the last batch */
+	char			 publish_error[512];	/* of the last batch */
+	/* lists that were not taken into what was published: the first, and a
+	 * hash of all of them */
+	char			 publish_fault[520];
+	uint64_t		 faults;
 	int64_t			 published_at;
 	bool			 changed;	/* the status file is old */
 	bool			 reload;	/* as soon as no batch runs */

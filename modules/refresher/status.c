@@ -61,10 +61,11 @@ status_write(struct refresher *r, int64_t now)
 		if (r->store.sources[i]->listed)
 			json_array_append_new(list,
 			    source_json(r->store.sources[i]));
-	root = json_pack("{s:i,s:s,s:o,s:o,s:o,s:s,s:o}", "version", 1,
+	root = json_pack("{s:i,s:s,s:o,s:o,s:o,s:s,s:s,s:o}", "version", 1,
 	    "program", certauth_version(), "written", when(now), "started",
 	    when(r->started), "published", when(r->published_at),
-	    "publishError", r->publish_error, "sources", list);
+	    "publishError", r->publish_error,
+	    "publishFault", r->publish_fault, "sources", list);
 	text = root != NULL ? json_dumps(root, JSON_INDENT(1)) : NULL;
 	if (text == NULL)
 		say(LEVEL_ERROR, "the status cannot be written: out of memory");

@@ -26,7 +26,9 @@
 #define STORE_MAX_SEEN		4096
 #define STORE_SHARE_SEEN	512	/* of one authority */
 #define STORE_NAME_BYTES	33
-/* An address that no certificate named for so long is forgotten, seconds. */
+_Static_assert(STORE_MAX_SOURCES <= CERTAUTH_SPOOL_MAX / 2, "the spool holds more");
+/* An address that no certificate named, and that gave nothing, for so long is
+ * forgotten, seconds. */
 #define STORE_FORGET		(30 * 86400)
 
 /* Who named the address; the higher the better. */

@@ -391,6 +391,38 @@ def test_crl_of_a_client_certificate(w):
     assert w.show(w.alice) == "not-listed"
 
 
+def age_memory(w, days, *words):
+    """The refresher's memory of its only address, as if it were older."""
+    [name] = w.spool("url")
+    path = os.path.join(w.state, "spool", "url", name)
+    with open(path, encoding="utf-8") as f:
+        lines = f.read().splitlines()
+    with open(path, "w", encoding="utf-8") as f:
+        for line in lines:
+            word, value = line.split(" ", 1)
+            if word in words:
+                value = "%d" % (time.time() - days * 86400)
+            f.write("%s %s\n" % (word, value))
+
+
+def test_list_in_daily_use_is_not_forgotten(w):
+    """While it is fresh no server asks about it: it is in use as long as it comes."""
+    url = w.http.base + "/users.crl"
+    w.alice = w.ca.leaf("Alice", crldp=[url])
+    w.http.serve("/users.crl", w.crl([w.alice]))
+    w.policy(private_addresses=True)
+    p = w.start()
+    assert ask_once(w)[0] == PUBLISHED
+    until(lambda: w.spool("url"))
+    assert w.stop(p) == 0
+    age_memory(w, 31, "seen")
+    w.once()
+    assert w.source(url)["error"] == "" and w.show(w.alice) == "revoked"
+    age_memory(w, 31, "seen", "succeeded")
+    w.once(1)                       # no list at all is left
+    assert w.status()["sources"] == [] and w.spool("url") == w.spool() == []
+
+
 def test_crl_before_ocsp(w, o):
     w.alice = w.ca.leaf("Alice", crldp=[w.http.serve("/u.crl", w.crl([w.alice]))],
                         extensions=[aia([o.url])])

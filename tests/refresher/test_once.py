@@ -410,6 +410,34 @@ def test_wrong_policy(w):
     assert p.returncode == 2 and "certauth.conf" in p.stdout
 
 
+def test_more_lists_than_an_engine_reads(w):
+    """The spool has room for every address that is remembered."""
+    folder = os.path.join(w.state, "spool", "crl")
+    os.makedirs(folder)
+    for i in range(4097):
+        os.symlink("pushed-old.crl", os.path.join(folder, "pushed-%04d.crl" % i))
+    with open(os.path.join(folder, "pushed-old.crl"), "wb") as f:
+        f.write(w.root.crl().der)
+    w.policy(crl_urls=[w.http.serve("/a.crl", w.crl([w.alice]))])
+    w.once()
+    assert w.show(w.alice) == "revoked" and w.show(w.ca, w.root) == "not-listed"
+
+
+def test_list_that_is_not_taken_is_told(w):
+    """What the compilation refuses is in the log, in the status and in the exit."""
+    with open(w.path("own.crl"), "wb") as f:
+        f.write(CA("Nobody").crl().der)
+    w.policy(crl_urls=[w.http.serve("/a.crl", w.crl([w.alice]))], crls=[w.path("own.crl")])
+    assert "own.crl" in w.once(1)
+    assert w.show(w.alice) == "revoked"
+    assert "own.crl" in w.status()["publishFault"] and w.status()["publishError"] == ""
+    assert "own.crl" in w.command("check").stdout
+    with open(w.path("own.crl"), "wb") as f:
+        f.write(w.root.crl().der)
+    w.once()
+    assert w.status()["publishFault"] == ""
+
+
 def test_metrics(w):
     url = w.http.serve("/a.crl", w.crl([w.alice]))
     w.policy(crl_urls=[url, w.http.base + "/none"])
