@@ -21,6 +21,7 @@
 #include "certauth_data.h"
 #include "compile_pools.h"
 #include "engine.h"
+#include "fetched.h"
 #include "input.h"
 #include "revocation/load.h"
 
@@ -514,7 +515,7 @@ certauth_compile_conf(const char *conf, struct certauth_compile *report_r,
 	}
 	if (!publish_believed(&config->state, &config->owners, error_r))
 		goto out;
-	pools = calloc(config->num_authorities + 1, sizeof(*pools));
+	pools = calloc(config->num_authorities + 2, sizeof(*pools));
 	refs = all_crls(config, &num_refs);
 	if (pools == NULL || refs == NULL) {
 		error_set(error_r, NULL, 0, "out of memory");
@@ -524,6 +525,10 @@ certauth_compile_conf(const char *conf, struct certauth_compile *report_r,
 		goto out;
 	job.pools = (const struct pool *const *)pools;
 	job.num_pools = config->num_authorities;
+	/* Lists of CAs that were fetched are taken like those of known ones. */
+	pools[job.num_pools] = fetched_pool(&config->state, &config->owners);
+	if (pools[job.num_pools] != NULL)
+		job.num_pools++;
 	job.owners = &config->owners;
 	if (!file_ref_open_missing(&job.spool, config->state.path,
 	    CERTAUTH_SPOOL, error_r))
@@ -531,7 +536,7 @@ certauth_compile_conf(const char *conf, struct certauth_compile *report_r,
 	ok = compile_all(&job, config->state.path, refs, num_refs, error_r);
 out:
 	file_ref_close(&job.spool);
-	for (i = 0; pools != NULL && i < config->num_authorities; i++)
+	for (i = 0; pools != NULL && i < config->num_authorities + 1; i++)
 		pool_free(pools[i]);
 	free(pools);
 	free(refs);

@@ -173,6 +173,35 @@ fetched_load(struct certauth *e, struct fetched *last, bool *changed_r)
 	return next != NULL ? next : fetched_ref(last);
 }
 
+struct pool *
+fetched_pool(const struct file_ref *state, const struct file_owners *owners)
+{
+	struct file_stamp	 stamp;
+	struct publish_map	 map = { 0 };
+	struct pool		*pool;
+	bool			 ok;
+
+	if (publish_open_kind(PUBLISH_POOL, state, owners, NULL, &stamp, &map,
+	    NULL) != PUBLISH_TAKEN)
+		return NULL;
+	pool = pool_new();
+	ok = pool != NULL && map.data_len <= FETCHED_MAX_BYTES &&
+	    pool_load_bytes(pool, map.data, map.data_len, map.entry.name,
+	    POOL_INTERMEDIATE, NULL, NULL, NULL) && pool_seal(pool);
+	publish_unmap(&map);
+	if (ok)
+		return pool;
+	pool_free(pool);
+	return NULL;
+}
+
+struct pool *
+engine_fetched_pool(const struct certauth *e)
+{
+	return e->config == NULL || !e->config->has_state ? NULL :
+	    fetched_pool(&e->config->state, &e->config->owners);
+}
+
 /* ----------------------------------------------------------------- writing */
 
 static bool

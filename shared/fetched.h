@@ -26,6 +26,12 @@ struct fetched *fetched_load(struct certauth *, struct fetched *last,
 void	fetched_free(struct fetched *);		/* drops a reference; NULL allowed */
 /* References to its certificates into `sent`, at most FETCHED_MAX; how many. */
 size_t	fetched_give(const struct fetched *, struct cert **sent);
+/* The certificates of the file in force as a pool, for whoever looks for the signer
+ * of a list: what a list signed by them is worth is found out with each path. NULL:
+ * there are none (or no memory). */
+struct pool *fetched_pool(const struct file_ref *state,
+	    const struct file_owners *);
+struct pool *engine_fetched_pool(const struct certauth *);
 /* Does a path of good signatures lead from an anchor of `pool` to it? `beside`
  * (NULL: none) may help. */
 bool	fetched_under_anchor(const struct pool *, struct cert *,

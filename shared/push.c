@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "certauth_data.h"
 #include "engine.h"
+#include "fetched.h"
 #include "input.h"
 #include "revocation/crl.h"
 #include "revocation/index.h"
@@ -53,7 +54,8 @@ static bool
 make_name(const struct certauth *e, const struct certauth_bytes *object,
     char name_r[PUSH_NAME_BYTES], struct certauth_error *error_r)
 {
-	const struct pool	*pools[CONFIG_MAX_AUTHORITIES];
+	const struct pool	*pools[CONFIG_MAX_AUTHORITIES + 1];
+	struct pool		*fetched = engine_fetched_pool(e);
 	struct crl_file		 cursor = { 0 };
 	struct crl		 crl;
 	const unsigned char	*der;
@@ -65,6 +67,8 @@ make_name(const struct certauth *e, const struct certauth_bytes *object,
 
 	for (i = 0; i < e->num_authorities && i < CONFIG_MAX_AUTHORITIES; i++)
 		pools[i] = e->authorities[i].pool;
+	if (fetched != NULL)
+		pools[i++] = fetched;
 	ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
 	while (ok && (next = crl_file_next(&cursor, object->data,
 	    object->data_len, &owned, &der, &der_len, error_r)) !=
@@ -79,6 +83,7 @@ make_name(const struct certauth *e, const struct certauth_bytes *object,
 	}
 	ok = ok && num > 0 && EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
 	EVP_MD_CTX_free(ctx);
+	pool_free(fetched);
 	if (!ok)
 		return false;
 	(void)snprintf(name_r, PUSH_NAME_BYTES, "pushed-");

@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "certauth_data.h"
 #include "engine.h"
+#include "fetched.h"
 #include "revocation/crl.h"
 
 /* A CA names one address for each mirror: two or three. */
@@ -397,9 +398,24 @@ same_list(const struct crl *a, const struct crl *b)
 	    memcmp(a->dps, b->dps, sizeof(a->dps[0]) * a->num_dps) == 0;
 }
 
-/* -1, 0, 1: older, as old, newer than the edition among `last`; 1: there is none. */
+/* Of another key the numbers begin anew: a CA that changed its key and keeps name
+ * and address. */
+static bool
+same_signer(const struct crl *crl, const struct pool *const *pools,
+    size_t num_pools, const unsigned char signer[32])
+{
+	unsigned char	other[32];
+
+	return crl_find_signer(crl, pools, num_pools, other, NULL) &&
+	    memcmp(other, signer, sizeof(other)) == 0;
+}
+
+/* -1, 0, 1: older, as old, newer than the edition of that signer among `last`; 1:
+ * there is none. */
 static int
-compare_last(const struct crl *crl, const struct certauth_bytes *last)
+compare_last(const struct crl *crl, const struct certauth_bytes *last,
+    const struct pool *const *pools, size_t num_pools,
+    const unsigned char signer[32])
 {
 	struct crl_file		 cursor = { 0 };
 	struct crl		 other;
@@ -420,6 +436,9 @@ compare_last(const struct crl *crl, const struct certauth_bytes *last)
 			age = crl_compare_age(crl->number, crl->number_len,
 			    crl->this_update, other.number, other.number_len,
 			    other.this_update);
+		/* Last, since it costs a signature. */
+		if (age < 1 && !same_signer(&other, pools, num_pools, signer))
+			age = 1;
 		free(owned);
 	}
 	return age < 0 ? -1 : age > 0;
@@ -444,22 +463,22 @@ describe_crl(const struct crl *crl, struct certauth_crl_report *report)
 
 /* One list of the object. *age_r as compare_last(). */
 static bool
-examine(const struct pool *pool, const struct crl *crl,
+examine(const struct pool *const pools[2], const struct crl *crl,
     const struct certauth_bytes *last, int64_t now, int *age_r,
     struct certauth_error *error_r)
 {
-	const struct pool	*pools[1] = { pool };
+	size_t			 num_pools = pools[1] != NULL ? 2 : 1;
 	unsigned char		 signer[32];
 	char			 when[32];
 
-	if (!crl_find_signer(crl, pools, 1, signer, error_r))
+	if (!crl_find_signer(crl, pools, num_pools, signer, error_r))
 		return false;
 	if (crl->this_update > now + REFRESH_SKEW) {
 		error_set(error_r, NULL, 0, "the list begins in the future, on "
 		    "%s", text_time_print(when, sizeof(when), crl->this_update));
 		return false;
 	}
-	*age_r = compare_last(crl, last);
+	*age_r = compare_last(crl, last, pools, num_pools, signer);
 	if (*age_r < 0)
 		error_set(error_r, NULL, 0, "the list is older than the one that "
 		    "is here");
@@ -477,6 +496,8 @@ certauth_crl_examine(struct certauth *e, size_t authority,
 	struct crl		 crl;
 	const unsigned char	*der;
 	unsigned char		*owned;
+	const struct pool	*pools[2];
+	struct pool		*fetched;
 	size_t			 der_len;
 	enum crl_next		 next;
 	bool			 ok = true;
@@ -489,6 +510,9 @@ certauth_crl_examine(struct certauth *e, size_t authority,
 	if (now == 0)
 		now = engine_clock(e);
 	ERR_set_mark();
+	fetched = engine_fetched_pool(e);
+	pools[0] = e->authorities[authority].pool;
+	pools[1] = fetched;
 	while (ok && (next = crl_file_next(&cursor, object->data,
 	    object->data_len, &owned, &der, &der_len, error_r)) !=
 	    CRL_NEXT_END) {
@@ -498,13 +522,13 @@ certauth_crl_examine(struct certauth *e, size_t authority,
 		ok = crl_parse(&crl, der, der_len, error_r);
 		if (ok) {
 			describe_crl(&crl, report_r);
-			ok = examine(e->authorities[authority].pool, &crl, last,
-			    now, &age, error_r);
+			ok = examine(pools, &crl, last, now, &age, error_r);
 		}
 		if (ok && age > 0)
 			news = CERTAUTH_CRL_NEWER;
 		free(owned);
 	}
+	pool_free(fetched);
 	ERR_pop_to_mark();
 	if (ok)
 		return news;

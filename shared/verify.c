@@ -40,7 +40,7 @@ struct question {
 	struct certauth_verdict		*v;
 	struct cert			*leaf;
 	struct cert			*sent[VERIFY_MAX_SENT + FETCHED_MAX];
-	size_t				 num_sent;
+	size_t				 num_sent, first_fetched;	/* of sent */
 	int64_t				 now;
 	struct signatures		 signatures;
 	/* the path that is looked at */
@@ -124,28 +124,61 @@ read_sent(struct question *q)
 		}
 		q->sent[q->num_sent++] = c;
 	}
+	q->first_fetched = q->num_sent;
 	q->num_sent += fetched_give(q->data->fetched, q->sent + q->num_sent);
 	return true;
 }
 
 /* ---------------------------------------------------- one path, room by room */
 
+static revocation_vouch_fn	vouch;
+
+/* Is there a path to the same anchor for this signer of a CRL, good itself where
+ * CAs are asked for? */
+static bool
+vouch_for(struct question *q, struct cert *signer)
+{
+	struct certauth_verdict		*side;
+	struct path_search		*search;
+	struct path			 path;
+	bool				 good = false;
+
+	search = path_search_new(q->authority->pool, &q->profile->policy, signer,
+	    q->sent, q->num_sent, q->now);
+	while (search != NULL && !good &&
+	    path_next(search, &path) == PATH_FOUND) {
+		if (path.certs[path.num_certs - 1] != q->anchor ||
+		    !validate_signer(&q->profile->policy, &path, q->now,
+		    &q->signatures))
+			continue;
+		good = q->authority->revocation.check != REVOCATION_CHAIN;
+		side = good ? NULL : verdict_new(NULL, NULL, q->now, 0);
+		if (side == NULL)
+			break;
+		revocation_check(q->data->revocation,
+		    &q->authority->revocation, path.certs,
+		    path.num_certs, q->now, vouch, q, side, 0);
+		good = !verdict_faulty(side, 0);
+		certauth_verdict_free(side);
+	}
+	path_search_free(search);
+	return good;
+}
+
 /* RFC 5280 6.3.3 (f): another key of the CA may sign its CRL, if that key's
- * certificate is valid under the same anchor and, if CAs are asked for, good. */
+ * certificate is valid under the same anchor and, if CAs are asked for, good. It is
+ * looked for where the signers of lists are: in the pool and among what was
+ * fetched. */
 static bool
 vouch(void *context, const unsigned char subject_sha256[32],
     const unsigned char spki_sha256[32])
 {
-	struct question			*q = context;
-	const struct pool		*pool = q->authority->pool;
-	struct certauth_verdict		*side;
-	const struct pool_member	*m;
-	struct cert			*signer;
-	struct path_search		*search;
-	struct path			 path;
-	const uint32_t			*found;
-	size_t				 i, n;
-	bool				 good = false;
+	struct question		*q = context;
+	const struct pool	*pool = q->authority->pool;
+	struct cert		*signer;
+	const uint32_t		*found;
+	size_t			 i, n;
+	bool			 good = false;
 
 	/* A CRL may list the certificate of the very key that signed it (a CA that
 	 * changed its key): its word on itself counts. */
@@ -159,30 +192,16 @@ vouch(void *context, const unsigned char subject_sha256[32],
 	    spki_sha256 };
 	n = pool_by_subject(pool, subject_sha256, &found);
 	for (i = 0; !good && i < n; i++) {
-		m = pool_at(pool, found[i]);
-		signer = pool_cert(m);
-		if (signer == NULL ||
-		    memcmp(signer->spki_sha256, spki_sha256, 32) != 0)
-			continue;
-		search = path_search_new(pool, &q->profile->policy, signer,
-		    q->sent, q->num_sent, q->now);
-		while (search != NULL && !good &&
-		    path_next(search, &path) == PATH_FOUND) {
-			if (path.certs[path.num_certs - 1] != q->anchor ||
-			    !validate_signer(&q->profile->policy, &path, q->now,
-			    &q->signatures))
-				continue;
-			good = q->authority->revocation.check != REVOCATION_CHAIN;
-			side = good ? NULL : verdict_new(NULL, NULL, q->now, 0);
-			if (side == NULL)
-				break;
-			revocation_check(q->data->revocation,
-			    &q->authority->revocation, path.certs,
-			    path.num_certs, q->now, vouch, q, side, 0);
-			good = !verdict_faulty(side, 0);
-			certauth_verdict_free(side);
-		}
-		path_search_free(search);
+		signer = pool_cert(pool_at(pool, found[i]));
+		good = signer != NULL &&
+		    memcmp(signer->spki_sha256, spki_sha256, 32) == 0 &&
+		    vouch_for(q, signer);
+	}
+	for (i = q->first_fetched; !good && i < q->num_sent; i++) {
+		signer = q->sent[i];
+		good = memcmp(signer->subject_sha256, subject_sha256, 32) == 0 &&
+		    memcmp(signer->spki_sha256, spki_sha256, 32) == 0 &&
+		    vouch_for(q, signer);
 	}
 	q->num_signers--;
 	return good;

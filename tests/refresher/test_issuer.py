@@ -6,7 +6,7 @@ import json
 import os
 
 import pytest
-from world import CA, Answer, Http, World
+from world import CA, Answer, Http, World, until
 
 import ask  # noqa: E402  (world knows where it lies)
 from ask import NOTHING, PUBLISHED
@@ -52,6 +52,34 @@ def test_found(w, form):
     assert any(n.startswith("pool.") for n in os.listdir(w.state))
     assert verdict(w)["reason"] == "ok"
     assert ask_issuer(w, w.alice)[0] == PUBLISHED
+
+
+def test_its_list_is_taken(w):
+    """Under check = "chain" the lists of a CA that was fetched count like a known one's."""
+    w.ca = CA("Test Issuing CA", issuer=w.root, crldp=[w.http.base + "/root.crl"])
+    w.http.serve("/ca.cer", w.ca.der)
+    w.http.serve("/root.crl", w.root.crl().der)
+    w.http.serve("/users.crl", w.crl([], 1))
+    w.alice = w.ca.leaf("Alice", extensions=[aia(issuers=[w.url])],
+                        crldp=[w.http.base + "/users.crl"])
+    w.alice.write(w.folder, "alice")
+    w.policy(check="chain", private_addresses=True, refresh="1s")
+    p = w.start()
+    assert ask_issuer(w, w.alice) == (PUBLISHED, b"published")
+    c = Client(w.socket)
+    assert c.ask(w.alice, w.ca, w.root) == (PUBLISHED, b"published"), w.log()
+    assert c.ask(w.ca, w.root)[0] in (PUBLISHED, NOTHING)   # its list may be here already
+    c.close()
+    until(lambda: verdict(w)["reason"] == "ok")
+    w.http.serve("/users.crl", w.crl([w.alice], 2))
+    until(lambda: verdict(w)["reason"] == "revoked")
+    # by hand, too
+    with open(w.path("x.crl"), "wb") as f:
+        f.write(w.crl([], 3))
+    w.http.serve("/users.crl", w.crl([], 3))
+    w.command("publish", w.path("x.crl"), status=0)
+    assert verdict(w)["reason"] == "ok"
+    assert w.stop(p) == 0
 
 
 def test_only_what_an_anchor_vouches_for(w):

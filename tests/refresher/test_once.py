@@ -410,6 +410,24 @@ def test_wrong_policy(w):
     assert p.returncode == 2 and "certauth.conf" in p.stdout
 
 
+def test_new_key_of_a_ca(w):
+    """A CA with a new key and its old name and address counts from one again; with the key
+    that is here nobody goes back."""
+    new = CA("Test Issuing CA", issuer=w.root)
+    bob = new.leaf("Bob")
+    with open(w.path("ca.pem"), "w", encoding="ascii") as f:
+        f.write(w.ca.pem.decode() + new.pem.decode())
+    url = w.http.serve("/a.crl", w.crl([w.alice], 9))
+    w.policy(crl_urls=[url])
+    w.once()
+    w.http.serve("/a.crl", new.crl([bob], 1, this_update="-2h").der)
+    w.once()
+    assert w.source(url)["number"] == "01" and w.show(bob, new) == "revoked"
+    w.http.serve("/a.crl", new.crl([], 0, this_update="-3h").der)
+    assert "older" in w.once(1)
+    assert w.show(bob, new) == "revoked"
+
+
 def test_more_lists_than_an_engine_reads(w):
     """The spool has room for every address that is remembered."""
     folder = os.path.join(w.state, "spool", "crl")
