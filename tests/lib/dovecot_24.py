@@ -28,6 +28,7 @@ RENAMED = {
     "service_count": "restart_request_count",
 }
 GONE = {"ssl_dh"}
+PLUGINS = {"zlib": "mail_compress", "imap_zlib": ""}
 # No end is a word, not 0.
 UNLIMITED = {"service_count", "default_vsz_limit"}
 # Services that 2.4 has no more.
@@ -115,6 +116,8 @@ def converted(nodes, numbers):
             yield "auth_allow_cleartext", "no" if value == "yes" else "yes"
         elif value is None:
             yield name, value
+        elif name == "mail_plugins":
+            yield name, " ".join(filter(None, (PLUGINS.get(w, w) for w in value.split())))
         elif name in UNLIMITED and value == "0":
             yield RENAMED.get(name, name), "unlimited"
         elif name not in GONE:

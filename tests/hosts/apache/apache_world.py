@@ -21,6 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 
 import pki  # noqa: E402
+from alert import sendall  # noqa: E402
 from apache_server import Apache  # noqa: E402
 
 MODULE = os.environ.get("CERTAUTH_APACHE_MODULE", "build/%s/mod_certauth.so"
@@ -185,7 +186,7 @@ class Connection:
     def get(self, path="/", host="localhost", headers=(), method="GET"):
         lines = ["%s %s HTTP/1.1" % (method, path), "Host: " + host] + list(headers)
         try:
-            self.sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+            sendall(self.sock, ("\r\n".join(lines) + "\r\n\r\n").encode())
             return self.read(method)
         except (ssl.SSLError, ConnectionError) as e:
             raise Refused(str(e)) from e

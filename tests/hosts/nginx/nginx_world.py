@@ -21,6 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 
 import pki                              # noqa: E402
+from alert import sendall               # noqa: E402
 from nginx_server import Nginx          # noqa: E402,F401
 
 TAKEN_UP = 2.5      # two seconds are promised; and some for a busy machine
@@ -192,7 +193,7 @@ class Conn:
             lines.append("Host: " + host)
         lines += ["%s: %s" % h for h in headers]
         try:
-            self.sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+            sendall(self.sock, ("\r\n".join(lines) + "\r\n\r\n").encode())
             return self.response(method)
         except (ssl.SSLError, ConnectionError) as e:
             raise Alert(getattr(e, "reason", None) or str(e)) from e
