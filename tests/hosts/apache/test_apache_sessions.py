@@ -172,8 +172,10 @@ def test_c1_03_06_07_changed_rules_end_old_sessions(site, world, tls, rule):
             a = c.get("/")
             assert a.status == status, a
             # mod_ssl of httpd 2.4 with OpenSSL 3 keeps a pointer to a dead stack frame as the
-            # ticket's HMAC key: only with event do the keys really outlive the restart
-            if rule != "nothing" or MPM == "event":
+            # ticket's HMAC key: what lies there later depends on everything. In Debian 12
+            # with event the keys do outlive the restart; in 13 no better than by chance,
+            # without us either.
+            if rule != "nothing" or (MPM == "event" and ssl.OPENSSL_VERSION_INFO < (3, 5)):
                 assert a.resumed is (rule == "nothing")
             if slug:
                 assert "(%s, " % slug in a.body
