@@ -31,7 +31,7 @@ struct inquiry {
 	unsigned char	 nonce[CERTAUTH_OCSP_NONCE];
 	char		*ca_file;
 	bool		 own, private_ok;	/* as fetch_request's */
-	bool		 asking;	/* a transfer has us */
+	bool		 asking;	/* a transfer or a batch has us */
 	int64_t		 ask_at;	/* ticks; 0: not at all, or asked */
 	int64_t		 began, began_now;	/* ticks, seconds */
 	bool		 done;		/* waiters have their reply */

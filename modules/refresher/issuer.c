@@ -21,9 +21,6 @@
 
 /* Forged certificates cost a CA's server no more than this many requests. */
 #define MAX_PER_MINUTE	30
-/* Certificates in one PKCS#7 or PEM file that are looked at. */
-#define MAX_CERTS	16
-
 struct finding { struct inquiry *q; };
 
 static void
@@ -101,39 +98,46 @@ issuer_find_sources(struct inquiry *q, const struct ask_question *question,
 
 /* ------------------------------------------------------------- what came back */
 
-static bool
-publish(struct inquiry *q, const unsigned char *der, size_t len)
+static void
+add_cert(struct publish_issuer *found, X509 *cert)
 {
-	const struct certauth_bytes	 bytes = { der, len };
-	struct certauth_error		 error = { .text = "" };
-	char				 name[256];
+	struct certauth_bytes	*at = &found->certs[found->num_certs];
+	unsigned char		*der = NULL;
+	int			 len;
 
-	switch (certauth_issuer_publish(q->all->r->engine, q->authority, &bytes,
-	    0, &error)) {
-	case CERTAUTH_ISSUER_TAKEN:
-		(void)snprintf(name, sizeof(name), "%.250s",
-		    q->responders[q->next_responder - 1]);
-		say(LEVEL_NOTICE, "authority \"%s\": an intermediate of %s is "
-		    "published", q->authority_name, name);
-		return true;
-	case CERTAUTH_ISSUER_KNOWN:
-		return true;
-	case CERTAUTH_ISSUER_REFUSED:
-		break;
-	}
-	(void)snprintf(q->why, sizeof(q->why), "%.190s", error.text);
-	return false;
+	if (found->num_certs == PUBLISH_MAX_CERTS)
+		return;
+	len = i2d_X509(cert, NULL);
+	if (len <= 0 || (der = malloc((size_t)len)) == NULL)
+		return;
+	at->data = der;
+	at->data_len = (size_t)len;
+	/* it moves the pointer */
+	if (i2d_X509(cert, &der) == len)
+		found->num_certs++;
+	else
+		free((void *)(uintptr_t)at->data);
 }
 
-static bool
-publish_cert(struct inquiry *q, X509 *cert)
+/* The publisher has looked at them. */
+static void
+published(void *context, enum certauth_issuer_news news, const char *error)
 {
-	unsigned char	*der = NULL;
-	int		 len = i2d_X509(cert, &der);
-	bool		 ok = len > 0 && publish(q, der, (size_t)len);
+	struct inquiry	*q = context;
 
-	OPENSSL_free(der);
-	return ok;
+	q->asking = false;
+	if (news != CERTAUTH_ISSUER_REFUSED) {
+		if (news == CERTAUTH_ISSUER_TAKEN)
+			say(LEVEL_NOTICE, "authority \"%s\": an intermediate of "
+			    "%.250s is published", q->authority_name,
+			    q->responders[q->next_responder - 1]);
+		inquire_reply(q, ASK_PUBLISHED, "published", 9, 0);
+		return;
+	}
+	(void)snprintf(q->why, sizeof(q->why), "%.190s", error);
+	say(LEVEL_INFO, "authority \"%s\": %s: %s", q->authority_name,
+	    q->responders[q->next_responder - 1], q->why);
+	issuer_ask(q);
 }
 
 /* OpenSSL's own would ask on the terminal. */
@@ -149,44 +153,43 @@ no_password(char *buf, int size, int writing, void *context)
 
 /* RFC 5280 4.2.2.1: one certificate in DER, or a PKCS#7 of several; PEM is seen
  * too. */
-static bool
-take_object(struct inquiry *q, const unsigned char *data, size_t len)
+static void
+take_object(struct publish_issuer *found, const unsigned char *data, size_t len)
 {
 	const unsigned char	*p = data;
 	BIO			*bio = NULL;
 	PKCS7			*p7;
 	X509			*cert;
 	int			 i, n;
-	bool			 ok = false;
 
 	cert = d2i_X509(NULL, &p, (long)len);
 	if (cert != NULL && p == data + len)
-		ok = publish_cert(q, cert);
+		add_cert(found, cert);
 	X509_free(cert);
 	p = data;
-	p7 = ok ? NULL : d2i_PKCS7(NULL, &p, (long)len);
+	p7 = found->num_certs > 0 ? NULL : d2i_PKCS7(NULL, &p, (long)len);
 	if (p7 != NULL && PKCS7_type_is_signed(p7) && p7->d.sign != NULL)
 		for (i = 0, n = sk_X509_num(p7->d.sign->cert); i < n &&
-		    i < MAX_CERTS; i++)
-			ok |= publish_cert(q, sk_X509_value(p7->d.sign->cert, i));
-	if (p7 == NULL && !ok)
+		    i < PUBLISH_MAX_CERTS; i++)
+			add_cert(found, sk_X509_value(p7->d.sign->cert, i));
+	if (p7 == NULL && found->num_certs == 0)
 		bio = BIO_new_mem_buf(data, (int)len);
-	for (i = 0; bio != NULL && i < MAX_CERTS &&
+	for (i = 0; bio != NULL && i < PUBLISH_MAX_CERTS &&
 	    (cert = PEM_read_bio_X509(bio, NULL, no_password, NULL)) != NULL; i++) {
-		ok |= publish_cert(q, cert);
+		add_cert(found, cert);
 		X509_free(cert);
 	}
 	BIO_free(bio);
 	PKCS7_free(p7);
-	return ok;
 }
 
 static void
 fetched(void *context, const struct fetch_result *result)
 {
 	struct inquiry			*q = context;
+	struct publish_issuer		 found = { .authority = q->authority,
+					    .fn = published, .context = q };
 	struct certauth_authority	 a;
-	bool				 ok = false;
 
 	q->asking = false;
 	q->all->r->bytes += result->size;
@@ -197,12 +200,15 @@ fetched(void *context, const struct fetch_result *result)
 	if (result->ok && result->data_len > 0 &&
 	    certauth_authority_at(q->all->r->engine, q->authority, &a) &&
 	    strcmp(a.name, q->authority_name) == 0)
-		ok = take_object(q, result->data, result->data_len);
+		take_object(&found, result->data, result->data_len);
 	ERR_pop_to_mark();
-	if (ok) {
-		inquire_reply(q, ASK_PUBLISHED, "published", 9, 0);
+	/* Not here: it waits for a lock. The inquiry lives until it is told. */
+	if (found.num_certs > 0 && publish_issuers(q->all->r->publisher,
+	    &found)) {
+		q->asking = true;
 		return;
 	}
+	publish_issuer_clear(&found);
 	say(LEVEL_INFO, "authority \"%s\": %s: %s", q->authority_name,
 	    q->responders[q->next_responder - 1], q->why);
 	issuer_ask(q);

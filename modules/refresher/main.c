@@ -241,7 +241,7 @@ reload(struct loop *l)
 		say(LEVEL_ERROR, "the old policy stays");
 	} else {
 		say_notes(engine);
-		publish_forget_answers(r->publisher);
+		publish_forget(r->publisher);
 		certauth_free(r->engine);
 		r->engine = engine;
 		refresh_list(r);

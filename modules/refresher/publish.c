@@ -24,6 +24,8 @@ struct batch {
 	size_t			 num_items;
 	struct certauth_answer	*answers;
 	size_t			 num_answers;
+	struct publish_issuer	*issuers;
+	size_t			 num_issuers;
 	bool			 force;
 };
 
@@ -105,6 +107,26 @@ look_at(struct publisher *p, struct publish_item *item)
 	free(last_data);
 }
 
+/* Waits for the state folder's lock, which a long compilation may hold. */
+static void
+take_issuer(struct publisher *p, struct publish_issuer *issuer)
+{
+	struct certauth_error		error = { .text = "" };
+	enum certauth_issuer_news	news;
+	size_t				i;
+
+	issuer->news = CERTAUTH_ISSUER_REFUSED;
+	for (i = 0; i < issuer->num_certs; i++) {
+		news = certauth_issuer_publish(p->engine, issuer->authority,
+		    &issuer->certs[i], 0, &error);
+		if (news == CERTAUTH_ISSUER_REFUSED)
+			(void)snprintf(issuer->error, sizeof(issuer->error),
+			    "%.255s", error.text);
+		if (news > issuer->news)
+			issuer->news = news;
+	}
+}
+
 static void *
 work(void *context)
 {
@@ -113,6 +135,9 @@ work(void *context)
 	size_t			 i;
 	bool			 news = p->running.force;
 
+	/* First: a list of theirs may be in this batch. */
+	for (i = 0; i < p->running.num_issuers; i++)
+		take_issuer(p, &p->running.issuers[i]);
 	for (i = 0; i < p->running.num_items; i++) {
 		look_at(p, &p->running.items[i]);
 		news = news || p->running.items[i].news == CERTAUTH_CRL_NEWER;
@@ -147,6 +172,28 @@ free_answers(struct batch *b)
 	b->num_answers = 0;
 }
 
+void
+publish_issuer_clear(struct publish_issuer *issuer)
+{
+	size_t	i;
+
+	for (i = 0; i < issuer->num_certs; i++)
+		free((void *)(uintptr_t)issuer->certs[i].data);
+	issuer->num_certs = 0;
+}
+
+static void
+free_issuers(struct batch *b)
+{
+	size_t	i;
+
+	for (i = 0; i < b->num_issuers; i++)
+		publish_issuer_clear(&b->issuers[i]);
+	free(b->issuers);
+	b->issuers = NULL;
+	b->num_issuers = 0;
+}
+
 struct publisher *
 publisher_new(const char *conf, struct store *store, struct fetcher *fetcher)
 {
@@ -178,6 +225,8 @@ publisher_free(struct publisher *p)
 	certauth_compile_free(&p->result.report);
 	free_answers(&p->running);
 	free_answers(&p->waiting);
+	free_issuers(&p->running);
+	free_issuers(&p->waiting);
 	free(p->running.items);
 	free(p->waiting.items);
 	free(p);
@@ -232,6 +281,22 @@ publish_answer(struct publisher *p, size_t authority, STACK_OF(X509) *proof,
 	return true;
 }
 
+bool
+publish_issuers(struct publisher *p, const struct publish_issuer *issuer)
+{
+	struct batch		*b = &p->waiting;
+	struct publish_issuer	*grown;
+
+	if (b->num_issuers >= MAX_BATCH)
+		return false;
+	grown = reallocarray(b->issuers, b->num_issuers + 1, sizeof(*grown));
+	if (grown == NULL)
+		return false;
+	b->issuers = grown;
+	b->issuers[b->num_issuers++] = *issuer;
+	return true;
+}
+
 void
 publish_force(struct publisher *p)
 {
@@ -246,7 +311,7 @@ publish_start(struct publisher *p, struct certauth *engine, int64_t ticks)
 	int			 error;
 
 	if (p->started || (p->waiting.num_items == 0 && !p->waiting.force &&
-	    (p->waiting.num_answers == 0 ||
+	    p->waiting.num_issuers == 0 && (p->waiting.num_answers == 0 ||
 	    ticks - p->answers_at < PUBLISH_ANSWERS_MS)))
 		return;
 	if (p->waiting.num_answers > 0)
@@ -277,9 +342,18 @@ publisher_still(const struct publisher *p)
 }
 
 void
-publish_forget_answers(struct publisher *p)
+publish_forget(struct publisher *p)
 {
+	struct batch	old = p->waiting;
+	size_t		i;
+
 	free_answers(&p->waiting);
+	p->waiting.issuers = NULL;
+	p->waiting.num_issuers = 0;
+	for (i = 0; i < old.num_issuers; i++)
+		old.issuers[i].fn(old.issuers[i].context,
+		    CERTAUTH_ISSUER_REFUSED, "the policy is another now");
+	free_issuers(&old);
 }
 
 bool
@@ -287,7 +361,7 @@ publisher_idle(const struct publisher *p)
 {
 	return !p->started && !atomic_load(&p->done) &&
 	    p->waiting.num_items == 0 && !p->waiting.force &&
-	    p->waiting.num_answers == 0;
+	    p->waiting.num_answers == 0 && p->waiting.num_issuers == 0;
 }
 
 bool
@@ -302,6 +376,8 @@ publish_collect(struct publisher *p, struct publish_result *result_r)
 	*result_r = p->result;
 	result_r->items = p->running.items;
 	result_r->num_items = p->running.num_items;
+	result_r->issuers = p->running.issuers;
+	result_r->num_issuers = p->running.num_issuers;
 	free_answers(&p->running);
 	memset(&p->running, 0, sizeof(p->running));
 	memset(&p->result, 0, sizeof(p->result));
@@ -317,6 +393,9 @@ publish_release(struct publish_result *result)
 		for (j = 0; j < result->items[i].num_deltas; j++)
 			free(result->items[i].deltas[j]);
 	free(result->items);
+	for (i = 0; i < result->num_issuers; i++)
+		publish_issuer_clear(&result->issuers[i]);
+	free(result->issuers);
 	certauth_compile_free(&result->report);
 	memset(result, 0, sizeof(*result));
 }

@@ -28,9 +28,27 @@ struct publish_item {
 	size_t			 num_deltas;
 };
 
+/* Certificates that may be a missing issuer, of one question. */
+#define PUBLISH_MAX_CERTS	16
+struct publish_issuer;
+/* When the batch is over: TAKEN when one of them was, else KNOWN when one is. */
+typedef void publish_issuer_fn(void *context, enum certauth_issuer_news,
+	    const char *error);
+struct publish_issuer {
+	size_t			 authority;
+	struct certauth_bytes	 certs[PUBLISH_MAX_CERTS];	/* its own, DER */
+	size_t			 num_certs;
+	publish_issuer_fn	*fn;
+	void			*context;
+	/* filled by the batch */
+	enum certauth_issuer_news news;
+	char			 error[256];
+};
+
 /* All of a batch, when it is over; from publish_collect(). */
 struct publish_result {
 	struct publish_item	*items;		size_t num_items;
+	struct publish_issuer	*issuers;	size_t num_issuers;
 	bool			 compiled;	/* the index was made anew */
 	bool			 failed;	/* it could not; `error` */
 	struct certauth_compile	 report;
@@ -58,15 +76,18 @@ bool	publish_add(struct publisher *, struct source *,
 /* An OCSP answer that the core took. Copies. False: no memory. */
 bool	publish_answer(struct publisher *, size_t authority,
 	    STACK_OF(X509) *proof, const struct certauth_bytes *response);
+/* Takes the certificates over. False: no room or no memory, fn is not called. */
+bool	publish_issuers(struct publisher *, const struct publish_issuer *);
+void	publish_issuer_clear(struct publish_issuer *);
 /* The next batch makes the index even when nothing new came. */
 void	publish_force(struct publisher *);
 /* Starts a batch when there is something to do and none is running. */
 void	publish_start(struct publisher *, struct certauth *engine, int64_t ticks);
 /* No batch runs: nobody else uses the engine that publish_start() was given. */
 bool	publisher_still(const struct publisher *);
-/* The numbers of the authorities are others now: answers that wait are thrown
- * away; servers ask again. */
-void	publish_forget_answers(struct publisher *);
+/* The numbers of the authorities are others now: answers and issuers that wait are
+ * thrown away; servers ask again. */
+void	publish_forget(struct publisher *);
 /* Nothing waits and nothing runs. */
 bool	publisher_idle(const struct publisher *);
 /* True: a batch has ended; release it with publish_release(). */

@@ -386,6 +386,9 @@ refresh_publish(struct refresher *r, int64_t now)
 	if (publish_collect(r->publisher, &result)) {
 		for (i = 0; i < result.num_items; i++)
 			take_item(r, &result.items[i]);
+		for (i = 0; i < result.num_issuers; i++)
+			result.issuers[i].fn(result.issuers[i].context,
+			    result.issuers[i].news, result.issuers[i].error);
 		if (result.compiled) {
 			r->published++;
 			r->published_at = now;

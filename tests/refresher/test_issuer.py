@@ -2,6 +2,7 @@
 nowhere here: fetched from where the authority is at home, taken only when an anchor
 vouches for it."""
 
+import fcntl
 import json
 import os
 
@@ -52,6 +53,29 @@ def test_found(w, form):
     assert any(n.startswith("pool.") for n in os.listdir(w.state))
     assert verdict(w)["reason"] == "ok"
     assert ask_issuer(w, w.alice)[0] == PUBLISHED
+
+
+def test_the_lock_is_waited_for_beside(w):
+    """Somebody holds the state folder's lock, as a long compilation does: questions are
+    answered all the same, and the issuer is published when it is free."""
+    p = w.start()
+    with open(os.path.join(w.state, "lock"), "w", encoding="ascii") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = Client(w.socket)
+        waiting.send(ask.question(ask.ISSUER, "test", [w.alice.der]))
+        until(lambda: w.http.asked("/ca.cer"))
+        c = Client(w.socket, 20)
+        for i in range(20):
+            stranger = w.ca.leaf("x%d" % i, key=w.ca.key)
+            assert c.ask(stranger, w.ca, w.root)[0] == NOTHING
+        c.close()
+        waiting.socket.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            waiting.socket.recv(1)
+    waiting.socket.settimeout(20)
+    assert waiting.reply()[1:] == (PUBLISHED, b"published")
+    waiting.close()
+    assert w.stop(p) == 0
 
 
 def test_its_list_is_taken(w):
