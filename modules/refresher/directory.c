@@ -27,7 +27,7 @@ struct state {
 	struct people		people;
 	int64_t			full_at, next_at;	/* ticks, ms */
 	bool			complete;	/* people are of a full search */
-	bool			failing;
+	int			signals;	/* -1: they end us by themselves */
 };
 
 static void
@@ -99,6 +99,23 @@ put_in_place(const struct state *s, bool accept)
 }
 
 static bool
+stop_asked(int signals, int64_t ms)
+{
+	struct pollfd	fd = { signals, POLLIN, 0 };
+
+	return poll(&fd, 1, (int)ms) != 0;
+}
+
+static bool
+stop_now(void *context)
+{
+	const struct state	*s = context;
+
+	/* (poll passes over a descriptor of -1) */
+	return stop_asked(s->signals, 0);
+}
+
+static bool
 work(struct state *s, bool accept)
 {
 	struct certauth_error	error = { .line = 0 };
@@ -106,9 +123,10 @@ work(struct state *s, bool accept)
 	bool			full = !s->complete || now >= s->full_at ||
 				    s->people.newest[0] == '\0';
 
-	if (!directory_search(&s->d, full ? NULL : s->people.newest, &s->people,
-	    &error)) {
-		say_error(&error);
+	if (!directory_search(&s->d, full ? NULL : s->people.newest, stop_now,
+	    s, &s->people, &error)) {
+		if (!stop_now(s))
+			say_error(&error);
 		return false;
 	}
 	if (full) {
@@ -118,21 +136,13 @@ work(struct state *s, bool accept)
 	return put_in_place(s, accept);
 }
 
-static bool
-stop_asked(int signals, int64_t ms)
-{
-	struct pollfd	fd = { signals, POLLIN, 0 };
-
-	return poll(&fd, 1, (int)ms) != 0;
-}
-
 int
 directory_run(const char *file, bool once, bool accept)
 {
 	struct certauth_error	error = { .line = 0 };
-	struct state		s = { .complete = false };
+	struct state		s = { .signals = -1 };
 	sigset_t		set;
-	int			signals, status = DIRECTORY_USAGE;
+	int			status = DIRECTORY_USAGE;
 
 	(void)umask(027);
 	/* a directory that hangs up */
@@ -153,15 +163,15 @@ directory_run(const char *file, bool once, bool accept)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
-	    (signals = signalfd(-1, &set, SFD_CLOEXEC)) < 0)
+	    (s.signals = signalfd(-1, &set, SFD_CLOEXEC)) < 0)
 		goto out;
 	notify_ready();
 	do {
 		(void)work(&s, accept);
 		accept = false;
-	} while (!stop_asked(signals, (int64_t)s.d.refresh * 1000));
+	} while (!stop_asked(s.signals, (int64_t)s.d.refresh * 1000));
 	notify_stopping();
-	(void)close(signals);
+	(void)close(s.signals);
 	status = DIRECTORY_FINE;
 out:
 	people_clear(&s.people);

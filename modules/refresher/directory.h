@@ -37,12 +37,15 @@ struct people {
 	size_t		 skipped;	/* entries or values that no map takes */
 	char		 newest[32];	/* greatest modifyTimestamp, "" none */
 };
+/* Shall the search end? Looked at between pages and while one is waited for. */
+typedef bool directory_stop_fn(void *context);
 /*
  * All people, or those changed since `since` (a modifyTimestamp; NULL: all), which
  * replace those of the same DN. False: error_r, the people are as they were.
  */
 bool	directory_search(const struct directory *, const char *since,
-	    struct people *, struct certauth_error *error_r);
+	    directory_stop_fn *, void *context, struct people *,
+	    struct certauth_error *error_r);
 void	people_clear(struct people *);
 
 /* directory.c: --directory FILE [--once] [--accept]. The exit status. */

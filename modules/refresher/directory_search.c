@@ -23,6 +23,9 @@
 /* Seconds for a connection, and for one page. */
 #define CONNECT_SECONDS		10
 #define PAGE_SECONDS		60
+/* Pages without anybody, one after the other: each other one has somebody, and of
+ * these there are so many at most. */
+#define MAX_EMPTY_PAGES		16
 #define MAX_PASSWORD		1024
 #define MAX_VALUE		2000
 #define MAX_LINES		65536
@@ -34,6 +37,8 @@ struct search {
 	LDAP			*ld;
 	struct people		*into;
 	struct certauth_error	*error_r;
+	directory_stop_fn	*stop;
+	void			*context;
 };
 
 static bool
@@ -348,30 +353,54 @@ read_entry(struct search *s, LDAPMessage *entry, struct lines *groups,
 
 /* ------------------------------------------------------------------ search */
 
-/* One page; *cookie_r says where the next begins, empty: no more. */
+/* All messages of one page, or why not. */
+static bool
+wait_for_page(struct search *s, int id, LDAPMessage **result_r)
+{
+	struct timeval	second = { 1, 0 };
+	int		i, rc;
+
+	for (i = 0; i < PAGE_SECONDS; i++) {
+		if (s->stop(s->context))
+			return fail(s, "search", "stopped");
+		rc = ldap_result(s->ld, id, LDAP_MSG_ALL, &second, result_r);
+		if (rc > 0)
+			return true;
+		if (rc < 0) {
+			if (ldap_get_option(s->ld, LDAP_OPT_RESULT_CODE, &rc) !=
+			    LDAP_OPT_SUCCESS)
+				rc = LDAP_OTHER;
+			return fail_ldap(s, "search", rc);
+		}
+	}
+	return fail_ldap(s, "search", LDAP_TIMEOUT);
+}
+
+/* One page; *cookie says where the next begins, empty: no more. */
 static bool
 read_page(struct search *s, const char *filter, char **attributes,
     struct berval *cookie, struct lines *groups, struct lines *out)
 {
-	struct timeval	 wait = { PAGE_SECONDS, 0 };
 	LDAPControl	*page = NULL, **back = NULL, *found;
 	LDAPMessage	*result = NULL, *entry;
 	ber_int_t	 estimate;
-	int		 rc, code = LDAP_OTHER;
+	int		 rc, id = -1, code = LDAP_OTHER;
 	bool		 ok = false;
 
 	rc = ldap_create_page_control(s->ld, s->d->page, cookie, 1, &page);
 	if (rc == LDAP_SUCCESS) {
 		LDAPControl	*controls[] = { page, NULL };
 
-		rc = ldap_search_ext_s(s->ld, s->d->base, LDAP_SCOPE_SUBTREE,
-		    filter, attributes, 0, controls, NULL, &wait, LDAP_NO_LIMIT,
-		    &result);
+		rc = ldap_search_ext(s->ld, s->d->base, LDAP_SCOPE_SUBTREE,
+		    filter, attributes, 0, controls, NULL, NULL, LDAP_NO_LIMIT,
+		    &id);
 	}
 	if (rc != LDAP_SUCCESS) {
 		fail_ldap(s, "search", rc);
 		goto out;
 	}
+	if (!wait_for_page(s, id, &result))
+		goto out;
 	for (entry = ldap_first_entry(s->ld, result); entry != NULL;
 	    entry = ldap_next_entry(s->ld, entry))
 		if (!read_entry(s, entry, groups, out))
@@ -433,14 +462,17 @@ merge(struct people *into, struct people *found)
 
 bool
 directory_search(const struct directory *d, const char *since,
-    struct people *people, struct certauth_error *error_r)
+    directory_stop_fn *stop, void *context, struct people *people,
+    struct certauth_error *error_r)
 {
 	struct people	 found = { .num_items = 0 };
-	struct search	 s = { .d = d, .into = &found, .error_r = error_r };
+	struct search	 s = { .d = d, .into = &found, .error_r = error_r,
+			    .stop = stop, .context = context };
 	struct berval	 cookie = { 0, NULL };
 	struct lines	*lines = calloc(2, sizeof(*lines));
 	char		*attributes[DIRECTORY_MAX_KEYS + 4], filter[4096];
-	size_t		 i, n = 0;
+	size_t		 i, n = 0, before;
+	unsigned	 empty = 0;
 	bool		 ok;
 
 	for (i = 0; d->keys[i] != NULL; i++)
@@ -459,10 +491,15 @@ directory_search(const struct directory *d, const char *since,
 	ok = ok && (lines != NULL || fail(&s, "search", "out of memory")) &&
 	    connect_to(&s);
 	while (ok) {
+		before = found.num_items;
 		ok = read_page(&s, filter, attributes, &cookie, &lines[0],
 		    &lines[1]);
 		if (cookie.bv_len == 0)
 			break;
+		empty = found.num_items > before ? 0 : empty + 1;
+		if (ok && empty > MAX_EMPTY_PAGES)
+			ok = fail(&s, "search", "pages without anybody do not "
+			    "end");
 	}
 	if (ok && since == NULL)
 		people_clear(people);

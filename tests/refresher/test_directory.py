@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import pytest
@@ -21,7 +22,7 @@ import pytest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 
-from pki import CA, write_pem     # noqa: E402
+from pki import CA, seq, tlv, write_pem     # noqa: E402
 
 BUILD = os.path.join(ROOT, "build", os.environ.get("FLAVOUR", "test"))
 ENTRIES = int(os.environ.get("ENTRIES", "100000"))
@@ -83,6 +84,54 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+class Liar:
+    """A directory that lets everybody in and answers each search with a page without
+    entries and with a cookie; `silent`: not at all."""
+
+    def __init__(self, silent=False):
+        self.silent, self.searches = silent, 0
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen(8)
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                conn, _ = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.talk, args=(conn,), daemon=True).start()
+
+    def talk(self, conn):
+        with conn, conn.makefile("rb") as f:
+            while f.read(1) == b"\x30":
+                length = f.read(1)[0]
+                if length > 0x80:
+                    length = int.from_bytes(f.read(length & 0x7f), "big")
+                body = f.read(length)
+                number = body[:2 + body[1]]
+                operation = body[len(number)]
+                if operation == 0x60:
+                    conn.sendall(seq(number, tlv(0x61, b"\x0a\x01\0\4\0\4\0")))
+                elif operation == 0x63:
+                    self.searches += 1
+                    value = seq(tlv(2, b"\0"), tlv(4, b"next"))
+                    control = seq(tlv(4, b"1.2.840.113556.1.4.319"), tlv(4, value))
+                    if not self.silent:
+                        conn.sendall(seq(number, tlv(0x65, b"\x0a\x01\0\4\0\4\0"),
+                                         tlv(0xa0, control)))
+
+    def conf(self, folder):
+        path = os.path.join(folder, "liar.conf")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write('url = "ldap://127.0.0.1:%d"; starttls = false; base = "dc=x";\n'
+                    'table = "%s";\n' % (self.port, os.path.join(folder, "liar.table")))
+        os.chmod(path, 0o644)
+        return [os.path.join(BUILD, "certauth-refresher"), "--directory", path]
 
 
 def person(uid, mail=None, more=""):
@@ -300,6 +349,24 @@ def test_daemon_takes_changes_and_survives_a_dead_directory(slapd):
         d.send_signal(signal.SIGTERM)
         said = d.communicate(timeout=30)[1]
     assert d.returncode == 0 and "last good table stays" in said
+
+
+def test_pages_that_do_not_end(tmp_path):
+    liar = Liar()
+    r = subprocess.run(liar.conf(str(tmp_path)) + ["--once"], capture_output=True, text=True,
+                       timeout=60)
+    liar.socket.close()
+    assert r.returncode == 1 and "do not end" in r.stderr and liar.searches < 100
+
+
+def test_stopped_while_a_page_is_waited_for(tmp_path):
+    liar = Liar(silent=True)
+    d = subprocess.Popen(liar.conf(str(tmp_path)), stderr=subprocess.PIPE, text=True)
+    until(lambda: liar.searches)
+    d.send_signal(signal.SIGTERM)
+    assert d.wait(30) == 0      # long before the page's minute is over
+    liar.socket.close()
+    d.communicate()
 
 
 def test_many(slapd):
