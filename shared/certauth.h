@@ -256,6 +256,12 @@ const char     *certauth_verdict_get(const struct certauth_verdict *,
 #define CERTAUTH_FORWARD_MAX	((size_t)16 * 1024)
 char	       *certauth_verdict_forward(const struct certauth_verdict *,
 		    bool chain);
+/*
+ * Is it the name of a header in which a proxy tells an application who somebody is?
+ * No client may send it. In any case; `_` is `-`, as CGI and WSGI cannot tell them
+ * apart.
+ */
+bool		certauth_header_is_ours(const char *name, size_t name_len);
 
 /*
  * May the verdict still be used at `now` (0: the clock)? False when the data

@@ -11,40 +11,9 @@
 
 #include <http_protocol.h>
 #include <http_request.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 APLOG_USE_MODULE(certauth);
-
-/*
- * RFC 9440, what our examples set, and what else is believed. `-` stands for `_`
- * too, as CGI and WSGI cannot tell them apart. A name that ends in `-` is a
- * beginning.
- */
-static const char *const ours[] = {
-    "client-cert", "client-cert-", "certauth-", "x-certauth-",
-    "x-client-cert", "x-client-cert-", "x-ssl-client-", "remote-user",
-    "remote-groups", "x-remote-user", "x-remote-groups", NULL
-};
-
-static int is_ours(const char *name)
-{
-    size_t i, n;
-    char c;
-
-    for (i = 0; ours[i] != NULL; i++) {
-        for (n = 0; ours[i][n] != '\0'; n++) {
-            c = name[n] == '_' ? '-' : (char)apr_tolower(name[n]);
-            if (c != ours[i][n]) {
-                break;
-            }
-        }
-        if (ours[i][n] == '\0' && (name[n] == '\0' || ours[i][n - 1] == '-')) {
-            return 1;
-        }
-    }
-    return 0;
-}
 
 static void strip(apr_table_t *headers)
 {
@@ -54,7 +23,8 @@ static void strip(apr_table_t *headers)
 
     /* taking one out moves the others up */
     while (i < all->nelts) {
-        if (entry[i].key != NULL && is_ours(entry[i].key)) {
+        if (entry[i].key != NULL
+            && certauth_header_is_ours(entry[i].key, strlen(entry[i].key))) {
             apr_table_unset(headers, entry[i].key);
             i = 0;
         }

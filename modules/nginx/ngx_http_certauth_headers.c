@@ -11,35 +11,12 @@
 
 
 static ngx_int_t ngx_http_certauth_strip_handler(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_certauth_is_ours(ngx_str_t *name);
 static ngx_int_t ngx_http_certauth_remove_header(ngx_list_t *list,
     ngx_list_part_t *prev, ngx_list_part_t *part, ngx_uint_t i);
 
 
 /* room in a list that has lost all it had */
 #define NGX_CERTAUTH_HEADERS  4
-
-
-/*
- * RFC 9440, what our examples set, and what else is believed: `-` stands for `_`
- * too, as a backend behind CGI or WSGI cannot tell them apart. A name that ends
- * in `-` is a beginning.
- */
-
-static ngx_str_t  ngx_http_certauth_ours[] = {
-    ngx_string("client-cert"),
-    ngx_string("client-cert-"),
-    ngx_string("certauth-"),
-    ngx_string("x-certauth-"),
-    ngx_string("x-client-cert"),
-    ngx_string("x-client-cert-"),
-    ngx_string("x-ssl-client-"),
-    ngx_string("remote-user"),
-    ngx_string("remote-groups"),
-    ngx_string("x-remote-user"),
-    ngx_string("x-remote-groups"),
-    ngx_null_string
-};
 
 
 ngx_int_t
@@ -90,7 +67,7 @@ ngx_http_certauth_strip_handler(ngx_http_request_t *r)
             continue;
         }
 
-        if (!ngx_http_certauth_is_ours(&h[i].key)) {
+        if (!certauth_header_is_ours((char *) h[i].key.data, h[i].key.len)) {
             i++;
             continue;
         }
@@ -108,38 +85,6 @@ ngx_http_certauth_strip_handler(ngx_http_request_t *r)
     }
 
     return NGX_DECLINED;
-}
-
-
-static ngx_uint_t
-ngx_http_certauth_is_ours(ngx_str_t *name)
-{
-    u_char      c;
-    size_t      n;
-    ngx_str_t  *s;
-
-    for (s = ngx_http_certauth_ours; s->len; s++) {
-
-        if (name->len < s->len
-            || (name->len > s->len && s->data[s->len - 1] != '-'))
-        {
-            continue;
-        }
-
-        for (n = 0; n < s->len; n++) {
-            c = name->data[n] == '_' ? '-' : ngx_tolower(name->data[n]);
-
-            if (c != s->data[n]) {
-                break;
-            }
-        }
-
-        if (n == s->len) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

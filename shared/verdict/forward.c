@@ -1,5 +1,6 @@
 /*
- * forward.c - the certificate for a backend, as RFC 9440 writes it.
+ * forward.c - the certificate for a backend, as RFC 9440 writes it, and what nobody
+ * else may say to one.
  *
  * Only of an ACCEPT: a header that is there means "checked".
  */
@@ -54,4 +55,35 @@ certauth_verdict_forward(const struct certauth_verdict *v, bool chain)
 		return NULL;
 	}
 	return text_take(&out);
+}
+
+/* RFC 9440, what our examples set, and what else is believed. A name that ends in
+ * "-" is a beginning. */
+static const char *const	ours[] = {
+	"client-cert", "client-cert-", "certauth-", "x-certauth-",
+	"x-client-cert", "x-client-cert-", "x-ssl-client-", "remote-user",
+	"remote-groups", "x-remote-user", "x-remote-groups",
+};
+
+bool
+certauth_header_is_ours(const char *name, size_t name_len)
+{
+	size_t	i, n, len;
+	char	c;
+
+	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		len = strlen(ours[i]);
+		if (name_len < len ||
+		    (name_len > len && ours[i][len - 1] != '-'))
+			continue;
+		for (n = 0; n < len; n++) {
+			c = name[n] == '_' ? '-' : name[n];
+			text_lower_ascii(&c, 1);
+			if (c != ours[i][n])
+				break;
+		}
+		if (n == len)
+			return true;
+	}
+	return false;
 }

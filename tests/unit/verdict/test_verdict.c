@@ -227,6 +227,29 @@ test_reasons(void **state)
 	assert_int_equal(certauth_reason_nginx(CERTAUTH_NO_USER), 403);
 }
 
+static void
+test_headers_of_ours(void **state)
+{
+	static const char *const	ours[] = { "Client-Cert", "CLIENT_CERT",
+	    "client-cert-chain", "Certauth-User", "x_certauth_any",
+	    "X-Client-Cert", "X-SSL-Client-Verify", "Remote_User",
+	    "X-Remote-Groups" };
+	static const char *const	others[] = { "", "Client-Cer",
+	    "Client-Certs", "Certauth", "X-SSL-Client", "Remote-Users",
+	    "Authorization", "Cookie", "XX-Remote-User" };
+	size_t				i;
+
+	(void)state;
+	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		assert_true(certauth_header_is_ours(ours[i], strlen(ours[i])));
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_false(certauth_header_is_ours(others[i],
+		    strlen(others[i])));
+	/* as long as it says, no longer */
+	assert_false(certauth_header_is_ours("Remote-User", 10));
+	assert_true(certauth_header_is_ours("Remote-UserX", 11));
+}
+
 int
 main(void)
 {
@@ -239,6 +262,7 @@ main(void)
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_printed),
 		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_headers_of_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
