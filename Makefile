@@ -364,4 +364,4 @@ help:
 clean:
 	rm -rf build
 
--include $(shell find build -type f -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -type f -name '*.d' 2>/dev/null)

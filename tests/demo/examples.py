@@ -164,7 +164,9 @@ def sysusers(folder, _):
     os.makedirs(os.path.join(root, "etc"))
     good, said = run("systemd-sysusers", "--root=" + root, path)
     with open(os.path.join(root, "etc", "passwd"), encoding="utf-8") as f:
-        return good and f.read().startswith("certauth:"), said
+        made = good and "certauth:" in f.read()
+    with open(os.path.join(root, "etc", "group"), encoding="utf-8") as f:
+        return made and re.search("^certauth:.*www-data", f.read(), re.M) is not None, said
 
 
 def path_unit(folder, _):
