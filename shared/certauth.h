@@ -241,10 +241,39 @@ const char     *certauth_verdict_explain(const struct certauth_verdict *);
  * serial, issuer, subject, fingerprint, policies (comma), days_left, not_after
  * (RFC 3339), renewal (due: valid, time to renew; overdue: expired, its CA still
  * renews it; or ""), profile, authority, rule, strength (weak, medium, strong; or ""),
- * id. "none" is the verdict of a request without certificate.
+ * id, revocation (crl, ocsp: what the leaf's status rests on; or ""), revocation_from
+ * (its thisUpdate, RFC 3339). "none" is the verdict of a request without certificate.
  */
 const char     *certauth_verdict_get(const struct certauth_verdict *,
 		    const char *name);
+
+/*
+ * The decision log: one line for one decision, as the policy's `log` wants it (text
+ * or JSON, names or hashes), to be printed behind "certauth: " in the server's own
+ * log. The caller frees with free(). NULL: none is due, as there were too many of
+ * its kind in the last seconds (they are counted), or out of memory. All pointers of
+ * the event may be NULL and may hold any bytes. `engine` NULL: text, no limit. `now`
+ * 0: the clock. Any thread. Call it once for each connection and change.
+ */
+struct certauth_event {
+	const char	*server;	/* "nginx", "apache", "dovecot" */
+	const char	*service;	/* as in the request */
+	const char	*host;		/* virtual host */
+	const char	*client;	/* address */
+	bool		 resumed;	/* the session was */
+	unsigned	 waited;	/* milliseconds for revocation data */
+};
+char	       *certauth_decision(struct certauth *, const struct certauth_verdict *,
+		    const struct certauth_event *, int64_t now);
+/* The same of a profile that is only tried out (`other`), beside what is in force
+ * (`v`): "report: profile P would say ...". Not limited. */
+char	       *certauth_decision_report(struct certauth *,
+		    const struct certauth_verdict *other,
+		    const struct certauth_verdict *v,
+		    const struct certauth_event *, int64_t now);
+/* A line about refusals that were not logged and whose ten seconds are over; NULL:
+ * none (left). Free with free(). Call it in a loop after each poll. */
+char	       *certauth_decision_rest(struct certauth *, int64_t now);
 
 /*
  * For a backend: the leaf of an ACCEPT as RFC 9440 writes the field Client-Cert, or

@@ -15,6 +15,8 @@
 #include "identity/enrolled.h"
 #include "trust/sigcache.h"
 #include "verdict/cache.h"
+#include "verdict/decision.h"
+#include "verdict/limit.h"
 
 /* Remarks kept until the host takes them. */
 #define ENGINE_MAX_NOTES	64
@@ -73,6 +75,7 @@ struct certauth {
 	struct file_ref		 refresher;	/* its socket */
 	atomic_bool		 asks;		/* it is there */
 	_Atomic uint64_t	 num_verdicts;	/* for their ids */
+	struct decision_limit	 logged;	/* under `lock` */
 	struct file_ref		 test_clock;	/* -DCERTAUTH_TEST */
 	struct certauth_note	 notes[ENGINE_MAX_NOTES];
 	size_t			 first_note, num_notes, lost_notes;

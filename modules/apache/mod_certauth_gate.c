@@ -147,16 +147,23 @@ static void log_verdict(request_rec *r, int use,
     certauth_dir_conf *dc = dir_conf_of(r);
     enum certauth_reason reason = certauth_verdict_reason(v);
     const char *waited = apr_table_get(r->notes, CERTAUTH_NOTE_WAITED);
+    struct certauth_event event;
     int level = APLOG_ERR;
+    char *line;
 
     if (reason == CERTAUTH_OK
         || (reason == CERTAUTH_NO_CERTIFICATE && dc->optional)) {
         level = APLOG_INFO;
     }
-    if (cc == NULL || certauth_conn_news(cc, use, reason)) {
-        ap_log_rerror(APLOG_MARK, level, 0, r, "certauth: %s%s%s%s",
-                      certauth_verdict_text(v), waited ? " waited=" : "",
-                      waited ? waited : "", waited ? "ms" : "");
+    if (APLOG_R_IS_LEVEL(r, level)
+        && (cc == NULL || certauth_conn_news(cc, use, reason))) {
+        certauth_event(&event, r->connection, cc);
+        event.waited = waited != NULL ? (unsigned)atoi(waited) : 0;
+        line = certauth_decision(certauth_proc->engine, v, &event, 0);
+        if (line != NULL) {
+            ap_log_rerror(APLOG_MARK, level, 0, r, "certauth: %s", line);
+        }
+        free(line);
     }
 }
 

@@ -64,6 +64,8 @@ void certauth_report(request_rec *r, int use, const struct certauth_verdict *v)
     certauth_conn *cc = certauth_conn_of(r->connection);
     struct certauth_verdict *other;
     enum certauth_reason reason;
+    struct certauth_event event;
+    char *line;
 
     if (use < 0 || cc == NULL
         || certauth_verdict_reason(v) == CERTAUTH_NO_CERTIFICATE) {
@@ -76,13 +78,12 @@ void certauth_report(request_rec *r, int use, const struct certauth_verdict *v)
             || strcmp(certauth_verdict_user(other),
                       certauth_verdict_user(v)) != 0)
         && certauth_conn_news(cc, use, reason)) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "certauth: report: "
-                      "profile %s would say %s; in force is %s with user "
-                      "\"%s\"", certauth_use_at(use)->name,
-                      other != NULL ? certauth_verdict_text(other)
-                                    : "out of memory",
-                      certauth_verdict_get(v, "reason"),
-                      certauth_verdict_user(v));
+        certauth_event(&event, r->connection, cc);
+        line = certauth_decision_report(certauth_proc->engine, other, v,
+                                        &event, 0);
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "certauth: %s",
+                      line != NULL ? line : "report: out of memory");
+        free(line);
     }
     certauth_verdict_free(other);
 }

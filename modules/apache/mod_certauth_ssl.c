@@ -93,6 +93,7 @@ static apr_status_t free_conn(void *data)
 
     forget_verdicts(cc);
     set_peer(cc, NULL, NULL);
+    SSL_free(cc->ssl);
     return APR_SUCCESS;
 }
 
@@ -221,6 +222,11 @@ static int pre_handshake(conn_rec *c, SSL *ssl, int is_proxy)
     if (is_proxy || certauth_proc == NULL || certauth_proc->uses->nelts == 0) {
         return DECLINED;
     }
+    /* mod_ssl frees its own when somebody speaks plain HTTP to a TLS port, and
+     * goes on to serve the error page: requests still look at ours then. */
+    if (SSL_up_ref(ssl) != 1) {
+        return DECLINED;
+    }
     cc = apr_pcalloc(c->pool, sizeof(*cc));
     cc->c = c;
     cc->ssl = ssl;
@@ -285,7 +291,9 @@ static int verify(X509_STORE_CTX *store, void *arg)
                                    SSL_get_ex_data_X509_STORE_CTX_idx());
     certauth_conn *cc = ssl ? SSL_get_ex_data(ssl, ssl_index) : NULL;
     struct certauth_verdict *v = NULL;
+    struct certauth_event event;
     STACK_OF(X509) *path;
+    char *line;
     int hard, result, ok = 0;
 
     X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
@@ -317,9 +325,13 @@ static int verify(X509_STORE_CTX *store, void *arg)
         if (result == X509_V_OK) {
             result = X509_V_ERR_UNSPECIFIED;
         }
-        ap_log_cerror(APLOG_MARK, APLOG_ERR, 0, cc->c,
-                      "certauth: %s (in the handshake)",
-                      certauth_verdict_text(v));
+        certauth_event(&event, cc->c, cc);
+        line = certauth_decision(certauth_proc->engine, v, &event, 0);
+        if (line != NULL) {
+            ap_log_cerror(APLOG_MARK, APLOG_ERR, 0, cc->c,
+                          "certauth: %s (in the handshake)", line);
+        }
+        free(line);
     }
     X509_STORE_CTX_set_error(store, result);
     certauth_verdict_free(v);

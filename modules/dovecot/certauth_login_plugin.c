@@ -85,6 +85,7 @@ void certauth_login_poll(bool now)
 {
 	struct certauth_error error;
 	enum certauth_news news;
+	char *line;
 
 	if (certauth_login.last_poll == ioloop_time && !now)
 		return;
@@ -92,6 +93,10 @@ void certauth_login_poll(bool now)
 
 	i_zero(&error);
 	news = certauth_poll(certauth_login.engine, &error);
+	while ((line = certauth_decision_rest(certauth_login.engine, 0)) != NULL) {
+		i_warning("certauth: %s", line);
+		free(line);
+	}
 	if (news == CERTAUTH_NEWS_NONE)
 		return;
 	if (news == CERTAUTH_NEWS_FAILED)
@@ -101,6 +106,24 @@ void certauth_login_poll(bool now)
 }
 
 /* NULL: it can be judged. */
+char *certauth_login_line(struct client *client,
+			  const struct certauth_verdict *verdict)
+{
+	struct certauth_event event = {
+		.server = "dovecot",
+		.service = login_binary->protocol,
+		.client = net_ip2addr(&client->ip),
+	};
+
+	if (client->ssl_iostream != NULL) {
+		SSL *ssl = client->ssl_iostream->ssl;
+
+		event.host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+		event.resumed = SSL_session_reused(ssl) == 1;
+	}
+	return certauth_decision(certauth_login.engine, verdict, &event, 0);
+}
+
 static struct certauth_verdict *certauth_login_unfit(struct client *client)
 {
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);

@@ -130,6 +130,9 @@ extern MODULE_CONTEXT_DEFINE(certauth_login_module, &login_module_register);
    memory; NULL refuses. Owned by the client. Only after the handshake. */
 const struct certauth_verdict *
 certauth_login_judge(struct client *client);
+/* The line of a decision, NULL when none is due; free with free(). */
+char *certauth_login_line(struct client *client,
+			  const struct certauth_verdict *verdict);
 /* The same, judged now; `flags` and replies as in struct certauth_request. */
 void certauth_login_verify(struct client *client, unsigned int flags,
 			   const struct certauth_bytes *replies,

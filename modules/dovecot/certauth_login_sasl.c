@@ -45,10 +45,14 @@ static bool certauth_required(void)
 static void certauth_sasl_log(struct client *client,
 			      const struct certauth_verdict *verdict)
 {
+	char *line;
+
 	if (certauth_client_tls(client) && client->ssl_iostream == NULL)
 		return;
-	e_info(client->event, "certauth: %s", verdict == NULL ?
-	       "out of memory" : certauth_verdict_text(verdict));
+	line = certauth_login_line(client, verdict);
+	if (line != NULL)
+		e_info(client->event, "certauth: %s", line);
+	free(line);
 }
 
 /* Takes `verdict`, which may be NULL (out of memory). */

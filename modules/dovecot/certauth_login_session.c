@@ -114,8 +114,12 @@ static char *certauth_session_words(enum certauth_reason reason)
 static void certauth_session_end(struct certauth_session *session,
 				 const struct certauth_verdict *verdict)
 {
+	char *line = certauth_login_line(session->client, verdict);
+
 	e_info(session->client->event, "certauth: session of user=<%s> ended: %s",
-	       session->user, certauth_verdict_text(verdict));
+	       session->user, line == NULL ?
+	       certauth_verdict_get(verdict, "reason") : line);
+	free(line);
 	session->last_words =
 		certauth_session_words(certauth_verdict_reason(verdict));
 	certauth_session_try(session);

@@ -169,9 +169,11 @@ struct certauth_verdict *ngx_certauth_verify(ngx_connection_t *c,
 ngx_uint_t ngx_certauth_would_accept(ngx_http_certauth_srv_conf_t *scf,
     ngx_certauth_profile_t *profile, X509 *leaf);
 /* Writes a line when the profile's answer on this connection has changed. */
-void ngx_certauth_log(ngx_connection_t *c, ngx_log_t *log,
-    ngx_certauth_profile_t *profile, struct certauth_verdict *verdict,
-    ngx_uint_t level, ngx_msec_t waited);
+void ngx_certauth_event(struct certauth_event *event, ngx_connection_t *c,
+    u_char *buf, ngx_msec_t waited);
+void ngx_certauth_log(ngx_http_certauth_main_conf_t *mcf,
+    ngx_connection_t *c, ngx_log_t *log, ngx_certauth_profile_t *profile,
+    struct certauth_verdict *verdict, ngx_uint_t level, ngx_msec_t waited);
 ngx_uint_t ngx_certauth_log_level(struct certauth_verdict *verdict,
     ngx_uint_t optional);
 /* The wait of this connection and profile: where its pointer is; NULL: no

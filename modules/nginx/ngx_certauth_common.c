@@ -30,6 +30,7 @@ typedef struct {
 
 static void ngx_certauth_close(void *data);
 static void ngx_certauth_poll_handler(ngx_event_t *ev);
+static void ngx_certauth_log_rest(ngx_http_certauth_main_conf_t *mcf);
 static void ngx_certauth_take_notes(ngx_http_certauth_main_conf_t *mcf,
     ngx_log_t *log, ngx_uint_t quiet);
 static struct certauth_verdict *ngx_certauth_question(
@@ -232,6 +233,29 @@ ngx_certauth_poll(ngx_http_certauth_main_conf_t *mcf)
     if (certauth_poll(mcf->engine, &error) != CERTAUTH_NEWS_NONE) {
         /* every worker has the same to say: once is enough */
         ngx_certauth_take_notes(mcf, mcf->poll.log, ngx_worker != 0);
+    }
+
+    ngx_certauth_log_rest(mcf);
+}
+
+
+/* each worker counts by itself */
+
+static void
+ngx_certauth_log_rest(ngx_http_certauth_main_conf_t *mcf)
+{
+    char        *line;
+    ngx_uint_t   i;
+
+    for (i = 0; i < NGX_CERTAUTH_MAX_NOTES; i++) {
+
+        line = certauth_decision_rest(mcf->engine, 0);
+        if (line == NULL) {
+            return;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, mcf->poll.log, 0, "certauth: %s", line);
+        free(line);
     }
 }
 
@@ -498,14 +522,43 @@ ngx_certauth_log_level(struct certauth_verdict *verdict, ngx_uint_t optional)
 }
 
 
+/* what the log tells of a connection beside the verdict; borrows from `buf` */
+
 void
-ngx_certauth_log(ngx_connection_t *c, ngx_log_t *log,
-    ngx_certauth_profile_t *profile, struct certauth_verdict *verdict,
-    ngx_uint_t level, ngx_msec_t waited)
+ngx_certauth_event(struct certauth_event *event, ngx_connection_t *c,
+    u_char *buf, ngx_msec_t waited)
 {
-    u_char                  asked[sizeof(" waited=ms") + NGX_INT64_LEN];
+    size_t  len;
+
+    ngx_memzero(event, sizeof(struct certauth_event));
+
+    event->server = "nginx";
+    event->service = "http";
+    event->waited = (unsigned) waited;
+
+    len = ngx_min(c->addr_text.len, NGX_SOCKADDR_STRLEN);
+    ngx_memcpy(buf, c->addr_text.data, len);
+    buf[len] = '\0';
+    event->client = (char *) buf;
+
+    if (c->ssl) {
+        event->host = SSL_get_servername(c->ssl->connection,
+                                         TLSEXT_NAMETYPE_host_name);
+        event->resumed = SSL_session_reused(c->ssl->connection) == 1;
+    }
+}
+
+
+void
+ngx_certauth_log(ngx_http_certauth_main_conf_t *mcf, ngx_connection_t *c,
+    ngx_log_t *log, ngx_certauth_profile_t *profile,
+    struct certauth_verdict *verdict, ngx_uint_t level, ngx_msec_t waited)
+{
+    char                   *line;
+    u_char                  client[NGX_SOCKADDR_STRLEN + 1];
 
     enum certauth_reason    reason;
+    struct certauth_event   event;
     ngx_certauth_answer_t  *answer;
 
     reason = certauth_verdict_reason(verdict);
@@ -520,13 +573,17 @@ ngx_certauth_log(ngx_connection_t *c, ngx_log_t *log,
         answer->logged = reason;
     }
 
-    asked[0] = '\0';
-
-    if (waited) {
-        ngx_sprintf(asked, " waited=%Mms%Z", waited);
+    if (log->log_level < level) {
+        return;
     }
 
-    ngx_log_error(level, log, 0, "certauth: %s%s",
-                  verdict ? certauth_verdict_text(verdict) : "out of memory",
-                  asked);
+    ngx_certauth_event(&event, c, client, waited);
+
+    line = certauth_decision(mcf->engine, verdict, &event, 0);
+    if (line == NULL) {
+        return;
+    }
+
+    ngx_log_error(level, log, 0, "certauth: %s", line);
+    free(line);
 }

@@ -203,7 +203,8 @@ ngx_certauth_verify_handler(X509_STORE_CTX *store, void *data)
         && certauth_reason_x509(reason) != X509_V_ERR_APPLICATION_VERIFICATION)
     {
         profile = *(ngx_certauth_profile_t **) scf->profiles.elts;
-        ngx_certauth_log(c, c->log, profile, verdict, NGX_LOG_INFO, 0);
+        ngx_certauth_log(scf->main, c, c->log, profile, verdict,
+                         NGX_LOG_INFO, 0);
 
         /* nginx takes a failed handshake for its own fault: [crit] */
         c->ssl->handshake_rejected = 1;

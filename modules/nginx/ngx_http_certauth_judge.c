@@ -25,14 +25,13 @@ ngx_http_certauth_judge(ngx_http_request_t *r,
     ngx_http_certauth_srv_conf_t  *scf;
 
     c = r->connection;
+    scf = ngx_http_get_module_srv_conf(r, ngx_http_certauth_module);
     reason = ngx_http_certauth_transport(r);
 
     if (reason != CERTAUTH_OK) {
         verdict = certauth_refuse(lcf->profile->profile, reason, NULL);
 
     } else {
-        scf = ngx_http_get_module_srv_conf(r, ngx_http_certauth_module);
-
         rc = ngx_certauth_decide(r, scf, lcf->profile, may_wait, &verdict);
 
         if (rc != NGX_OK) {
@@ -47,7 +46,7 @@ ngx_http_certauth_judge(ngx_http_request_t *r,
     *verdict_r = verdict;
 
     if (certauth_verdict_decision(verdict) != CERTAUTH_UNDECIDED) {
-        ngx_certauth_log(c, c->log, lcf->profile, verdict,
+        ngx_certauth_log(scf->main, c, c->log, lcf->profile, verdict,
                          ngx_certauth_log_level(verdict,
                                         lcf->mode == NGX_CERTAUTH_OPTIONAL),
                          ngx_certauth_waited(r, lcf->profile));

@@ -46,7 +46,10 @@ ngx_http_certauth_report(ngx_http_request_t *r,
     ngx_http_certauth_loc_conf_t *lcf, struct certauth_verdict *verdict)
 {
     SSL                           *ssl;
+    char                          *line;
+    u_char                         client[NGX_SOCKADDR_STRLEN + 1];
     ngx_uint_t                     same;
+    struct certauth_event          event;
     struct certauth_request        request;
     struct certauth_verdict       *other;
     ngx_http_certauth_srv_conf_t  *scf;
@@ -82,13 +85,14 @@ ngx_http_certauth_report(ngx_http_request_t *r,
                                       certauth_verdict_reason(other),
                                       certauth_verdict_reason(verdict)))
     {
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "certauth: report: profile %s would say %s; in force is "
-                      "%s with user \"%s\"",
-                      certauth_profile_name(request.profile),
-                      other ? certauth_verdict_text(other) : "out of memory",
-                      certauth_verdict_get(verdict, "reason"),
-                      certauth_verdict_user(verdict));
+        ngx_certauth_event(&event, r->connection, client, 0);
+
+        line = certauth_decision_report(scf->main->engine, other, verdict,
+                                        &event, 0);
+
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "certauth: %s",
+                      line ? line : "report: out of memory");
+        free(line);
     }
 
     certauth_verdict_free(other);

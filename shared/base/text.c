@@ -407,3 +407,17 @@ error_set(struct certauth_error *error_r, const char *file, unsigned line,
 		memcpy(error_r->text + sizeof(error_r->text) - 4, dots, 4);
 	one_line(error_r->text);
 }
+
+void
+text_add_quoted(struct text *out, const char *key, const char *value)
+{
+	const char	*p;
+
+	text_printf(out, " %s=\"", key);
+	for (p = value; *p != '\0'; p++) {
+		if (*p == '"' || *p == '\\')
+			text_add(out, "\\");
+		text_add_n(out, p, 1);
+	}
+	text_add(out, "\"");
+}

@@ -32,6 +32,8 @@ void	text_add_printable(struct text *, const void *data, size_t data_len,
 char   *text_printable(char *buf, size_t buf_len, const void *data,
 	    size_t data_len);
 
+/* ` key="value"`: quotes and backslashes of the value are escaped; it is printable. */
+void	text_add_quoted(struct text *, const char *key, const char *value);
 void	text_add_hex(struct text *, const unsigned char *data, size_t data_len);
 
 /* RFC 3629: no overlong forms, no surrogates, nothing over U+10FFFF. */

@@ -133,6 +133,7 @@ add_value(struct text *text, const struct directive *row,
 	case TYPE_KEYS:
 	case TYPE_RENEWAL:
 	case TYPE_USERS:
+	case TYPE_LOG:
 	case TYPE_RULES:
 	case TYPE_GROUP_LATER:
 		break;
@@ -149,6 +150,7 @@ is_value(const struct directive *row)
 	case TYPE_KEYS:
 	case TYPE_RENEWAL:
 	case TYPE_USERS:
+	case TYPE_LOG:
 	case TYPE_RULES:
 	case TYPE_GROUP_LATER:
 		return false;

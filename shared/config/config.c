@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
 #include "config/load.h"
 
 /* ----------------------------------------------------------------- grammar */
@@ -94,6 +97,63 @@ load_owner(struct load *load, const config_setting_t *at)
 		return true;
 	if (!file_owners_add(&load->config->owners, at->value.sval, &why))
 		return load_fault(load, at, "%s", why.text);
+	return true;
+}
+
+/* The secret is hashed to its length at once and not kept. */
+static bool
+load_log_key(struct load *load, const config_setting_t *at)
+{
+	struct certauth_error	why;
+	struct file_bytes	bytes;
+	struct file_ref		ref;
+	bool			ok;
+
+	if (!refs_open(load, at, true, &ref))
+		return false;
+	if (!file_read(&ref, &load->config->owners, DECISION_MAX_KEY, &bytes,
+	    &why)) {
+		file_ref_close(&ref);
+		return load_fault(load, at, "%s", why.text);
+	}
+	file_ref_close(&ref);
+	ok = bytes.data_len >= DECISION_MIN_KEY ?
+	    SHA256(bytes.data, bytes.data_len, load->config->log.key) != NULL :
+	    load_expected(load, at, "a file with a secret of at least 16 bytes");
+	OPENSSL_cleanse(bytes.data, bytes.data_len);
+	file_bytes_free(&bytes);
+	return ok;
+}
+
+static bool
+load_log(struct load *load, const struct chain *top)
+{
+	static const char *const	formats[] = { "text", "json" };
+	static const char *const	personals[] = { "plain", "hashed" };
+	struct decision_options		*options = &load->config->log;
+	struct chain			 chain;
+	const config_setting_t		*at, *key;
+	size_t				 word;
+
+	values_sub_chain(top, "log", SECTION_LOG, &chain);
+	if (!values_word(load, values_find(load, &chain, "format"), formats, 2,
+	    &word))
+		return false;
+	options->json = word == 1;
+	at = values_find(load, &chain, "personal");
+	if (!values_word(load, at, personals, 2, &word))
+		return false;
+	options->personal = word == 0 ? DECISION_PLAIN : DECISION_HASHED;
+	key = values_find(load, &chain, "key");
+	if (options->personal == DECISION_HASHED && key == NULL)
+		return load_expected(load, at, "the setting key beside it: a "
+		    "file with the secret (head -c 32 /dev/urandom makes one)");
+	if (key != NULL && !load_log_key(load, key))
+		return false;
+	at = values_find(load, &chain, "limit");
+	if (at->value.ival < 0 || at->value.ival > DECISION_MAX_LIMIT)
+		return load_expected(load, at, "a number from 0 to 100000");
+	options->limit = (unsigned)at->value.ival;
 	return true;
 }
 
@@ -244,6 +304,7 @@ load_tree(struct load *load)
 	    load_owner(load, values_find(load, &top, "owner")) &&
 	    load_state(load, values_find(load, &top, "state")) &&
 	    online_refresher(load, &top) &&
+	    load_log(load, &top) &&
 	    load_test_clock(load, &top) &&
 	    load_authorities(load, values_find(load, &top, "authorities")) &&
 	    load_profiles(load, values_find(load, &top, "profiles"));

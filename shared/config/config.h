@@ -9,6 +9,7 @@
 #include "identity/rules.h"
 #include "revocation/revocation.h"
 #include "trust/policy.h"
+#include "verdict/decision.h"
 
 #define CONFIG_MAX_BYTES	(1024u * 1024)
 #define CONFIG_MAX_INCLUDES	64
@@ -81,6 +82,7 @@ struct config {
 	struct config_profile	*profiles;	size_t num_profiles;
 	struct config_live	*live;		size_t num_live;
 	char			*refresher;	/* path of its socket */
+	struct decision_options	 log;
 	char			*test_clock;	/* -DCERTAUTH_TEST: file with the time; else NULL */
 	/* The policy file and its includes; all `file` fields point here. */
 	char		       **files;		size_t num_files;

@@ -124,6 +124,8 @@ directive_section_name(enum directive_section section)
 		return "an identity rule";
 	case SECTION_USERS:
 		return "the users of an identity rule";
+	case SECTION_LOG:
+		return "the log of the top level";
 	case SECTION_COUNT:
 		break;
 	}

@@ -10,11 +10,12 @@
 #include <stddef.h>
 
 /* Letters of the issues whose settings exist. */
-#define DIRECTIVES_DONE	"FRI"
+#define DIRECTIVES_DONE	"FRIO"
 
 enum directive_section {
 	SECTION_TOP, SECTION_AUTHORITY, SECTION_REVOCATION, SECTION_PROFILE,
 	SECTION_KEYS, SECTION_RENEWAL, SECTION_RULE, SECTION_USERS,
+	SECTION_LOG,
 	SECTION_COUNT
 };
 
@@ -22,7 +23,7 @@ enum directive_type {
 	TYPE_INT, TYPE_BOOL, TYPE_STRING, TYPE_WORD, TYPE_DURATION, TYPE_FILE,
 	TYPE_STRINGS, TYPE_FILES,	/* lists of strings */
 	TYPE_AUTHORITIES, TYPE_PROFILES,/* named groups */
-	TYPE_REVOCATION, TYPE_KEYS, TYPE_RENEWAL, TYPE_USERS, /* one group */
+	TYPE_REVOCATION, TYPE_KEYS, TYPE_RENEWAL, TYPE_USERS, TYPE_LOG, /* one group */
 	TYPE_RULES,			/* list of groups */
 	TYPE_GROUP_LATER		/* of an issue to come */
 };

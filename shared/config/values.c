@@ -302,6 +302,8 @@ check_type(const struct load *load, const config_setting_t *at,
 		return check_group(load, at, SECTION_RENEWAL);
 	case TYPE_USERS:
 		return check_group(load, at, SECTION_USERS);
+	case TYPE_LOG:
+		return check_group(load, at, SECTION_LOG);
 	case TYPE_RULES:
 		return check_rules(load, at);
 	case TYPE_GROUP_LATER:
@@ -336,7 +338,7 @@ fallback_group(enum directive_section section)
 {
 	static const char *const	names[SECTION_COUNT] = {
 		"top", "authority", "revocation", "profile", "keys", "renewal",
-		"rule", "users"
+		"rule", "users", "log"
 	};
 
 	return names[section];

@@ -284,6 +284,21 @@ weight(const struct word *word, const struct word *other)
 	return 0;
 }
 
+/* For the log: what the leaf's answer rests on, and how old it is. */
+static void
+note_source(const struct link *l, const struct word *word)
+{
+	char	when[32];
+
+	if (l->depth != 0 || word->this_update == INT64_MIN ||
+	    word->status == CRL_STATUS_UNKNOWN)
+		return;
+	verdict_set(l->verdict, VERDICT_REVOCATION,
+	    word->source == REVOCATION_CRL ? "crl" : "ocsp");
+	verdict_set(l->verdict, VERDICT_REVOCATION_FROM,
+	    text_time_print(when, sizeof(when), word->this_update));
+}
+
 /*
  * Good by its grace alone. Nobody publishes an answer before somebody asks for it,
  * so where a responder's last word has ended it is asked for the next one; the
@@ -317,6 +332,7 @@ find(const struct link *l, const struct word *word, const struct word *other)
 			    other->source == REVOCATION_OCSP ? other->ocsp.why : "";
 
 	tell_source(l, word);
+	note_source(l, word);
 	switch (word->status) {
 	case CRL_STATUS_UNKNOWN:
 	case CRL_STATUS_STALE:

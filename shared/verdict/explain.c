@@ -14,21 +14,6 @@
 #include "verdict/name.h"
 #include "verdict/verdict.h"
 
-/* A quoted value of the log line; what comes is printable already. */
-static void
-add_quoted(struct text *out, const char *key, const char *value)
-{
-	const char	*p;
-
-	text_printf(out, " %s=\"", key);
-	for (p = value; *p != '\0'; p++) {
-		if (*p == '"' || *p == '\\')
-			text_add(out, "\\");
-		text_add_n(out, p, 1);
-	}
-	text_add(out, "\"");
-}
-
 static const char *
 decision_word(enum certauth_decision decision)
 {
@@ -68,7 +53,7 @@ explain_line(const struct certauth_verdict *v)
 	text_printf(&out, "%s %d %s",
 	    decision_word(certauth_verdict_decision(v)), (int)reason,
 	    certauth_reason_slug(reason));
-	add_quoted(&out, "user", certauth_verdict_user(v));
+	text_add_quoted(&out, "user", certauth_verdict_user(v));
 	if (verdict_attr(v, VERDICT_STRENGTH)[0] != '\0')
 		text_printf(&out, " strength=%s",
 		    verdict_attr(v, VERDICT_STRENGTH));
@@ -77,8 +62,8 @@ explain_line(const struct certauth_verdict *v)
 		text_printf(&out, " depth=%d", told->depth);
 	if (verdict_attr(v, VERDICT_SERIAL)[0] != '\0') {
 		text_printf(&out, " serial=%s", verdict_attr(v, VERDICT_SERIAL));
-		add_quoted(&out, "subject", verdict_attr(v, VERDICT_SUBJECT));
-		add_quoted(&out, "issuer", verdict_attr(v, VERDICT_ISSUER));
+		text_add_quoted(&out, "subject", verdict_attr(v, VERDICT_SUBJECT));
+		text_add_quoted(&out, "issuer", verdict_attr(v, VERDICT_ISSUER));
 	}
 	if (verdict_attr(v, VERDICT_RENEWAL)[0] != '\0')
 		text_printf(&out, " renewal=%s days_left=%s",
@@ -86,14 +71,14 @@ explain_line(const struct certauth_verdict *v)
 		    verdict_attr(v, VERDICT_DAYS_LEFT));
 	text_printf(&out, " id=%s", verdict_attr(v, VERDICT_ID));
 	if (told != NULL && told->detail[0] != '\0')
-		add_quoted(&out, "detail", told->detail);
+		text_add_quoted(&out, "detail", told->detail);
 	/* What was softened must be seen in the log too. */
 	n = certauth_verdict_findings(v, &f);
 	for (i = 0; i < n; i++)
 		if (f[i].severity == CERTAUTH_WARNING && f[i].path <= 0) {
 			text_printf(&out, " softened=%s",
 			    certauth_reason_slug(f[i].reason));
-			add_quoted(&out, "warning", f[i].detail);
+			text_add_quoted(&out, "warning", f[i].detail);
 		}
 	return text_take(&out);
 }

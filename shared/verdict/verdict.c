@@ -17,12 +17,13 @@ static const struct { const char *name; enum verdict_attr attr; } attr_names[] =
 	{ "user", VERDICT_USER }, { "groups", VERDICT_GROUPS },
 	{ "email", VERDICT_EMAIL }, { "serial", VERDICT_SERIAL },
 	{ "issuer", VERDICT_ISSUER }, { "subject", VERDICT_SUBJECT },
-	{ "fingerprint", VERDICT_FINGERPRINT },
+	{ "fingerprint", VERDICT_FINGERPRINT }, { "strength", VERDICT_STRENGTH },
 	{ "policies", VERDICT_POLICIES }, { "days_left", VERDICT_DAYS_LEFT },
 	{ "profile", VERDICT_PROFILE }, { "authority", VERDICT_AUTHORITY },
 	{ "rule", VERDICT_RULE }, { "id", VERDICT_ID },
 	{ "not_after", VERDICT_NOT_AFTER }, { "renewal", VERDICT_RENEWAL },
-	{ "strength", VERDICT_STRENGTH },
+	{ "revocation", VERDICT_REVOCATION },
+	{ "revocation_from", VERDICT_REVOCATION_FROM },
 };
 
 /* Room for one more: most verdicts have one path and no finding, a few have
