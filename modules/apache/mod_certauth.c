@@ -65,7 +65,6 @@ void certauth_poll_sometimes(server_rec *s)
 void certauth_poll_now(server_rec *s)
 {
     struct certauth_error error;
-    char *line;
 
     if (certauth_proc->engine == NULL) {
         return;
@@ -74,24 +73,7 @@ void certauth_poll_now(server_rec *s)
     if (certauth_poll(certauth_proc->engine, &error) != CERTAUTH_NEWS_NONE) {
         certauth_log_notes(s);
     }
-    while ((line = certauth_decision_rest(certauth_proc->engine, 0)) != NULL) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "certauth: %s", line);
-        free(line);
-    }
-}
-
-/* What the log tells of a connection beside the verdict; all is borrowed. */
-void certauth_event(struct certauth_event *event, const conn_rec *c,
-                    const certauth_conn *cc)
-{
-    memset(event, 0, sizeof(*event));
-    event->server = "apache";
-    event->service = "http";
-    event->client = c->client_ip;
-    if (cc != NULL) {
-        event->host = SSL_get_servername(cc->ssl, TLSEXT_NAMETYPE_host_name);
-        event->resumed = SSL_session_reused(cc->ssl) == 1;
-    }
+    certauth_log_rest(s);
 }
 
 static int pre_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp)

@@ -135,8 +135,16 @@ certauth_use *certauth_use_at(int use);
 /* Takes up changed data, at most once a second over all threads. */
 void certauth_poll_sometimes(server_rec *s);
 void certauth_poll_now(server_rec *s);
-void certauth_event(struct certauth_event *event, const conn_rec *c,
-                    const certauth_conn *cc);
+
+/* mod_certauth_log.c */
+void certauth_log_verdict(request_rec *r, int use, int optional,
+                          const struct certauth_verdict *v);
+void certauth_log_handshake(const certauth_conn *cc,
+                            const struct certauth_verdict *v);
+void certauth_log_report(request_rec *r, const certauth_conn *cc,
+                         const struct certauth_verdict *other,
+                         const struct certauth_verdict *v);
+void certauth_log_rest(server_rec *s);
 void certauth_log_notes(server_rec *s);
 
 /* mod_certauth_check.c: fills certauth_proc. A message (one line, with file and

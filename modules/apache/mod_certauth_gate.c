@@ -139,34 +139,6 @@ static struct certauth_verdict *verdict_for(request_rec *r, int use)
            ? settled(r, cc, use, v) : own(r, v);
 }
 
-/* One line per connection and change of verdict. */
-static void log_verdict(request_rec *r, int use,
-                        const struct certauth_verdict *v)
-{
-    certauth_conn *cc = certauth_conn_of(r->connection);
-    certauth_dir_conf *dc = dir_conf_of(r);
-    enum certauth_reason reason = certauth_verdict_reason(v);
-    const char *waited = apr_table_get(r->notes, CERTAUTH_NOTE_WAITED);
-    struct certauth_event event;
-    int level = APLOG_ERR;
-    char *line;
-
-    if (reason == CERTAUTH_OK
-        || (reason == CERTAUTH_NO_CERTIFICATE && dc->optional)) {
-        level = APLOG_INFO;
-    }
-    if (APLOG_R_IS_LEVEL(r, level)
-        && (cc == NULL || certauth_conn_news(cc, use, reason))) {
-        certauth_event(&event, r->connection, cc);
-        event.waited = waited != NULL ? (unsigned)atoi(waited) : 0;
-        line = certauth_decision(certauth_proc->engine, v, &event, 0);
-        if (line != NULL) {
-            ap_log_rerror(APLOG_MARK, level, 0, r, "certauth: %s", line);
-        }
-        free(line);
-    }
-}
-
 const struct certauth_verdict *certauth_request_verdict(request_rec *r)
 {
     certauth_request_rec *rec = certauth_request_of(r);
@@ -324,7 +296,7 @@ static int gate(request_rec *r)
         return DECLINED;
     }
     v = verdict_for(r, dc->use);
-    log_verdict(r, dc->use, v);
+    certauth_log_verdict(r, dc->use, dc->optional, v);
     certauth_report(r, dc->report, v);
     /* Optional lets a bad certificate in as nobody, but not a request that came
      * on the connection of another host: asked again, it may have a name. */
@@ -461,7 +433,7 @@ static int check_authn(request_rec *r)
                                    CERTAUTH_NO_USER,
                                    "the profile has no identity rules"));
         keep(r, CERTAUTH_STATE_REFUSED, rec->use, v);
-        log_verdict(r, rec->use, v);
+        certauth_log_verdict(r, rec->use, dir_conf_of(r)->optional, v);
         return refuse(r, v);
     }
     set_user(r, rec->verdict);

@@ -64,8 +64,6 @@ void certauth_report(request_rec *r, int use, const struct certauth_verdict *v)
     certauth_conn *cc = certauth_conn_of(r->connection);
     struct certauth_verdict *other;
     enum certauth_reason reason;
-    struct certauth_event event;
-    char *line;
 
     if (use < 0 || cc == NULL
         || certauth_verdict_reason(v) == CERTAUTH_NO_CERTIFICATE) {
@@ -78,12 +76,7 @@ void certauth_report(request_rec *r, int use, const struct certauth_verdict *v)
             || strcmp(certauth_verdict_user(other),
                       certauth_verdict_user(v)) != 0)
         && certauth_conn_news(cc, use, reason)) {
-        certauth_event(&event, r->connection, cc);
-        line = certauth_decision_report(certauth_proc->engine, other, v,
-                                        &event, 0);
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "certauth: %s",
-                      line != NULL ? line : "report: out of memory");
-        free(line);
+        certauth_log_report(r, cc, other, v);
     }
     certauth_verdict_free(other);
 }

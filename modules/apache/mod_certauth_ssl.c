@@ -222,11 +222,6 @@ static int pre_handshake(conn_rec *c, SSL *ssl, int is_proxy)
     if (is_proxy || certauth_proc == NULL || certauth_proc->uses->nelts == 0) {
         return DECLINED;
     }
-    /* mod_ssl frees its own when somebody speaks plain HTTP to a TLS port, and
-     * goes on to serve the error page: requests still look at ours then. */
-    if (SSL_up_ref(ssl) != 1) {
-        return DECLINED;
-    }
     cc = apr_pcalloc(c->pool, sizeof(*cc));
     cc->c = c;
     cc->ssl = ssl;
@@ -237,7 +232,10 @@ static int pre_handshake(conn_rec *c, SSL *ssl, int is_proxy)
                                           * sizeof(cc->logged[0]));
     if (apr_thread_mutex_create(&cc->mutex, APR_THREAD_MUTEX_DEFAULT, c->pool)
             != APR_SUCCESS
-        || SSL_set_ex_data(ssl, ssl_index, cc) != 1) {
+        || SSL_set_ex_data(ssl, ssl_index, cc) != 1
+        /* mod_ssl frees its own for plain HTTP on a TLS port, before the error
+         * page; requests still look at ours then. */
+        || SSL_up_ref(ssl) != 1) {
         return HTTP_INTERNAL_SERVER_ERROR;  /* mod_ssl drops the connection */
     }
     apr_pool_cleanup_register(c->pool, cc, free_conn, apr_pool_cleanup_null);
@@ -291,9 +289,7 @@ static int verify(X509_STORE_CTX *store, void *arg)
                                    SSL_get_ex_data_X509_STORE_CTX_idx());
     certauth_conn *cc = ssl ? SSL_get_ex_data(ssl, ssl_index) : NULL;
     struct certauth_verdict *v = NULL;
-    struct certauth_event event;
     STACK_OF(X509) *path;
-    char *line;
     int hard, result, ok = 0;
 
     X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
@@ -325,13 +321,7 @@ static int verify(X509_STORE_CTX *store, void *arg)
         if (result == X509_V_OK) {
             result = X509_V_ERR_UNSPECIFIED;
         }
-        certauth_event(&event, cc->c, cc);
-        line = certauth_decision(certauth_proc->engine, v, &event, 0);
-        if (line != NULL) {
-            ap_log_cerror(APLOG_MARK, APLOG_ERR, 0, cc->c,
-                          "certauth: %s (in the handshake)", line);
-        }
-        free(line);
+        certauth_log_handshake(cc, v);
     }
     X509_STORE_CTX_set_error(store, result);
     certauth_verdict_free(v);

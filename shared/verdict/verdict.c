@@ -20,10 +20,9 @@ static const struct { const char *name; enum verdict_attr attr; } attr_names[] =
 	{ "fingerprint", VERDICT_FINGERPRINT }, { "strength", VERDICT_STRENGTH },
 	{ "policies", VERDICT_POLICIES }, { "days_left", VERDICT_DAYS_LEFT },
 	{ "profile", VERDICT_PROFILE }, { "authority", VERDICT_AUTHORITY },
-	{ "rule", VERDICT_RULE }, { "id", VERDICT_ID },
+	{ "rule", VERDICT_RULE }, { "revocation", VERDICT_REVOCATION },
+	{ "id", VERDICT_ID }, { "revocation_from", VERDICT_REVOCATION_FROM },
 	{ "not_after", VERDICT_NOT_AFTER }, { "renewal", VERDICT_RENEWAL },
-	{ "revocation", VERDICT_REVOCATION },
-	{ "revocation_from", VERDICT_REVOCATION_FROM },
 };
 
 /* Room for one more: most verdicts have one path and no finding, a few have
