@@ -18,7 +18,8 @@ import world
 
 sys.path.insert(0, os.path.join(world.ROOT, "tests", "lib"))
 import dovecot_24  # noqa: E402
-from dovecot_server import Dovecot, free_ports, wait_port  # noqa: E402
+from dovecot_server import Dovecot, wait_port  # noqa: E402
+from ports import free_ports  # noqa: E402
 
 APACHE_MODULES = ["mpm_event", "authn_core", "authz_core", "authz_host", "authz_user", "dir",
                   "env", "headers", "http2", "mime", "setenvif", "socache_shmcb", "ssl"]

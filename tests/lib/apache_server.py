@@ -35,6 +35,8 @@ import subprocess
 import tempfile
 import time
 
+from ports import children, free_port, listens
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = "/usr/sbin/apache2"
 MODULES_DIR = "/usr/lib/apache2/modules"
@@ -50,12 +52,6 @@ MODULES = [
 
 class ApacheError(Exception):
     pass
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def installed():
@@ -208,12 +204,15 @@ class Apache:
         return self.process is not None and self.process.poll() is None
 
     def graceful(self):
-        """SIGUSR1, and waits until the new generation says so in the log."""
-        offset = self.mark()
+        """SIGUSR1, and waits until the new generation is there and the old accepts no more."""
+        offset, end = self.mark(), time.monotonic() + START_SECONDS
+        before = [p for p in children(self.process.pid) if listens(p)]
         self.process.send_signal(signal.SIGUSR1)
-        self._wait_for_log("resuming normal operations", time.monotonic() + START_SECONDS, offset)
-        # old children may still hold idle listeners for a moment
-        time.sleep(0.3)
+        self._wait_for_log("resuming normal operations", end, offset)
+        while any(listens(p) for p in before):
+            if time.monotonic() > end:
+                raise ApacheError("the old children still listen:\n%s" % self.all_logs())
+            time.sleep(0.03)
 
     def stop(self):
         p, self.process = self.process, None

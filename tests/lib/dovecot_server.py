@@ -35,6 +35,7 @@ import subprocess
 import time
 
 from dovecot_24 import spoken, translated
+from ports import free_ports
 
 SERVICES = ("imap", "imaps", "pop3", "pop3s", "submission", "submissions", "sieve")
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -57,20 +58,6 @@ def protocols():
         if os.path.exists("/usr/lib/dovecot/" + binary):
             found.append(name)
     return found
-
-
-def free_ports(number):
-    """Ports nobody listens on now; held together until all are known."""
-    held = []
-    try:
-        for _ in range(number):
-            s = socket.socket()
-            s.bind(("127.0.0.1", 0))
-            held.append(s)
-        return [s.getsockname()[1] for s in held]
-    finally:
-        for s in held:
-            s.close()
 
 
 def wait_port(port, seconds=10.0):

@@ -33,6 +33,8 @@ import socket
 import subprocess
 import time
 
+from ports import children, free_ports, listens
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BINARY = "/usr/sbin/nginx"
@@ -52,20 +54,6 @@ def available(module=None):
     return None
 
 
-def free_ports(number):
-    """Ports nobody listens on now; held together until all are known."""
-    held = []
-    try:
-        for _ in range(number):
-            s = socket.socket()
-            s.bind(("127.0.0.1", 0))
-            held.append(s)
-        return [s.getsockname()[1] for s in held]
-    finally:
-        for s in held:
-            s.close()
-
-
 def worker_user():
     for name in ("www-data", "nobody"):
         try:
@@ -73,14 +61,6 @@ def worker_user():
         except KeyError:
             continue
     return None
-
-
-def children(pid):
-    try:
-        with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as f:
-            return sorted(int(p) for p in f.read().split())
-    except OSError:
-        return []
 
 
 class Nginx:
@@ -143,7 +123,7 @@ class Nginx:
                 p.wait()
         p.stderr.close()
 
-    def reload(self, seconds=10.0):
+    def reload(self, seconds=20.0):
         """
         HUP. True when the new configuration is in force: workers of before no
         longer accept; False when nginx kept the old one.
@@ -154,9 +134,8 @@ class Nginx:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             now = set(self.workers())
-            if len(now - before) >= self.nworkers and "start worker process" in self.log()[mark:]:
-                # The old ones are told to go right after; wait till they said so.
-                time.sleep(0.15)
+            # The old ones are told to go a little after the new ones have begun.
+            if len(now - before) >= self.nworkers and not any(listens(p) for p in before):
                 return True
             if "[emerg]" in self.log()[mark:]:
                 return False

@@ -16,6 +16,7 @@ from world import CA, Answer, World, until
 import ask  # noqa: E402  (world knows where it lies)
 from ask import NOTHING, OCSP, PUBLISHED, TEXT, ocsp_response
 from pki import oid, seq, tlv, write_pem
+from ports import free_port
 
 
 @pytest.fixture(name="w")
@@ -592,9 +593,7 @@ def test_client_that_goes_away(w, o):
 def test_openssl_responder(tmp_path, nonce):
     """The real thing: `openssl ocsp` with an index of its own, good and revoked."""
     with World(tmp_path) as w:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
+        port = free_port()
         url = "http://127.0.0.1:%d" % port
         w.alice = w.ca.leaf("Alice", extensions=[aia([url])])
         bob = w.ca.leaf("Bob", extensions=[aia([url])])

@@ -23,6 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 
 from pki import CA, seq, tlv, write_pem     # noqa: E402
+from ports import free_port       # noqa: E402
 
 BUILD = os.path.join(ROOT, "build", os.environ.get("FLAVOUR", "test"))
 ENTRIES = int(os.environ.get("ENTRIES", "100000"))
@@ -78,12 +79,6 @@ objectClass: organizationalUnit
 ou: groups
 
 """ % {"s": SUFFIX}
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Liar:

@@ -12,13 +12,9 @@ import pytest
 
 from world import World, until
 
+from ports import free_port         # (world knows where it lies)
+
 SLAPD, SLAPADD = "/usr/sbin/slapd", "/usr/sbin/slapadd"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Directory:

@@ -9,6 +9,8 @@ import time
 import pytest
 from world import CA, Answer, Http, World, write_pem
 
+from ports import free_port         # (world knows where it lies)
+
 
 @pytest.fixture(name="w")
 def _w(tmp_path):
@@ -169,9 +171,7 @@ def test_redirect_to_another_private_address(w):
 
 
 def test_refused_connection(w):
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        url = "http://127.0.0.1:%d/a.crl" % s.getsockname()[1]
+    url = "http://127.0.0.1:%d/a.crl" % free_port()
     w.policy(crl_urls=[url])
     assert "connect" in w.once(1)
     assert w.source(url)["failures"] == 1

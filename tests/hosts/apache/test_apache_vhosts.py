@@ -279,9 +279,10 @@ def test_http2_revocation_bites_on_a_living_connection(site, world):
             "--cert", world.path("later.pem"), "--key", world.path("later.key"), "-o", "/dev/null",
             "-w", "%{http_code}/%{num_connects} "]
     url = "https://localhost:%d/cgi-bin/slow.cgi" % site.tls_port
+    mark = site.mark()
     p = subprocess.Popen(argv + [url, "-o", "/dev/null"] * 6 + [url], stdout=subprocess.PIPE)
     try:
-        time.sleep(0.8)
+        assert site.wait_log("certauth: ACCEPT", mark, 20)
         world.revoke("later")
         out = p.communicate(timeout=60)[0].decode().split()
     finally:

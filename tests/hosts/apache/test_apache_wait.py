@@ -17,7 +17,7 @@ import pytest
 from apache_world import MPM, Refused, basic
 from ask import Ask, Responder
 
-DEADLINE = 1.0      # of the profiles here
+DEADLINE = 2.0      # of the profiles here
 LATE = 0.6          # and for a busy machine
 TLS = ["1.2", "1.3"]
 both = pytest.mark.parametrize("tls", TLS)
@@ -53,7 +53,7 @@ class Waiting:
         self.path = world.path("refresher.sock")
         self.ask = Ask(self.path, Responder(world.root, world.ca))
 
-    def policy(self, deadline="1s"):
+    def policy(self, deadline="%ds" % DEADLINE):
         w = self.world
         os.path.exists(w.path("issuing.crl")) and os.unlink(w.path("issuing.crl"))
         ocsp = 'ocsp_url = "http://127.0.0.1:9/"; check = "chain";'
@@ -180,7 +180,7 @@ def test_the_rule_decides(waiting, make_site, how):
     for path, want in (("/env", 503), ("/soft", 200), ("/maybe", 200)):
         a, took = timed(lambda: site.get(path, "alice"))
         assert a.status == want, (how, path, a)
-        assert took < (0.6 if how in AT_ONCE else DEADLINE + LATE), (how, path, took)
+        assert took < (DEADLINE / 2 if how in AT_ONCE else DEADLINE + LATE), (how, path, took)
         if path == "/env":
             assert how in AT_ONCE or took > DEADLINE - 0.1
             assert " revocation-unknown " in site.error_log()
@@ -212,7 +212,7 @@ def test_absent_and_back(server, waiting):
     time.sleep(1.2)
     for path, want in (("/env", 503), ("/soft", 200)):
         a, took = timed(lambda: server.get(path, "alice"))
-        assert a.status == want and took < 0.6
+        assert a.status == want and took < DEADLINE / 2
     waiting.ask.start()
     assert server.eventually(lambda: server.get("/", "alice").status, 200) == 200
 
@@ -225,7 +225,7 @@ def test_nobody_listens(server, waiting):
     dead.close()
     for _ in range(4):
         a, took = timed(lambda: server.get("/", "alice"))
-        assert a.status == 503 and took < 0.6
+        assert a.status == 503 and took < DEADLINE / 2
     # once for each child
     said = len(re.findall(r"error\].*certauth-refresher .* does not answer", server.error_log()))
     assert 1 <= said <= 4
@@ -238,7 +238,7 @@ def test_nobody_listens(server, waiting):
 def test_permission_denied(server, waiting):
     os.chmod(waiting.path, 0o600)
     a, took = timed(lambda: server.get("/", "alice"))
-    assert a.status == 503 and took < 0.6
+    assert a.status == 503 and took < DEADLINE / 2
     assert "group of the socket" in server.error_log()
 
 
@@ -264,7 +264,7 @@ def test_a_dead_responder_costs_one_wait(server, waiting):
         assert DEADLINE - 0.1 < took < DEADLINE + LATE
         for _ in range(5):
             a, took = timed(lambda: c.get("/soft"))
-            assert a.status == 200 and took < 0.5
+            assert a.status == 200 and took < DEADLINE / 2
 
 
 # ------------------------------------------------------------------ side by side
@@ -303,7 +303,7 @@ def test_others_go_on(waiting, make_site):
         slowest = max(slowest, took)
     t.join()
     world.text("users.map", text)
-    assert slowest < 0.5
+    assert slowest < DEADLINE - 0.5
     assert [s for s, _ in waits] == [503] * 12
     assert len(waiting.ask.questions) == 4
     assert len([x for _, x in waits if x > DEADLINE - 0.1]) == 4

@@ -135,11 +135,15 @@ def test_authzid_second_mailbox(world, external, protocol):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_authzid_that_is_not_base64(world, external, protocol, response):
     from mail_clients import authenticate
+    mark = external.mark()
     with connect(protocol, external, world.cert("alice")) as c:
         r = authenticate(c, protocol, "EXTERNAL", response)
         assert not r.ok, r
         again = authenticate(c, protocol, "EXTERNAL", "")
         assert again.ok, again
+    # The log comes later than the reply, and the next test begins to look at its end.
+    external.wait_log("certauth: ACCEPT", mark)
+    external.wait_log("Login: user=<alice>", mark)
 
 
 @pytest.mark.parametrize("who", [None, "alice", "bob", "revoked", "expired", "unknown", "nobody", "denied"])

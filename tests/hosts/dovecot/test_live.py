@@ -14,7 +14,7 @@ from mail_clients import PROTOCOLS, connect, login
 from test_external import refused
 
 counts = pytest.mark.parametrize("service_count", [0, 1])
-BITES = 2.0     # seconds from the rename to the first refusal
+BITES = 3.0     # seconds from the rename to the first refusal
 
 
 def until(what, seconds=BITES):

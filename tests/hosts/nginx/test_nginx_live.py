@@ -9,7 +9,7 @@ import pytest
 
 from h2 import H2
 from nginx_world import ROOT, TAKEN_UP, V12, V13, VARS, VERSIONS, Client, run, until
-from nginx_server import children
+from ports import children
 
 both_versions = pytest.mark.parametrize("tls", VERSIONS, ids=["1.2", "1.3"])
 
