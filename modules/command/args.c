@@ -151,7 +151,8 @@ static bool
 take(struct args *args, const struct option *o, const char *value, int argc,
     char **argv, int *i)
 {
-	size_t	before;
+	const char	*unused;
+	size_t		 before;
 
 	switch (o->kind) {
 	case FLAG:
@@ -162,10 +163,18 @@ take(struct args *args, const struct option *o, const char *value, int argc,
 		*(bool *)member(args, o) = true;
 		return true;
 	case VALUE:
-		if (value == NULL && *i + 1 < argc)
+		/* `--reason --until ...`: a value was forgotten; one that looks so
+		 * is written --reason=--until. */
+		if (value == NULL && *i + 1 < argc &&
+		    find(argv[*i + 1], &unused) == NULL)
 			value = argv[++*i];
 		if (value == NULL) {
 			complain("%s wants a value", o->name);
+			return false;
+		}
+		/* Of two the first would be passed over: `--profile` of deny. */
+		if (*(const char **)member(args, o) != NULL) {
+			complain("%s is given twice", o->name);
 			return false;
 		}
 		*(const char **)member(args, o) = value;

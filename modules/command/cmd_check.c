@@ -168,9 +168,9 @@ print_report(const struct report *r, int status, bool as_json)
 	if (!as_json) {
 		json_array_foreach(r->lines, i, line)
 			(void)printf("%-7s %s: %s\n",
-			    json_string_value(json_object_get(line, "severity")),
-			    json_string_value(json_object_get(line, "user")),
-			    json_string_value(json_object_get(line, "text")));
+			    text_of(line, "severity"),
+			    text_of(line, "user"),
+			    text_of(line, "text"));
 		(void)printf("%zu fault%s, %zu warning%s\n", r->faults,
 		    r->faults == 1 ? "" : "s", r->warnings,
 		    r->warnings == 1 ? "" : "s");

@@ -38,7 +38,7 @@ print(const struct told *told, bool allow)
 	json_array_foreach(told->files, i, row) {
 		num = json_integer_value(json_object_get(row, "lines"));
 		(void)printf("%s: %s\n",
-		    json_string_value(json_object_get(row, "file")), num == 0 ?
+		    text_of(row, "file"), num == 0 ?
 		    (allow ? "was not listed" : "was listed already") :
 		    allow ? "taken out" : "denied; the servers know in two "
 		    "seconds");

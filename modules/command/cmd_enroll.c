@@ -145,9 +145,8 @@ pending(const struct args *args)
 		    found))
 			status = EXIT_USAGE;
 	json_object_foreach(found, key, row) {
-		profile = json_string_value(json_object_get(row, "profile"));
-		if (args->profile == NULL || (profile != NULL &&
-		    strcmp(profile, args->profile) == 0))
+		profile = text_of(row, "profile");
+		if (args->profile == NULL || strcmp(profile, args->profile) == 0)
 			json_array_append(rows, row);
 	}
 	if (status == EXIT_FINE && args->json)
@@ -156,13 +155,13 @@ pending(const struct args *args)
 		json_array_foreach(rows, i, row)
 			(void)printf("%s %s, %d times, profile %s\n    serial %s, "
 			    "issued by %s\n    %s\n",
-			    json_string_value(json_object_get(row, "reason")),
-			    json_string_value(json_object_get(row, "subject")),
+			    text_of(row, "reason"),
+			    text_of(row, "subject"),
 			    (int)json_integer_value(json_object_get(row, "times")),
-			    json_string_value(json_object_get(row, "profile")),
-			    json_string_value(json_object_get(row, "serial")),
-			    json_string_value(json_object_get(row, "issuer")),
-			    json_string_value(json_object_get(row, "detail")));
+			    text_of(row, "profile"),
+			    text_of(row, "serial"),
+			    text_of(row, "issuer"),
+			    text_of(row, "detail"));
 	json_decref(rows);
 	json_decref(found);
 	return status;

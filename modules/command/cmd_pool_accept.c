@@ -48,7 +48,7 @@ is_there(const struct pool_run *run, const char *sha256)
 	size_t	 i;
 
 	json_array_foreach(run->lines, i, row)
-		if (strcmp(json_string_value(json_object_get(row, "sha256")),
+		if (strcmp(text_of(row, "sha256"),
 		    sha256) == 0)
 			return true;
 	return false;

@@ -6,6 +6,7 @@ only for such a one; what a renewal looks like before and after it.
 import concurrent.futures
 import json
 import os
+import random
 import subprocess
 import sys
 
@@ -257,6 +258,25 @@ def test_pending_as_json_and_cut_off(world):
     # what a terminal would obey does not reach it
     rows = pending(world, line.replace(b"\"subject\":\"CN=", b"\"subject\":\"\\u001b[31m\\nCN="))
     assert rows[0]["subject"].startswith("\\x1b[31m\\x0aCN="), rows
+
+
+def test_pending_of_any_bytes(world):
+    """A log is text of others: mutated lines give an answer in printable UTF-8, or none."""
+    world.ca.leaf('x \\ "\u00e4', email="eve@example.com").write(world.folder, "eve")
+    ask = ["verify", "--config", world.conf, "--profile", "staff", world.cert("eve")]
+    seeds = [b"x certauth: " + certauth(*ask, *more).stdout.encode() for more in ([], ["--json"])]
+    seeds.append(seeds[0].replace(b"\\", b"\\\\").replace(b'"', b'\\"'))
+    luck = random.Random(6)
+    lines = []
+    for i in range(6000):
+        line = bytearray(seeds[i % 3].strip())
+        for _ in range(luck.randrange(1, 6)):
+            at = luck.randrange(len(line))
+            what = luck.choice([b'"', b"\\", b" ", b"=", b"\xff", b"\x1b", b"\\x", b"\\u0000", b"{", b""])
+            line[at:at + luck.choice([0, 1, 1, 30])] = what
+        lines.append(bytes(line) + b"\n")
+    rows = pending(world, *lines)
+    assert rows and all(t.isprintable() for r in rows for t in r.values() if isinstance(t, str))
 
 
 def test_usage(world):

@@ -58,6 +58,20 @@ def test_help_of_one_command():
         assert len(line) <= 80, line
 
 
+def test_a_value_forgotten_or_given_twice():
+    for args, said in ((["deny", "--reason", "--until", "2027-01-01", "user:dan"],
+                        "--reason wants a value"),
+                       (["deny", "user:dan", "--until"], "--until wants a value"),
+                       (["deny", "--profile", "web", "--profile=mail", "user:dan", "--reason", "r"],
+                        "--profile is given twice"),
+                       (["check", "--json=yes"], "--json takes no value")):
+        r = certauth(*args)
+        assert r.returncode == 2 and r.stdout == "" and said in r.stderr, r
+    # one that looks like an option
+    r = certauth("deny", "--config=/nowhere.conf", "--reason=--until", "user:dan")
+    assert r.returncode == 2 and "/nowhere.conf" in r.stderr
+
+
 def test_a_word_that_is_no_command():
     r = certauth("table", "fly")
     assert r.returncode == 2 and "build | check | lookup | import | export" in r.stderr
