@@ -27,10 +27,9 @@ is_listed(const struct engine_authority *a, const struct cert *c)
 }
 
 static bool
-fits(struct certauth *e, const struct engine_authority *a, struct cert *c,
+fits(const struct engine_authority *a, struct cert *c,
     const struct snapshot *data, int64_t now)
 {
-	(void)e;
 	return a->config != NULL && a->has_issuers && engine_may_issue(c) &&
 	    c->not_after >= now && c->not_before <= now &&
 	    fetched_under_anchor(a->pool, c, data->fetched, now);
@@ -74,7 +73,7 @@ certauth_pending_at(struct certauth *e, size_t i, struct certauth_pending *p)
 	for (k = 0; k < n; k++) {
 		for (a = 0; !found && a < e->num_authorities; a++)
 			if (!is_listed(&e->authorities[a], certs[k]) &&
-			    fits(e, &e->authorities[a], certs[k], data, now) &&
+			    fits(&e->authorities[a], certs[k], data, now) &&
 			    i-- == 0) {
 				fill(p, &e->authorities[a], certs[k]);
 				found = true;
@@ -161,7 +160,7 @@ choose(struct certauth *e, const struct snapshot *data, struct cert *c,
 	for (i = 0; i < e->num_authorities; i++) {
 		a = &e->authorities[i];
 		if ((name != NULL && strcmp(a->name, name) != 0) ||
-		    !fits(e, a, c, data, now))
+		    !fits(a, c, data, now))
 			continue;
 		if (chosen != NULL) {
 			error_set(error_r, NULL, 0, "it fits \"%s\" and \"%s\"; "

@@ -400,26 +400,17 @@ certauth_verdict_current(const struct certauth *e,
 }
 
 static bool
-same_domain(const unsigned char *a, size_t a_len, const char *b, size_t from)
-{
-	return a_len == strlen(b) && a_len >= from &&
-	    memcmp(a, b, from) == 0 &&
-	    strncasecmp((const char *)a + from, b + from, a_len - from) == 0;
-}
-
-static bool
 same_san(const struct cert_san *san, enum cert_san_kind kind, const char *value)
 {
-	const char	*at = strrchr(value, '@');
-	size_t		 exact = strlen(value);
+	size_t	len = strlen(value);
 
-	if (memchr(san->data, '\0', san->data_len) != NULL)
+	if (kind == CERT_SAN_EMAIL && strchr(value, '@') != NULL)
+		return cert_mailbox_is(san->data, san->data_len, value);
+	if (san->data_len != len)
 		return false;
 	if (kind == CERT_SAN_DNS)
-		exact = 0;
-	else if (kind == CERT_SAN_EMAIL && at != NULL)
-		exact = (size_t)(at - value);
-	return same_domain(san->data, san->data_len, value, exact);
+		return strncasecmp((const char *)san->data, value, len) == 0;
+	return memcmp(san->data, value, len) == 0;
 }
 
 bool

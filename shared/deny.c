@@ -76,27 +76,20 @@ cert_lines(const char *file, char lines_r[2][DENY_LINE_BYTES],
 {
 	STACK_OF(X509)	*sent = NULL;
 	X509		*leaf = NULL;
-	struct cert	*cert = NULL;
-	size_t		 i;
+	char		 hashes[2][65];
+	bool		 ok;
 
 	if (!certauth_read_leaf(file, NULL, &leaf, &sent, error_r))
 		return false;
-	cert = cert_new(leaf);
+	ok = certauth_cert_hashes(leaf, hashes[0], hashes[1]);
 	X509_free(leaf);
 	sk_X509_pop_free(sent, X509_free);
-	if (cert == NULL) {
+	if (!ok) {
 		error_set(error_r, file, 0, "the certificate cannot be read");
 		return false;
 	}
-	(void)snprintf(lines_r[0], DENY_LINE_BYTES, "cert:");
-	(void)snprintf(lines_r[1], DENY_LINE_BYTES, "key:");
-	for (i = 0; i < 32; i++) {
-		(void)snprintf(lines_r[0] + 5 + 2 * i, 3, "%02x",
-		    cert->sha256[i]);
-		(void)snprintf(lines_r[1] + 4 + 2 * i, 3, "%02x",
-		    cert->spki_sha256[i]);
-	}
-	cert_free(cert);
+	(void)snprintf(lines_r[0], DENY_LINE_BYTES, "cert:%s", hashes[0]);
+	(void)snprintf(lines_r[1], DENY_LINE_BYTES, "key:%s", hashes[1]);
 	return true;
 }
 

@@ -14,48 +14,17 @@
 #include <openssl/rand.h>
 
 #include "base/text.h"
-#include "fetched.h"
 #include "listed.h"
 #include "override.h"
+#include "question.h"
 #include "trust/constraints.h"
 #include "trust/digest.h"
-#include "trust/path.h"
-#include "trust/validate.h"
 
 /* A verdict is made again after this long even if nothing changed; where lines
  * of maps or denied lists begin or end by themselves, as soon as a change of the
  * file would be seen. Seconds. */
 #define VERDICT_MAX_AGE		60
 #define VERDICT_TIMED_AGE	1
-
-/* A CRL signer's own status may hang on another CRL signer, and so on. */
-#define VOUCH_MAX_DEPTH		4
-
-struct question {
-	struct certauth			*engine;
-	const struct certauth_request	*request;
-	const struct certauth_profile	*profile;
-	const struct verdict_key	*key;	/* has the leaf's DER; or NULL */
-	struct snapshot			*data;
-	struct certauth_verdict		*v;
-	struct cert			*leaf;
-	struct cert			*sent[VERIFY_MAX_SENT + FETCHED_MAX];
-	size_t				 num_sent, first_fetched;	/* of sent */
-	int64_t				 now;
-	struct signatures		 signatures;
-	/* the path that is looked at */
-	const struct engine_authority	*authority;
-	struct engine_authority		 prolonged;	/* override.h */
-	const struct cert		*anchor;
-	struct replies			 replies;
-	bool				 limited;	/* a ceiling was reached */
-	bool				 sent_used;	/* a path had what was sent */
-	char				 no_path[512];
-	/* CRL signers that are being vouched for, innermost last */
-	struct signer { const unsigned char *subject, *key; }
-					 signers[VOUCH_MAX_DEPTH];
-	size_t				 num_signers;
-};
 
 /* --------------------------------------------------------------- the leaf */
 
@@ -131,80 +100,14 @@ read_sent(struct question *q)
 
 /* ---------------------------------------------------- one path, room by room */
 
-static revocation_vouch_fn	vouch;
-
-/* Is there a path to the same anchor for this signer of a CRL, good itself where
- * CAs are asked for? */
-static bool
-vouch_for(struct question *q, struct cert *signer)
+void
+question_hold(struct question *q, const struct path *path)
 {
-	struct certauth_verdict		*side;
-	struct path_search		*search;
-	struct path			 path;
-	bool				 good = false;
+	size_t	i;
 
-	search = path_search_new(q->authority->pool, &q->profile->policy, signer,
-	    q->sent, q->num_sent, q->now);
-	while (search != NULL && !good &&
-	    path_next(search, &path) == PATH_FOUND) {
-		if (path.certs[path.num_certs - 1] != q->anchor ||
-		    !validate_signer(&q->profile->policy, &path, q->now,
-		    &q->signatures))
-			continue;
-		good = q->authority->revocation.check != REVOCATION_CHAIN;
-		side = good ? NULL : verdict_new(NULL, NULL, q->now, 0);
-		if (side == NULL)
-			break;
-		revocation_check(q->data->revocation,
-		    &q->authority->revocation, path.certs,
-		    path.num_certs, q->now, vouch, q, side, 0);
-		good = !verdict_faulty(side, 0);
-		certauth_verdict_free(side);
-	}
-	path_search_free(search);
-	return good;
-}
-
-/* RFC 5280 6.3.3 (f): another key of the CA may sign its CRL, if that key's
- * certificate is valid under the same anchor and, if CAs are asked for, good. It is
- * looked for where the signers of lists are: in the pool and among what was
- * fetched. */
-static bool
-vouch(void *context, const unsigned char subject_sha256[32],
-    const unsigned char spki_sha256[32])
-{
-	struct question		*q = context;
-	const struct pool	*pool = q->authority->pool;
-	struct cert		*signer;
-	const uint32_t		*found;
-	size_t			 i, n;
-	bool			 good = false;
-
-	/* A CRL may list the certificate of the very key that signed it (a CA that
-	 * changed its key): its word on itself counts. */
-	for (i = 0; i < q->num_signers; i++)
-		if (memcmp(q->signers[i].subject, subject_sha256, 32) == 0 &&
-		    memcmp(q->signers[i].key, spki_sha256, 32) == 0)
-			return true;
-	if (q->num_signers == VOUCH_MAX_DEPTH)
-		return false;
-	q->signers[q->num_signers++] = (struct signer){ subject_sha256,
-	    spki_sha256 };
-	n = pool_by_subject(pool, subject_sha256, &found);
-	for (i = 0; !good && i < n; i++) {
-		signer = pool_cert(pool_at(pool, found[i]));
-		good = signer != NULL &&
-		    memcmp(signer->spki_sha256, spki_sha256, 32) == 0 &&
-		    vouch_for(q, signer);
-	}
-	for (i = q->first_fetched; !good && i < q->num_sent; i++) {
-		signer = q->sent[i];
-		good = memcmp(signer->subject_sha256, subject_sha256, 32) == 0 &&
-		    memcmp(signer->spki_sha256, spki_sha256, 32) == 0 &&
-		    vouch_for(q, signer);
-	}
-	q->num_signers--;
-	return good;
+	for (i = 0; i < path->num_certs; i++)
+		verdict_holds(q->v, path->certs[i]->not_before,
+		    path->certs[i]->not_after + 1);
 }
 
 static void
@@ -292,7 +195,6 @@ judge(struct question *q, struct path *path, int path_no)
 	char			*name;
 	enum validate_result	 result;
 	struct revocation_query	 query;
-	size_t			 i;
 
 	if ((q->request->flags & CERTAUTH_EXPLAIN) != 0) {
 		name = cert_subject_print(anchor);
@@ -310,7 +212,7 @@ judge(struct question *q, struct path *path, int path_no)
 	/* Only now: a forged certificate must not cost a look-up. */
 	replies_query(&q->replies, q->authority, q->data->revocation, q->now,
 	    &query);
-	query.vouch = vouch;
+	query.vouch = question_vouch;
 	query.context = q;
 	if (verdict_faulty(q->v, path_no))
 		query.authority = NULL;	/* no answer would help it */
@@ -326,9 +228,7 @@ judge(struct question *q, struct path *path, int path_no)
 	if (verdict_faulty(q->v, path_no))
 		return false;
 	verdict_set(q->v, VERDICT_POLICIES, policies);
-	for (i = 0; i < path->num_certs; i++)
-		verdict_holds(q->v, path->certs[i]->not_before,
-		    path->certs[i]->not_after + 1);
+	question_hold(q, path);
 	return true;
 }
 

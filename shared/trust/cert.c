@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include <openssl/err.h>
@@ -98,6 +99,20 @@ cert_mailbox_plain(const unsigned char *data, size_t data_len)
 	local = (size_t)(at - data);
 	return local > 0 && local + 1 < data_len &&
 	    memchr(at + 1, '@', data_len - local - 1) == NULL;
+}
+
+bool
+cert_mailbox_is(const unsigned char *data, size_t data_len, const char *mailbox)
+{
+	const char	*at = strrchr(mailbox, '@');
+	size_t		 local;
+
+	if (at == NULL || data_len != strlen(mailbox))
+		return false;
+	local = (size_t)(at - mailbox) + 1;
+	return memcmp(data, mailbox, local) == 0 &&
+	    strncasecmp((const char *)data + local, mailbox + local,
+	    data_len - local) == 0;
 }
 
 /* -------------------------------------------------------------- the rest */

@@ -152,5 +152,9 @@ bool	cert_general_name_sha256(const GENERAL_NAME *, unsigned char sha256_r[32]);
 /* True when `data` could be one mailbox: local@domain, no control characters,
  * valid UTF-8. */
 bool	cert_mailbox_plain(const unsigned char *data, size_t data_len);
+/* Is that name this mailbox? Local part to the letter, domain without ASCII case
+ * (RFC 5280 7.5). */
+bool	cert_mailbox_is(const unsigned char *data, size_t data_len,
+	    const char *mailbox);
 
 #endif

@@ -15,12 +15,23 @@
 #include "trust/cert.h"
 #include "trust/digest.h"
 
+#define LENGTH_BYTES	4
+
+static void
+put_length(char bytes[LENGTH_BYTES], size_t len)
+{
+	size_t	i;
+
+	for (i = LENGTH_BYTES; i-- > 0; len >>= 8)
+		bytes[i] = (char)(len & 0xff);
+}
+
 static void
 add_length(struct text *out, size_t len)
 {
-	char	bytes[4] = { (char)(len >> 24), (char)(len >> 16),
-		    (char)(len >> 8), (char)len };
+	char	bytes[LENGTH_BYTES];
 
+	put_length(bytes, len);
 	text_add_n(out, bytes, sizeof(bytes));
 }
 
@@ -104,9 +115,11 @@ canonical_entry(struct text *out, const X509_NAME_ENTRY *entry)
 	}
 	text_add_n(out, "s", 1);
 	start = out->len;
+	add_length(out, 0);
 	add_folded(out, data, len);
-	/* The length behind the value keeps the whole uniquely readable. */
-	add_length(out, out->len - start);
+	/* The length in front keeps the whole uniquely readable. */
+	if (!out->failed)
+		put_length(out->data + start, out->len - start - LENGTH_BYTES);
 	OPENSSL_free(utf8);
 	return !out->failed;
 }

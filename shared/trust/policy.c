@@ -396,20 +396,6 @@ check_purposes(const struct policy_options *o, struct cert *const *path,
 
 /* ----------------------------------------------------------------- email */
 
-/* Local part to the letter, domain without ASCII case (RFC 5280 7.5). */
-static bool
-same_mailbox(const unsigned char *a, size_t a_len, const char *b)
-{
-	const char	*at = strrchr(b, '@');
-	size_t		 local;
-
-	if (at == NULL || a_len != strlen(b))
-		return false;
-	local = (size_t)(at - b) + 1;
-	return memcmp(a, b, local) == 0 &&
-	    strncasecmp((const char *)a + local, b + local, a_len - local) == 0;
-}
-
 static bool
 carries_mailbox(const struct cert *cert, const char *email)
 {
@@ -422,14 +408,14 @@ carries_mailbox(const struct cert *cert, const char *email)
 		    cert->sans[i].kind != CERT_SAN_SMTP_UTF8)
 			continue;
 		in_san = true;
-		if (same_mailbox(cert->sans[i].data, cert->sans[i].data_len,
-		    email))
+		if (cert_mailbox_is(cert->sans[i].data,
+		    cert->sans[i].data_len, email))
 			return true;
 	}
 	/* RFC 5280 4.1.2.6: the legacy attribute counts where SAN has none. */
 	for (i = 0; !in_san && i < 16 &&
 	    cert_subject_attr(cert, "emailAddress", i, &data, &data_len); i++) {
-		same = same_mailbox(data, data_len, email);
+		same = cert_mailbox_is(data, data_len, email);
 		OPENSSL_free(data);
 		if (same)
 			return true;

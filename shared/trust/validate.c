@@ -242,6 +242,8 @@ check_constraints(struct walk *w, size_t depth)
 		/* whatever lies between, this leaf is not below this CA */
 		if (i == 0)
 			w->path->hopeless |= (uint64_t)1 << depth;
+		if ((c->faults & CERT_FAULT_SAN) != 0 && w->faulty)
+			continue;	/* as above */
 		fault(w, CERTAUTH_NAME_CONSTRAINTS, i, "%s by the name "
 		    "constraints of the CA at depth %zu (RFC 5280 4.2.1.10).",
 		    why, depth);
@@ -339,10 +341,16 @@ validate_signer(const struct policy_options *options, struct path *path,
 	struct walk	w = { options, path, now, signatures, NULL, -1,
 			    false };
 	const struct cert *signer = path->certs[0];
+	char		why[160];
 	size_t		depth;
 
-	if (signer->has_key_usage && (signer->key_usage & KU_CRL_SIGN) == 0)
+	if ((signer->has_key_usage && (signer->key_usage & KU_CRL_SIGN) == 0) ||
+	    !policy_key_allowed(options, signer, why, sizeof(why)))
 		return false;
+	for (depth = 0; depth + 1 < path->num_certs; depth++)
+		if (!policy_digest_allowed(options, path->certs[depth], why,
+		    sizeof(why)))
+			return false;
 	ERR_set_mark();
 	if (!walk_down(&w))
 		w.faulty = true;

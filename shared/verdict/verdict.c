@@ -238,31 +238,6 @@ verdict_add_mailbox(struct certauth_verdict *v, const char *mailbox,
 }
 
 void
-verdict_holds(struct certauth_verdict *v, int64_t from, int64_t until)
-{
-	if (from > v->from)
-		v->from = from;
-	if (until < v->until)
-		v->until = until;
-}
-
-void
-verdict_set_generation(struct certauth_verdict *v, uint64_t engine,
-    uint64_t generation)
-{
-	v->engine = engine;
-	v->generation = generation;
-}
-
-bool
-verdict_is_current(const struct certauth_verdict *v, uint64_t engine,
-    uint64_t generation, int64_t now)
-{
-	return v->closed && v->engine == engine &&
-	    v->generation == generation && now >= v->from && now < v->until;
-}
-
-void
 verdict_tell(struct certauth_verdict *v, const char *format, ...)
 {
 	char	line[MAX_DETAIL];

@@ -86,6 +86,9 @@ void	verdict_add_mailbox(struct certauth_verdict *, const char *mailbox,
 	    size_t mailbox_len);
 /* Narrow the time in which the verdict holds: [from, until). */
 void	verdict_holds(struct certauth_verdict *, int64_t from, int64_t until);
+/* As long as another one that it stands on (who vouches for a CRL's signer). */
+void	verdict_holds_with(struct certauth_verdict *,
+	    const struct certauth_verdict *other);
 void	verdict_set_generation(struct certauth_verdict *, uint64_t engine,
 	    uint64_t generation);
 /* Same engine, same generation, and now within what verdict_holds() left. */

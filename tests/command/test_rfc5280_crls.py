@@ -82,6 +82,10 @@ row("twin", UNKNOWN, TWIN.crl([]))
 row("twin-no-id", UNKNOWN, TWIN.crl([], aki=False))
 row("twin-beside", "accept", [TWIN.crl([LEAF]), GOOD])
 row("twin-vouched", "accept", TWIN.crl([]), inter=[ISSUING, TWIN])
+for _name, _more in [("sha1", dict(digest="sha1")), ("rsa-1024", dict(key=pki.new_key("rsa1024"))),
+                     ("expired", dict(not_before="2020-01-01", not_after="2021-01-01"))]:
+    _twin = CA("Issuing", ROOT, **_more)
+    row("twin-vouched-" + _name, UNKNOWN, _twin.crl([]), inter=[ISSUING, _twin])
 row("forged", UNKNOWN, tampered(GOOD))
 row("other-issuer", UNKNOWN, TOP)
 row("root-for-issuing", UNKNOWN, ROOT.crl([], issuer_name=ISSUING.subject))

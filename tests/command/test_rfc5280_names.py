@@ -4,6 +4,7 @@ test_rfc5280_names.py - does every rule of RFC 5280 4.2.1.10 bind, and nothing m
 One CA with constraints and one leaf in each row; then, who is bound by whom.
 """
 
+import itertools
 import os
 import sys
 
@@ -253,6 +254,30 @@ form("maximum", "reject", seq(explicit(0, seq(IN[0], tlv(0x81, b"\3")))), IN, "n
 form("no-base", "reject", seq(explicit(0, seq())), IN)
 form("base-not-ascii", "reject", seq(explicit(0, seq(dns("b\u00fc.com")))), IN)
 form("base-in-pieces", "reject", seq(explicit(1, seq(explicit(2, ia5("example.com"))))), IN)
+
+# --------------------------------------------- two kinds, each permitted or excluded
+
+# A DNS name and an address in the leaf, permitted and excluded trees of each kind: none,
+# the good one or the bad one. Every eighth of the 729; one kind never binds the other.
+PAIRS = [(dns("good.example"), dns("bad.example")),
+         (ip("10.1.2.3"), ip("192.0.2.1"))]
+TREES = [(dns("good.example"), dns("bad.example")),
+         (ip("10.0.0.0/8"), ip("192.0.2.0/24"))]
+
+
+def fits(name, permitted, excluded):
+    return name == 0 or (permitted in (0, name) and excluded != name)
+
+
+def chosen(of, *which):
+    return [of[kind][w - 1] for kind, w in enumerate(which) if w > 0]
+
+
+for _n, (_d, _i, _pd, _pi, _xd, _xi) in enumerate(itertools.product(range(3), repeat=6)):
+    if _n % 8 == 1 and (_pd, _pi, _xd, _xi) != (0, 0, 0, 0):
+        row("table-%d" % _n, "accept" if fits(_d, _pd, _xd) and fits(_i, _pi, _xi)
+            else "reject", chosen(TREES, _pd, _pi), chosen(TREES, _xd, _xi),
+            chosen(PAIRS, _d, _i))
 
 # ------------------------------------------------------------------ who is bound
 

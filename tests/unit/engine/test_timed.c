@@ -1,6 +1,6 @@
 /*
- * test_timed.c - a verdict ends when a line of a map or a denied list does, though
- * no file changes.
+ * test_timed.c - a verdict ends when a line of a map or a denied list does, or a
+ * certificate that vouches for a CRL's signer, though no file changes.
  */
 
 #include <sys/stat.h>
@@ -54,13 +54,15 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	static const char *const	names[] = { "ca.pem", "map", "denied", "conf" };
+	static const char *const	names[] = { "ca.pem", "map", "denied", "conf",
+					    "root.pem", "subs.pem", "crl.pem",
+					    "signer.conf" };
 	char				path[128];
 	size_t				i;
 
 	(void)state;
 	X509_free(leaf);
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
 		(void)unlink(path);
 	}
@@ -143,6 +145,104 @@ test_no_times(void **state)
 	certauth_free(engine);
 }
 
+static void
+write_certs(const char *name, X509 *one, X509 *two)
+{
+	char	 path[128];
+	FILE	*f;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(PEM_write_X509(f, one), 1);
+	assert_int_equal(PEM_write_X509(f, two), 1);
+	assert_int_equal(fclose(f), 0);
+	chmod(path, 0644);
+}
+
+/* An empty CRL in the name of `issuer`. */
+static void
+write_crl(const char *name, X509 *issuer, EVP_PKEY *key)
+{
+	X509_CRL	*crl = X509_CRL_new();
+	ASN1_TIME	*at = ASN1_TIME_new();
+	char		 path[128];
+	FILE		*f;
+
+	assert_int_equal(X509_CRL_set_version(crl, X509_CRL_VERSION_2), 1);
+	assert_int_equal(X509_CRL_set_issuer_name(crl,
+	    X509_get_subject_name(issuer)), 1);
+	assert_non_null(ASN1_TIME_set(at, (time_t)(NOW - DAY)));
+	assert_int_equal(X509_CRL_set1_lastUpdate(crl, at), 1);
+	assert_non_null(ASN1_TIME_set(at, (time_t)(NOW + DAY)));
+	assert_int_equal(X509_CRL_set1_nextUpdate(crl, at), 1);
+	assert_true(X509_CRL_sign(crl, key, EVP_sha256()) > 0);
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(PEM_write_X509_CRL(f, crl), 1);
+	assert_int_equal(fclose(f), 0);
+	chmod(path, 0644);
+	ASN1_TIME_free(at);
+	X509_CRL_free(crl);
+}
+
+/* The CRL is signed with a newer key of the CA, whose certificate ends first. */
+static void
+test_crl_signer(void **state)
+{
+	EVP_PKEY		*root_key = mesh_key(), *old_key = mesh_key();
+	EVP_PKEY		*new_key = mesh_key();
+	X509			*root, *old, *new, *person;
+	struct certauth_error	 error;
+	struct certauth_request	 request = { .now = NOW };
+	struct certauth_verdict	*v;
+	struct certauth		*engine;
+	char			 path[128];
+
+	(void)state;
+	root = mesh_cert("Root", root_key, "Root", root_key, true, NOW - DAY,
+	    NOW + 9 * DAY);
+	old = mesh_cert("Sub", old_key, "Root", root_key, true, NOW - DAY,
+	    NOW + 9 * DAY);
+	new = mesh_cert("Sub", new_key, "Root", root_key, true, NOW - DAY,
+	    NOW + 20);
+	person = mesh_cert("alice", new_key, "Sub", old_key, false, NOW - DAY,
+	    NOW + 9 * DAY);
+	write_certs("root.pem", root, root);
+	write_certs("subs.pem", old, new);
+	write_crl("crl.pem", new, new_key);
+	write_text("signer.conf", "version = 1;\n"
+	    "authorities: { a: { anchors = [ \"root.pem\" ]; intermediates = "
+	    "[ \"subs.pem\" ]; revocation: { check = \"leaf\"; crls = "
+	    "[ \"crl.pem\" ]; }; }; };\n"
+	    "profiles: { p: { authorities = [ \"a\" ]; }; };\n");
+	snprintf(path, sizeof(path), "%s/signer.conf", folder);
+	engine = certauth_open(path, &error);
+	if (engine == NULL)
+		fail_msg("%s", error.text);
+	request.profile = certauth_profile_find(engine, "p");
+	request.leaf = person;
+	v = certauth_verify(engine, &request);
+	assert_int_equal(certauth_verdict_reason(v), CERTAUTH_OK);
+	assert_true(certauth_verdict_current(engine, v, NOW + 20));
+	assert_false(certauth_verdict_current(engine, v, NOW + 21));
+	certauth_verdict_free(v);
+	request.now = NOW + 21;
+	v = certauth_verify(engine, &request);
+	assert_int_equal(certauth_verdict_reason(v),
+	    CERTAUTH_REVOCATION_UNKNOWN);
+	certauth_verdict_free(v);
+	certauth_free(engine);
+	X509_free(root);
+	X509_free(old);
+	X509_free(new);
+	X509_free(person);
+	EVP_PKEY_free(root_key);
+	EVP_PKEY_free(old_key);
+	EVP_PKEY_free(new_key);
+}
+
 /* The workers of a server share an engine that was opened before the fork. */
 static void
 test_ids(void **state)
@@ -181,6 +281,7 @@ main(void)
 	const struct CMUnitTest	tests[] = {
 		cmocka_unit_test(test_line_ends),
 		cmocka_unit_test(test_no_times),
+		cmocka_unit_test(test_crl_signer),
 		cmocka_unit_test(test_ids),
 	};
 
