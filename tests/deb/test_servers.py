@@ -279,7 +279,8 @@ def test_dovecot(world):
     assert not world.mail("alice")[0]
     world.fill()
     # README.Debian, 1 and 2.
-    b.run("sed", "-i", "s/^  driver = pam$/&\\n  mechanisms = plain login/",
+    b.run("sed", "-i", "s/^  driver = pam$/&\\n  mechanisms = plain login/;"
+          "s/^passdb pam {$/&\\n  mechanisms_filter = plain login/",
           "/etc/dovecot/conf.d/auth-system.conf.ext")
     b.run("ln", "-s", "certauth.conf.ext", "/etc/dovecot/conf.d/99-certauth.conf")
     b.run("service", "dovecot", "restart")
@@ -307,6 +308,6 @@ def test_dovecot(world):
     world.purge()
     b.run("service", "dovecot", "restart")
     wait(lambda: world.mail(password=PASSWORD)[0], "login by password")
-    b.run("sed", "-i", "/^  mechanisms = plain login$/d",
+    b.run("sed", "-i", "/^  mechanisms.* = plain login$/d",
           "/etc/dovecot/conf.d/auth-system.conf.ext")
     assert world.left(before) == set()
