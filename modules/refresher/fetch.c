@@ -88,7 +88,7 @@ open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 	if (purpose != CURLSOCKTYPE_IPCXN)
 		return CURL_SOCKET_BAD;
 	allowed = t->private_ok || address_public(&address->addr) ||
-	    proxies_have(&t->fetcher->proxies, &address->addr);
+	    proxies_have(&t->fetcher->proxies, t->url, &address->addr);
 	if (!allowed) {
 		t->private_refused = true;
 		return CURL_SOCKET_BAD;

@@ -163,8 +163,9 @@ same_address(const struct sockaddr *a, const struct sockaddr_storage *b)
 	    memcmp(&a6->sin6_addr, &b6->sin6_addr, 16) == 0;
 }
 
-static void
-add_proxy(struct proxies *p, const char *variable)
+/* False: the variable is not set. */
+static bool
+add_proxy(struct proxies *p, const char *variable, bool https)
 {
 	const char	*url = getenv(variable);
 	struct addrinfo	 hints = { .ai_socktype = SOCK_STREAM }, *list = NULL, *a;
@@ -184,35 +185,44 @@ add_proxy(struct proxies *p, const char *variable)
 	}
 	for (a = list; a != NULL && p->num_items < PROXIES_MAX;
 	    a = a->ai_next)
-		if (a->ai_addrlen <= sizeof(p->items[0]))
+		if (a->ai_addrlen <= sizeof(p->items[0])) {
+			p->https[p->num_items] = https;
 			memcpy(&p->items[p->num_items++], a->ai_addr,
 			    a->ai_addrlen);
+		}
 	if (list != NULL)
 		freeaddrinfo(list);
 	curl_free(host);
 	curl_free(port);
 	curl_url_cleanup(u);
+	return url != NULL && url[0] != '\0';
 }
 
+/* As libcurl chooses: HTTP_PROXY is a header of CGI, and nobody's setting. */
 void
 proxies_find(struct proxies *p)
 {
-	static const char *const	variables[] = { "http_proxy",
-		"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
-	size_t				i;
-
 	memset(p, 0, sizeof(*p));
-	for (i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
-		add_proxy(p, variables[i]);
+	if (!add_proxy(p, "http_proxy", false) &&
+	    !add_proxy(p, "all_proxy", false))
+		(void)add_proxy(p, "ALL_PROXY", false);
+	if (!add_proxy(p, "https_proxy", true) &&
+	    !add_proxy(p, "HTTPS_PROXY", true) &&
+	    !add_proxy(p, "all_proxy", true))
+		(void)add_proxy(p, "ALL_PROXY", true);
 }
 
 bool
-proxies_have(const struct proxies *p, const struct sockaddr *address)
+proxies_have(const struct proxies *p, const char *url,
+    const struct sockaddr *address)
 {
+	bool	https = strncasecmp(url, "https:", 6) == 0;
 	size_t	i;
 
+	if (!https && strncasecmp(url, "http:", 5) != 0)
+		return false;
 	for (i = 0; i < p->num_items; i++)
-		if (same_address(address, &p->items[i]))
+		if (p->https[i] == https && same_address(address, &p->items[i]))
 			return true;
 	return false;
 }

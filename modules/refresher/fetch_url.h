@@ -11,11 +11,14 @@
 
 struct proxies {
 	struct sockaddr_storage	items[PROXIES_MAX];
+	bool			https[PROXIES_MAX];	/* for these, else http: */
 	size_t			num_items;
 };
 /* Those that the environment names, looked up once: this may wait for DNS. */
 void	proxies_find(struct proxies *);
-bool	proxies_have(const struct proxies *, const struct sockaddr *);
+/* Is it one through which this URL is fetched? */
+bool	proxies_have(const struct proxies *, const char *url,
+	    const struct sockaddr *);
 
 /* Is there a regular file? A FIFO would never end, a folder is listed. */
 bool	fetch_file_ok(const char *url, const char **why_r);

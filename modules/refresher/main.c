@@ -274,6 +274,9 @@ sleep_for(const struct loop *l, int64_t now)
 	int64_t	next = refresh_next(l->r), ms = MAX_SLEEP;
 	int	alive = notify_alive(schedule_ticks());
 
+	/* Before a new policy is read nothing is started. */
+	if (l->r->reload)
+		next = INT64_MAX;
 	if (next <= now)
 		ms = 0;
 	else if (next - now < MAX_SLEEP / 1000)

@@ -23,6 +23,8 @@
 /* Replies that a peer has not read: then we read no more of its questions, and
  * later close. */
 #define MAX_UNREAD	(512u * 1024)
+/* Replies to questions that were taken before: more is not kept for one peer. */
+#define MAX_PILE	(2u * MAX_UNREAD)
 /* Half a frame, or replies that nobody reads, milliseconds. */
 #define STALL_MS	10000
 /* Nothing at all. Servers keep a connection open between logins. */
@@ -401,7 +403,7 @@ serve_reply(struct server *s, struct asker asker,
 	reply.payload.data = payload;
 	reply.payload.data_len = payload_len;
 	frame = ask_reply_make(&reply, &len);
-	if (frame != NULL && room_for(&c->out, &c->out_size, c->out_len + len)) {
+	if (frame != NULL && c->out_len + len <= MAX_PILE && room_for(&c->out, &c->out_size, c->out_len + len)) {
 		memcpy(c->out + c->out_len, frame, len);
 		c->out_len += len;
 		ok = true;

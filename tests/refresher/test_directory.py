@@ -167,13 +167,13 @@ class Slapd:
             [SLAPD, "-d", "0", "-f", self.path("slapd.conf"), "-h",
              "ldap://127.0.0.1:%d ldap://127.0.0.2:%d" % (self.port, self.port)], stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return self
             except OSError:
-                assert time.monotonic() < end
+                assert self.process.poll() is None and time.monotonic() < end
                 time.sleep(0.1)
 
     def stop(self):
@@ -232,7 +232,7 @@ def slapd():
         shutil.rmtree(s.folder, ignore_errors=True)
 
 
-def until(what, seconds=15):
+def until(what, seconds=40):
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end

@@ -2,6 +2,7 @@
 nobody but itself."""
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -50,6 +51,10 @@ profiles: { p: { authorities = [ "bad", "test" ]; purposes = [ "any" ]; }; };
 ''' % (urls(bad), more, urls(good)))
 
 
+# Nearly two minutes of a drip: whoever waited for one would be seen.
+LONG = b"x" * 20000
+
+
 def drip(w, n, body=b"x" * 1000):
     """n lists that never end, and are not slow enough to be given up."""
     return [w.http.serve("/drip/%d" % i, Answer(body, drip=0.005, length=1 << 20))
@@ -60,9 +65,9 @@ def test_lists_that_drip(w):
     other = Http()
     try:
         good = other.serve("/good.crl", w.crl([w.alice], 1))
-        two_authorities(w, drip(w, 60), [good])
+        two_authorities(w, drip(w, 60, LONG), [good])
         w.start()
-        until(lambda: w.show(w.alice) == "revoked", 5)
+        until(lambda: w.show(w.alice) == "revoked", 40)
         # a share, and not one for each
         time.sleep(0.5)
         assert 1 <= len(w.http.requests) <= 8
@@ -72,13 +77,13 @@ def test_lists_that_drip(w):
 
 def test_questions_while_lists_drip(w):
     """Those of the very CA whose lists do not come, too."""
-    two_authorities(w, drip(w, 60), [])
+    two_authorities(w, drip(w, 60, LONG), [])
     bob = w.bad.leaf("Bob", email="bob@example.com", extensions=[aia([w.http.base + "/ocsp"])])
     w.http.serve("/ocsp/", lambda _: Answer(ocsp_response(bob, w.bad, "good",
                                                           next_update="+1h")))
     w.start()
     until(lambda: w.http.requests)
-    c = Client(w.socket, 5)
+    c = Client(w.socket, 40)
     c.send(ask.question(ask.STATUS, "bad", [bob.der, w.bad.der]))
     assert c.reply()[1] == OCSP
     c.close()
@@ -99,9 +104,11 @@ def test_questions_beside_responders_that_hang(w):
         waiting = Client(w.socket)
         waiting.send(*(ask.question(ask.STATUS, "bad", [b.der, w.bad.der]) for b in bad))
         until(lambda: w.http.requests)
-        c = Client(w.socket, 3)
+        c = Client(w.socket)
         assert c.ask(alice, w.ca, w.root)[0] == OCSP
         c.close()
+        # before any of the others is given up
+        assert waiting.silent()
         waiting.close()
     finally:
         other.close()
@@ -120,13 +127,13 @@ def test_files_that_are_open(w):
 def test_reload_while_lists_drip(w):
     """Neither the new policy nor anybody else's list waits for them."""
     url = w.http.serve("/a.crl", w.crl([], 1))
-    w.policy(crl_urls=[url] + drip(w, 3, b"x" * 20000), refresh="1s")
+    w.policy(crl_urls=[url] + drip(w, 3, LONG), refresh="1s")
     p = w.start()
     until(lambda: w.show(w.alice) == "not-listed" and len(w.http.requests) >= 4)
     new = w.http.serve("/b.crl", w.crl([w.alice], 2))
     w.policy(crl_urls=[new], refresh="1s")
     p.send_signal(signal.SIGHUP)
-    until(lambda: w.show(w.alice) == "revoked", 6)
+    until(lambda: w.show(w.alice) == "revoked", 40)
     until(lambda: [s["url"] for s in w.status()["sources"]] == [new])
     assert "reloaded" in w.log() and p.poll() is None
     assert w.stop(p) == 0
@@ -135,7 +142,7 @@ def test_reload_while_lists_drip(w):
 def test_reload_while_questions_come(w):
     """Answers are published all the time: there is no moment in which nothing waits."""
     leaves = [w.ca.leaf("L%d" % i, extensions=[aia([w.http.base + "/ocsp/%d" % i])])
-              for i in range(60)]
+              for i in range(120)]
     for i, leaf in enumerate(leaves):
         w.http.serve("/ocsp/%d/" % i, lambda _, leaf=leaf: Answer(
             ocsp_response(leaf, w.ca, "good", next_update="+1h")))
@@ -146,11 +153,10 @@ def test_reload_while_questions_come(w):
         assert c.ask(leaf, w.ca, w.root)[0] == OCSP
         if i == 5:
             p.send_signal(signal.SIGHUP)
-            asked = time.monotonic()
         if i > 5 and "reloaded" in w.log():
             break
         time.sleep(0.05)
-    assert "reloaded" in w.log() and time.monotonic() - asked < 1.5
+    assert "reloaded" in w.log()
     c.close()
 
 
@@ -180,10 +186,13 @@ def test_name_server_that_is_dead(w):
     """Nobody who is known waits for it."""
     w.policy(crl_urls=[w.http.serve("/a.crl", w.crl([], 1)), "http://a.example/x.crl",
                        "http://b.example/y.crl"])
-    with open(w.path("resolv.conf"), "w", encoding="ascii") as f:
-        f.write("nameserver 127.0.0.9\noptions timeout:30 attempts:3\n")
     silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    silent.bind(("127.0.0.9", 53))
+    # a name server has port 53, but there are many machines on lo
+    host = "127.%d.%d.%d" % (random.randrange(1, 255), random.randrange(256),
+                             random.randrange(1, 255))
+    silent.bind((host, 53))
+    with open(w.path("resolv.conf"), "w", encoding="ascii") as f:
+        f.write("nameserver %s\noptions timeout:30 attempts:3\n" % host)
     p = subprocess.Popen(["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && '
                           'exec "$@"', w.path("resolv.conf"), REFRESHER, "--config", w.conf],
                          stdin=subprocess.DEVNULL, stdout=open(w.path("log"), "ab"),
@@ -193,7 +202,7 @@ def test_name_server_that_is_dead(w):
         until(lambda: w.listens() and w.show(w.alice) == "not-listed")
         end = time.monotonic() + 14     # libcurl gives up after 10
         while time.monotonic() < end:
-            c = Client(w.socket, 2)
+            c = Client(w.socket, 8)
             # (alice's question would wait for her CA's lists)
             assert c.ask(w.alice, w.ca, w.root, authority="nobody")[0] == NOTHING
             c.close()
@@ -258,8 +267,9 @@ def test_the_unit_lets_it_live(w):
                          stderr=subprocess.STDOUT)
     w.daemons.append(p)
     until(lambda: w.listens() and w.show(w.alice) == "not-listed", 40)
-    c = Client(w.socket, 20)
-    assert c.ask(w.alice, w.ca, w.root)[0] == OCSP
+    c = Client(w.socket, 40)
+    got = c.ask(w.alice, w.ca, w.root)
+    assert got[0] == OCSP, got
     c.close()
     until(lambda: [n for n in os.listdir(w.state) if n.startswith("answers.")])
     with open(w.path("trace"), encoding="utf-8", errors="replace") as f:

@@ -488,6 +488,7 @@ def test_works_as_the_owner_of_the_state(w):
         assert os.stat(folder).st_uid == 65534
         for name in files:
             assert os.stat(os.path.join(folder, name)).st_uid == 65534, name
+    w.policy(top='owner = "nobody";')
     assert w.command("compile").returncode == 0
 
 
@@ -508,6 +509,20 @@ def test_proxy_of_the_environment(w):
         w.once(http_proxy=proxy.base)
         assert [r.path for r in proxy.requests] == ["http://crl.example.com/a.crl",
                                                     "http://crl.example.com/b.crl"]
+    finally:
+        proxy.close()
+
+
+def test_proxy_of_the_other_scheme(w):
+    """Where https: alone goes through a proxy, no http: URL of a certificate leads to it."""
+    proxy = Http()
+    try:
+        w.ca = CA("Test Issuing CA", issuer=w.root, crldp=[proxy.base + "/b.crl"])
+        w.write_cas()
+        w.policy()
+        w.once(1, https_proxy=proxy.base)
+        assert proxy.connections == 0
+        assert "private" in w.source(proxy.base + "/b.crl")["error"]
     finally:
         proxy.close()
 

@@ -104,6 +104,47 @@ test_merge(void **state)
 	free(bytes);
 }
 
+/* Of too many the good ones go, those in their grace first; no revocation does. */
+static void
+test_too_many(void **state)
+{
+	struct answers_record	*r = calloc(ANSWERS_MAX, sizeof(*r)), more[3];
+	struct answers		 a;
+	struct ocsp_answer	 said;
+	unsigned char		*bytes = NULL;
+	size_t			 i, len;
+
+	(void)state;
+	assert_non_null(r);
+	for (i = 0; i < ANSWERS_MAX; i++) {
+		r[i] = record((unsigned)i, i % 2 == 0 ? OCSP_REVOKED : OCSP_GOOD,
+		    NOW - 10, NOW + 1000);
+		if (i == 5)
+			r[i].next_update = NOW - 1;	/* in its grace */
+	}
+	next(&a, &bytes, r, ANSWERS_MAX, NOW);
+	assert_int_equal(a.num_records, ANSWERS_MAX);
+	more[0] = record(ANSWERS_MAX, OCSP_REVOKED, NOW - 10, NOW + 1000);
+	next(&a, &bytes, more, 1, NOW);
+	assert_int_equal(a.num_records, ANSWERS_MAX);
+	assert_false(answers_find(&a, r[5].key, &said));
+	assert_true(answers_find(&a, r[7].key, &said));
+	assert_true(answers_find(&a, more[0].key, &said));
+	assert_int_equal(said.status, OCSP_REVOKED);
+	/* none is in its grace any more: another good one goes */
+	more[1] = record(ANSWERS_MAX + 1, OCSP_REVOKED, NOW - 10, NOW + 1000);
+	next(&a, &bytes, more + 1, 1, NOW);
+	assert_int_equal(a.num_records, ANSWERS_MAX);
+	for (i = 0; i < ANSWERS_MAX; i += 2)
+		assert_true(answers_find(&a, r[i].key, &said));
+	/* and when all of them are revoked nothing is made, and the last one stays */
+	for (i = 0; i < ANSWERS_MAX; i++)
+		r[i].status = OCSP_REVOKED;
+	assert_null(answers_make(&a, r, ANSWERS_MAX, NOW, &len));
+	free(bytes);
+	free(r);
+}
+
 /* One responder of a CA lags behind the other, or is somebody else's by now:
  * neither "good" nor "unknown", however new, takes a revocation away. A hold is
  * lifted by newer word. */
@@ -187,6 +228,7 @@ main(void)
 {
 	const struct CMUnitTest	tests[] = {
 		cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_revoked_for_ever),
 		cmocka_unit_test(test_damaged),
 	};
