@@ -179,10 +179,16 @@ make_printable(json_t *row)
 static json_t *
 parse_json(const char *line, const char **why_r)
 {
-	/* What the server puts behind it is not ours. */
-	json_t	*row = json_loads(line, JSON_REJECT_DUPLICATES |
-		    JSON_DISABLE_EOF_CHECK, NULL);
+	char	*copy = strdup(line);
+	json_t	*row = NULL;
 
+	if (copy != NULL && strncmp(copy, "{\\\"", 3) == 0)
+		unescape(copy);
+	/* What the server puts behind it is not ours. */
+	if (copy != NULL)
+		row = json_loads(copy, JSON_REJECT_DUPLICATES |
+		    JSON_DISABLE_EOF_CHECK, NULL);
+	free(copy);
 	if (row == NULL)
 		*why_r = "a line that is no JSON";
 	else if (!json_is_string(json_object_get(row, "result"))) {

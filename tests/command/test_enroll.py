@@ -251,6 +251,12 @@ def test_pending_as_json_and_cut_off(world):
     text, line = certauth(*ask).stdout.encode(), certauth(*ask, "--json").stdout.encode()
     rows = pending(world, line, b"x [warn] 1#1: *1 certauth: " + line.strip() + b", client: x\n")
     assert [(r["subject"], r["times"]) for r in rows] == [("CN=" + name, 2)]
+    # Apache escapes the message once more, what is not ASCII too
+    apache = "".join(chr(b) if 0x20 <= b < 0x7f and b not in b'"\\' else "\\" + chr(b)
+                     if b in b'"\\' else "\\x%02x" % b for b in line.strip())
+    rows = pending(world, b"[x] [certauth:error] [client 1.1.1.1:2] certauth: " + apache.encode() +
+                   b", referer: https://x/\n")
+    assert [r["subject"] for r in rows] == ["CN=" + name]
     # a server cuts anywhere, also within a character
     for cut in range(text.index(b"CN="), text.index(b"CN=") + 30):
         rows = pending(world, b"certauth: " + text[:cut] + b"\n")

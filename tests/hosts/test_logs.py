@@ -99,6 +99,26 @@ def test_one_line_for_one_decision(logged, door):
                 assert name not in line, line
 
 
+@pytest.mark.parametrize("door", DOORS)
+def test_the_command_reads_what_the_server_wrote(logged, door):
+    """As it is, with what the server puts before and behind and escapes."""
+    before = len(logged.lines(door, 0))
+    assert logged.enters(door) and not logged.enters(door, "bob")
+    logged.lines(door, before + 2)
+    log = logged.w.path("log-of-" + door)
+    with open(log, "w", encoding="utf-8") as f:
+        f.write(logged.log_of(door))
+    p = subprocess.run([os.path.join(BUILD, "certauth"), "forecast", "--json", "--config",
+                        logged.w.conf, "--profile", "p", log], capture_output=True, text=True,
+                       timeout=60, check=False)
+    assert p.returncode == 1, p.stderr
+    answer = json.loads(p.stdout)
+    bob = [r for r in answer["rows"] if r["reason"] == "denied"]
+    assert len(bob) == 1 and bob[0]["issuer"].startswith("CN=") and bob[0]["serial"], answer
+    # text does not say until when an accepted one is valid
+    assert answer["read"] > 0 and (answer["unreadable"] == 0) == ("json" in logged.name), p.stderr
+
+
 @pytest.mark.parametrize("door", ("nginx", "apache"))
 def test_a_kept_connection_has_one_line(logged, door):
     port = logged.nginx.port["TLS"] if door == "nginx" else logged.apache_port
