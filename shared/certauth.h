@@ -55,6 +55,7 @@ enum certauth_reason {
 
 /* All: static storage; an unknown reason is treated as CERTAUTH_INTERNAL. */
 const char *certauth_reason_slug(enum certauth_reason);
+enum certauth_reason certauth_reason_find(const char *slug);
 const char *certauth_reason_text(enum certauth_reason);	/* one sentence */
 const char *certauth_reason_mend(enum certauth_reason);	/* what to do */
 int	    certauth_reason_x509(enum certauth_reason);	/* X509_V_ERR_* */

@@ -80,6 +80,10 @@ static const struct option	options[] = {
 	    "rows CERT,USER[,GROUP;GROUP]" },
 	{ "--pending", LIST, OFFSET(pending), "LOG",
 	    "logs of the servers" },
+	{ "--id", VALUE, OFFSET(id), "ID",
+	    "of a decision, as the log and the refusal page show it" },
+	{ "--log", LIST, OFFSET(logs), "FILE",
+	    "log of a server; \"-\" is standard input" },
 	{ "--dry-run", FLAG, OFFSET(dry_run), "",
 	    "says what would be done, and does nothing" },
 	{ "--json", FLAG, OFFSET(json), "",
@@ -277,5 +281,6 @@ args_free(struct args *args)
 	free(args->issuers.items);
 	free(args->users.items);
 	free(args->pending.items);
+	free(args->logs.items);
 	free(args->rest.items);
 }

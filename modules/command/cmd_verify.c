@@ -252,5 +252,5 @@ cmd_verify(struct args *args)
 int
 cmd_explain(struct args *args)
 {
-	return ask(args, true);
+	return args->id != NULL ? cmd_explain_id(args) : ask(args, true);
 }

@@ -29,6 +29,8 @@ struct args {
 			 users, rest;
 	const char	*groups, *csv;	/* map enroll */
 	struct list	 pending;
+	const char	*id;		/* explain --id */
+	struct list	 logs;
 	bool		 dry_run, story;
 	const char	*service, *into;
 	struct list	 given;		/* the names of the options, as typed */
@@ -98,6 +100,7 @@ bool	module_stamp(int fd, off_t offset, struct certauth_stamp *stamp_r);
 
 int	cmd_verify(struct args *);
 int	cmd_explain(struct args *);
+int	cmd_explain_id(struct args *);
 int	cmd_check(struct args *);
 int	cmd_compile(struct args *);
 int	cmd_show(struct args *);

@@ -34,6 +34,8 @@ const struct command	commands[] = {
 	{ "explain", cmd_explain, BY_PROFILE,
 	    "the whole story: every path tried, what failed, what to do" },
 	{ "explain", cmd_explain, BY_ROOTS, "" },
+	{ "explain", cmd_explain, "--id ID [--log FILE]...",
+	    "a decision of the past, from the servers' logs" },
 	{ "check", cmd_check, "[--config FILE] [--user NAME]... [--time T]",
 	    "opens everything as the servers' users would" },
 	{ "compile", cmd_compile, "[--config FILE]",

@@ -2,6 +2,8 @@
  * reasons.c - reasons.def turned into look-ups.
  */
 
+#include <string.h>
+
 #include <openssl/x509_vfy.h>
 
 #include "verdict/verdict.h"
@@ -41,6 +43,17 @@ const char *
 certauth_reason_slug(enum certauth_reason number)
 {
 	return find(number)->slug;
+}
+
+enum certauth_reason
+certauth_reason_find(const char *slug)
+{
+	size_t	i;
+
+	for (i = 0; i < NUM_REASONS; i++)
+		if (strcmp(reasons[i].slug, slug) == 0)
+			return reasons[i].number;
+	return CERTAUTH_INTERNAL;
 }
 
 const char *

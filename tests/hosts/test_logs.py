@@ -149,3 +149,29 @@ def test_a_flood_is_counted(logged, door):
         logged.enters(door)         # Apache looks when somebody comes
         time.sleep(0.5)
     assert told + sum(rest) >= 150, (told, rest)
+
+
+def explain(*args):
+    return subprocess.run([os.path.join(BUILD, "certauth"), "explain", *args], capture_output=True,
+                          text=True, timeout=30)
+
+
+def test_a_refusal_is_found_again(logged):
+    logs = {}
+    for door in DOORS:
+        assert not logged.enters(door, "bob")
+        line = logged.lines(door)[-1]
+        found = re.search(r'(?:id=|"id":")([^" ]+)', line)[1]
+        path = logged.w.path(door + ".log")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(logged.log_of(door))
+        logs[door] = (found, path)
+    files = [a for _, path in logs.values() for a in ("--log", path)]
+    for door, (found, _) in logs.items():
+        r = explain("--id", found, *files)
+        assert r.returncode == 0, r
+        assert "denied" in r.stdout and door + ".log" in r.stdout and found in r.stdout
+    r = explain("--id", "no-such-id", *files)
+    assert r.returncode == 1 and "no-such-id" in r.stderr
+    r = explain("--id", "x", "--log", logged.w.path("nowhere"))
+    assert r.returncode == 2 and r.stdout == ""
