@@ -190,6 +190,9 @@ $(B)/unit/refresher/%: tests/unit/refresher/%.c $(REFRESHER_PURE_O)
 # Its allocations can be made to fail.
 $(B)/unit/engine/test_memory: LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallocarray \
 	aligned_alloc strdup strndup)
+# What OpenSSL answers can be forced.
+$(B)/unit/engine/test_codes: LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,X509_verify EVP_DigestVerify EVP_PKEY_verify \
+	EVP_DigestVerifyInit X509_policy_check)
 
 # Large CRLs for tests and benchmarks (tests/lib/mkcrl.c).
 .PHONY: mkcrl

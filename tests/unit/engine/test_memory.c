@@ -265,19 +265,6 @@ write_denied_cert(void)
 	write_text("denied-cert", line);
 }
 
-static void
-add_policy(X509 *x, const char *oid)
-{
-	CERTIFICATEPOLICIES	*all = CERTIFICATEPOLICIES_new();
-	POLICYINFO		*one = POLICYINFO_new();
-
-	one->policyid = OBJ_txt2obj(oid, 1);
-	assert_true(sk_POLICYINFO_push(all, one) > 0);
-	assert_int_equal(X509_add1_ext_i2d(x, NID_certificate_policies, all, 0,
-	    X509V3_ADD_DEFAULT), 1);
-	CERTIFICATEPOLICIES_free(all);
-}
-
 static int
 set_up(void **state)
 {
@@ -297,14 +284,14 @@ set_up(void **state)
 	    NOW + 9 * DAY);
 	mesh_ext(sub, NID_name_constraints, "critical,permitted;email:good.example,"
 	    "excluded;DNS:evil.example");
-	add_policy(sub, "2.5.29.32.0");
+	mesh_policy(sub, "2.5.29.32.0");
 	assert_true(X509_sign(sub, root_key, EVP_sha256()) > 0);
 	for (i = 0; i < NUM_SCENES; i++) {
 		leaves[i] = mesh_cert("alice", leaf_key, "Sub", sub_key, false,
 		    NOW - DAY, NOW + 9 * DAY);
 		mesh_ext(leaves[i], NID_subject_alt_name, scenes[i].san);
 		mesh_ext(leaves[i], NID_ext_key_usage, "clientAuth");
-		add_policy(leaves[i], "1.2.4");
+		mesh_policy(leaves[i], "1.2.4");
 		assert_true(X509_sign(leaves[i], sub_key, EVP_sha256()) > 0);
 	}
 	EVP_PKEY_free(leaf_key);

@@ -32,6 +32,20 @@ mesh_ext(X509 *x, int nid, const char *value)
 	X509_EXTENSION_free(ext);
 }
 
+/* One certificate policy; sign again afterwards. */
+static inline void
+mesh_policy(X509 *x, const char *oid)
+{
+	CERTIFICATEPOLICIES	*all = CERTIFICATEPOLICIES_new();
+	POLICYINFO		*one = POLICYINFO_new();
+
+	one->policyid = OBJ_txt2obj(oid, 1);
+	assert_true(sk_POLICYINFO_push(all, one) > 0);
+	assert_int_equal(X509_add1_ext_i2d(x, NID_certificate_policies, all, 0,
+	    X509V3_ADD_DEFAULT), 1);
+	CERTIFICATEPOLICIES_free(all);
+}
+
 /* Signed by issuer_key under the name `issuer`; a CA when `ca`. */
 static inline X509 *
 mesh_cert(const char *subject, EVP_PKEY *key, const char *issuer,
