@@ -339,7 +339,9 @@ def read_dovecot(block, place):
         text = text.replace("extra_groups = certauth", "extra_groups = nogroup")
     if "login_plugins" not in text:
         text = MAIL + text
-    if "CERTAUTH_CONF=" not in text:
+    text = text.replace("import_environment {", "import_environment {\nCERTAUTH_CONF = %s/certauth.conf"
+                        % place.etc)
+    if "CERTAUTH_CONF" not in text:
         text = text.replace("CERTAUTH_PROFILE=", "CERTAUTH_CONF=%s/certauth.conf CERTAUTH_PROFILE="
                             % place.etc, 1)
     place.number += 1
