@@ -36,7 +36,7 @@ def test_taken(w):
     assert row["issuer"] == "CN=Test Issuing CA"
     assert row["lastSuccess"] != "" and row["nextTry"] > row["lastSuccess"]
     assert len(w.spool()) == 1 and len(w.spool("url")) == 1
-    assert "a.crl" not in " ".join(w.spool() + w.spool("url"))
+    assert "a.crl" not in w.spool() + w.spool("url")
     # the command compiles what lies in the spool as well
     assert w.command("compile", status=0).stdout.startswith("taken")
     assert w.show(w.alice) == "revoked"
@@ -93,7 +93,9 @@ def test_wrong_answers(w, answer, word):
 
 def test_truncated(w):
     body = w.crl([w.alice], 6)
-    refused(w, Answer(body, cut=len(body) // 2), "transfer closed")
+    cut = len(body) // 2
+    # "transfer closed with 126 bytes remaining to read", "end of response with 126 bytes missing"
+    refused(w, Answer(body, cut=cut), " with %d bytes " % (len(body) - cut))
 
 
 def test_truncated_without_a_length(w):
