@@ -200,21 +200,6 @@ parse_json(const char *line, const char **why_r)
 	return row;
 }
 
-static json_t *
-parse_escaped(const char *line, const char **why_r)
-{
-	char	*copy = strdup(line);
-	json_t	*row = NULL;
-
-	if (copy != NULL) {
-		unescape(copy);
-		row = parse_json(copy, why_r);
-	} else
-		*why_r = "out of memory";
-	free(copy);
-	return row;
-}
-
 /* -------------------------------------------------------------------- lines */
 
 json_t *
@@ -236,8 +221,6 @@ log_lines_parse(const char *line, const char **why_r)
 	    memchr(line, '"', (size_t)(mark - line)) != NULL)
 		return row;
 	mark += strlen(MARK);
-	if (strncmp(mark, "{\\\"", 3) == 0)
-		return parse_escaped(mark, why_r);
 	return *mark == '{' ? parse_json(mark, why_r) : parse_text(mark, why_r);
 }
 
