@@ -87,9 +87,9 @@ const struct command	commands[] = {
 	    "who will be refused, when and why (90 days unless --until)" },
 	{ "table build", cmd_table_build, "--output FILE MAP...",
 	    "maps into one compiled table; also for a million users" },
-	{ "table check", cmd_table_check, "MAP", "is it good?" },
+	{ "table check", cmd_table_check, "MAP", "whether all of a map is good" },
 	{ "table lookup", cmd_table_lookup, "[--time T] MAP KEY",
-	    "what does it say?" },
+	    "what a map says of one key" },
 	{ "table import", cmd_table_import, "--format grid-mapfile|pg_ident|ad|sssd "
 	    "[--map NAME] FILE", "a list of another program as a map" },
 	{ "table export", cmd_table_export, "--format grid-mapfile|pg_ident|ad "
