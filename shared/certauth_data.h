@@ -161,6 +161,14 @@ struct certauth_revocation_row {
 };
 bool	certauth_revocation_at(struct certauth *, size_t i,
 	    struct certauth_revocation_row *row_r);
+/* Whom the policy file trusts, for `certauth show authorities`; false past the end.
+ * Strings are the engine's; the subject is printable. */
+struct certauth_ca {
+	const char	*authority, *role, *source;
+	char		 subject[512], sha256[65];	/* "": cannot be decoded */
+	int64_t		 not_after;
+};
+bool	certauth_ca_at(struct certauth *, size_t i, struct certauth_ca *ca_r);
 /*
  * What an administrator should know about an engine's data at `now` (0: the
  * clock): one line each, printable. FATAL: somebody will be refused because of

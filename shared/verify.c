@@ -190,18 +190,12 @@ is_from_pool(const struct question *q, const struct path *path)
 static bool
 judge(struct question *q, struct path *path, int path_no)
 {
-	const struct cert	*anchor = path->certs[path->num_certs - 1];
 	const char		*policies;
-	char			*name;
 	enum validate_result	 result;
 	struct revocation_query	 query;
 
-	if ((q->request->flags & CERTAUTH_EXPLAIN) != 0) {
-		name = cert_subject_print(anchor);
-		verdict_tell(q->v, "path of %zu certificates to %s",
-		    path->num_certs, name != NULL ? name : "?");
-		free(name);
-	}
+	if ((q->request->flags & CERTAUTH_EXPLAIN) != 0)
+		path_tell(q->v, q->authority->pool, path);
 	result = validate_path(&q->profile->policy, path, q->now,
 	    &q->signatures, q->v, path_no, &policies);
 	if (result == VALIDATE_UNVOUCHED)

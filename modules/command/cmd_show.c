@@ -1,5 +1,6 @@
 /*
- * cmd_show.c - what does the index say of one certificate?
+ * cmd_show.c - what does the index say of one certificate, and whom does the policy
+ * trust?
  */
 
 #include <stdio.h>
@@ -22,6 +23,76 @@ reason_word(int reason)
 	    reasons[reason] == NULL)
 		return "";
 	return reasons[reason];
+}
+
+/* The CAs of the authority that row `from` is of, anchors first; returns where the
+ * next one's begin. */
+static size_t
+add_authority(struct certauth *engine, size_t from, json_t *rows)
+{
+	static const char *const	 roles[] = { "anchor", "issuer",
+						    "intermediate" };
+	struct certauth_ca		 ca;
+	const char			*authority = NULL;
+	char				 ends[32];
+	size_t				 i = from, role;
+
+	for (role = 0; role < sizeof(roles) / sizeof(roles[0]); role++)
+		for (i = from; certauth_ca_at(engine, i, &ca) &&
+		    (i == from || strcmp(ca.authority, authority) == 0); i++) {
+			authority = ca.authority;
+			if (strcmp(ca.role, roles[role]) != 0)
+				continue;
+			certauth_time_print(ends, sizeof(ends), ca.not_after);
+			add_json(rows, json_pack("{s:s,s:s,s:s,s:s,s:I,s:s,s:o}",
+			    "authority", ca.authority, "role", ca.role,
+			    "subject", ca.subject, "notAfter", ends, "ends",
+			    (json_int_t)ca.not_after, "sha256", ca.sha256,
+			    "file", name_json(ca.source)));
+		}
+	return i;
+}
+
+int
+cmd_show_authorities(struct args *args)
+{
+	struct certauth_error	 error = { .line = 0 };
+	struct certauth_ca	 ca;
+	struct certauth		*engine;
+	json_t			*rows = json_array(), *row;
+	const char		*last = "";
+	int64_t			 now;
+	size_t			 i;
+	int			 status = EXIT_FINE;
+
+	engine = args->rest.num_items > 0 ? NULL :
+	    certauth_open(args_conf(args), &error);
+	if (engine == NULL) {
+		json_decref(rows);
+		return args->rest.num_items > 0 ? complain("show authorities "
+		    "takes no file; the policy file is --config") :
+		    complain_error(&error);
+	}
+	now = args->now != 0 ? args->now : certauth_now(engine);
+	for (i = 0; certauth_ca_at(engine, i, &ca);)
+		i = add_authority(engine, i, rows);
+	if (args->json)
+		status = print_json(json_pack("{s:O}", "authorities", rows),
+		    EXIT_FINE);
+	else
+		json_array_foreach(rows, i, row) {
+			if (strcmp(last, text_of(row, "authority")) != 0)
+				(void)printf("%s\n", text_of(row, "authority"));
+			last = text_of(row, "authority");
+			(void)printf("  %-12s %s\n      until %s%s, %s\n",
+			    text_of(row, "role"), text_of(row, "subject"),
+			    text_of(row, "notAfter"), json_integer_value(
+			    json_object_get(row, "ends")) < now ? " (ENDED)" :
+			    "", text_of(row, "file"));
+		}
+	json_decref(rows);
+	certauth_free(engine);
+	return status;
 }
 
 int

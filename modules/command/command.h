@@ -104,6 +104,7 @@ int	cmd_explain_id(struct args *);
 int	cmd_check(struct args *);
 int	cmd_compile(struct args *);
 int	cmd_show(struct args *);
+int	cmd_show_authorities(struct args *);
 int	cmd_show_revocation(struct args *);
 int	cmd_publish(struct args *);
 int	cmd_override(struct args *);

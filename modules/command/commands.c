@@ -94,6 +94,8 @@ const struct command	commands[] = {
 	    "[--map NAME] FILE", "a list of another program as a map" },
 	{ "table export", cmd_table_export, "--format grid-mapfile|pg_ident|ad "
 	    "[--map NAME] MAP", "a map as a list for another program" },
+	{ "show authorities", cmd_show_authorities, "[--config FILE] [--time T]",
+	    "whom the policy file trusts, until when, and from which file" },
 	{ "show revocation", cmd_show_revocation, "[--config FILE] [--time T]",
 	    "how fresh is what is known, and who could not be reached" },
 	{ "show", cmd_show, "--index DIR --issuer FILE --serial HEX",
@@ -130,7 +132,8 @@ takes(const struct command *command, const char *option)
 		    names_option(commands[i].usage, option))
 			return true;
 	return (command->run == cmd_check || command->run == cmd_compile ||
-	    command->run == cmd_show || command->run == cmd_show_revocation) &&
+	    command->run == cmd_show || command->run == cmd_show_revocation ||
+	    command->run == cmd_show_authorities) &&
 	    names_option(LOOKS_AT_ALL, option);
 }
 

@@ -56,6 +56,9 @@ enum path_next path_next(struct path_search *, struct path *path_r);
 /* path.certs[i] can be on no good path (it is revoked, say). An anchor stays:
  * what was wrong with it as an intermediate may not matter where it is trusted. */
 void	path_dead(struct path_search *, const struct path *, size_t i);
+/* path_tell.c. For the story: the path, and where each CA on it comes from. */
+void	path_tell(struct certauth_verdict *, const struct pool *,
+	    const struct path *);
 /* For the story when no path was found: how many certificates could be reached,
  * and one whose issuer is missing (NULL: none). */
 const struct cert *path_missing_issuer(const struct path_search *);

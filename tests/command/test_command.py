@@ -3,6 +3,7 @@ The command's own contract: exit codes, what stands on stdout, check, compile, s
 the forms in which people hand certificates in. FLAVOUR names the build (default: test).
 """
 
+import hashlib
 import json
 import os
 import subprocess
@@ -142,6 +143,33 @@ def test_list_option_gives_its_last_word(world):
                  ["--intermediates=%s" % (f / "ca.pem"), "--roots=%s" % (f / "root.pem"),
                   f / "alice.pem"]):
         assert certauth("verify", "--json", *args).returncode == 0, args
+
+
+def test_where_each_ca_comes_from(world):
+    """explain says of each CA which file it is of, or that it was sent."""
+    f = world.folder
+    args = ("explain", "--roots", f / "root.pem")
+    r = certauth(*args, "--intermediates", f / "ca.pem", f / "alice.pem")
+    assert "  depth 1 is of %s, intermediate\n" % (f / "ca.pem") in r.stdout, r
+    assert "  depth 2 is of %s, anchor\n" % (f / "root.pem") in r.stdout
+    r = certauth(*args, "--sent", f / "ca.pem", "--", f / "alice.pem")
+    assert "  depth 1 was sent by the client\n" in r.stdout, r
+
+
+def test_show_authorities(world):
+    conf = world.conf
+    r = certauth("show", "authorities", "--config", conf, "--json")
+    rows = json.loads(r.stdout)["authorities"]
+    assert [(x["authority"], x["role"], os.path.basename(x["file"])) for x in rows] == [
+        ("ours", "anchor", "root.pem"), ("ours", "issuer", "ca.pem")], r
+    assert rows[1]["sha256"] == hashlib.sha256(world.ca.der).hexdigest()
+    text = certauth("show", "authorities", "--config", conf).stdout
+    assert "  issuer " in text and "(ENDED)" not in text
+    text = certauth("show", "authorities", "--config", conf, "--time",
+                    "2099-01-01T00:00:00Z").stdout
+    assert text.count("(ENDED)") == 2
+    r = certauth("show", "authorities", "--config", conf, "x.pem")
+    assert r.returncode == 2 and r.stdout == ""
 
 
 def test_forms_of_a_certificate(world):
