@@ -17,16 +17,21 @@ bool
 certauth_verdict_has(const struct certauth_verdict *v, const char *name,
     const char *word)
 {
-	const char	*list = certauth_verdict_get(v, name), *comma;
+	const char	*value = certauth_verdict_get(v, name), *comma;
 	size_t		 len = strlen(word);
 
-	if (certauth_verdict_decision(v) != CERTAUTH_ACCEPT || list == NULL ||
-	    len == 0 || strchr(word, ',') != NULL)
+	if (certauth_verdict_decision(v) != CERTAUTH_ACCEPT || value == NULL ||
+	    len == 0)
 		return false;
-	for (;; list = comma + 1) {
-		comma = strchr(list, ',');
-		if ((comma != NULL ? (size_t)(comma - list) : strlen(list)) ==
-		    len && memcmp(list, word, len) == 0)
+	/* Only these two are lists; a user is one name, commas and all. */
+	if (strcmp(name, "groups") != 0 && strcmp(name, "policies") != 0)
+		return strcmp(value, word) == 0;
+	if (strchr(word, ',') != NULL)
+		return false;
+	for (;; value = comma + 1) {
+		comma = strchr(value, ',');
+		if ((comma != NULL ? (size_t)(comma - value) : strlen(value)) ==
+		    len && memcmp(value, word, len) == 0)
 			return true;
 		if (comma == NULL)
 			return false;

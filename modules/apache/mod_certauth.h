@@ -137,7 +137,7 @@ void certauth_poll_sometimes(server_rec *s);
 void certauth_poll_now(server_rec *s);
 
 /* mod_certauth_log.c */
-void certauth_log_verdict(request_rec *r, int use, int optional,
+void certauth_log_verdict(request_rec *r, int use,
                           const struct certauth_verdict *v);
 void certauth_log_handshake(const certauth_conn *cc,
                             const struct certauth_verdict *v);
@@ -194,6 +194,7 @@ const struct certauth_verdict *certauth_request_verdict(request_rec *r);
 /* mod_certauth_headers.c */
 void certauth_headers_register_hooks(void);
 int certauth_is_preflight(request_rec *r);
+int certauth_passes_as_nobody(request_rec *r);
 /* A line when the profile of `use` says otherwise. Changes nothing. */
 void certauth_report(request_rec *r, int use,
                      const struct certauth_verdict *v);

@@ -18,42 +18,19 @@ APLOG_USE_MODULE(certauth);
 
 typedef int (*match_fn)(const struct certauth_verdict *v, const char *word);
 
-/* Is `word` one of the comma-separated names? Exactly, no pattern. */
-static int listed(const char *list, const char *word)
-{
-    size_t len = strlen(word);
-    const char *end;
-
-    if (list == NULL || len == 0) {
-        return 0;
-    }
-    for (;; list = end + 1) {
-        end = strchr(list, ',');
-        if ((end ? (size_t)(end - list) : strlen(list)) == len
-            && memcmp(list, word, len) == 0) {
-            return 1;
-        }
-        if (end == NULL) {
-            return 0;
-        }
-    }
-}
-
 static int match_policy(const struct certauth_verdict *v, const char *word)
 {
-    return listed(certauth_verdict_get(v, "policies"), word);
+    return certauth_verdict_has(v, "policies", word);
 }
 
 static int match_group(const struct certauth_verdict *v, const char *word)
 {
-    return listed(certauth_verdict_get(v, "groups"), word);
+    return certauth_verdict_has(v, "groups", word);
 }
 
 static int match_issuer(const struct certauth_verdict *v, const char *word)
 {
-    const char *authority = certauth_verdict_get(v, "authority");
-
-    return authority != NULL && word[0] && strcmp(authority, word) == 0;
+    return certauth_verdict_has(v, "authority", word);
 }
 
 static int match_san(const struct certauth_verdict *v, const char *word)
@@ -75,7 +52,9 @@ static authz_status check(request_rec *r, const char *line, const void *parsed,
     const char *error = NULL, *words, *word;
 
     if (v == NULL || certauth_verdict_decision(v) != CERTAUTH_ACCEPT) {
-        return AUTHZ_DENIED;
+        /* As `Require user` says it: there is nobody yet of whom to ask. */
+        return certauth_passes_as_nobody(r) ? AUTHZ_DENIED_NO_USER
+                                            : AUTHZ_DENIED;
     }
     words = ap_expr_str_exec(r, parsed, &error);
     if (error != NULL) {

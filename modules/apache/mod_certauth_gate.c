@@ -296,7 +296,7 @@ static int gate(request_rec *r)
         return DECLINED;
     }
     v = verdict_for(r, dc->use);
-    certauth_log_verdict(r, dc->use, dc->optional, v);
+    certauth_log_verdict(r, dc->use, v);
     certauth_report(r, dc->report, v);
     /* Optional lets a bad certificate in as nobody, but not a request that came
      * on the connection of another host: asked again, it may have a name. */
@@ -386,17 +386,21 @@ static int access_checker(request_rec *r)
 
 /* The page of our own refusal is shown although its folder wants a user, and a
  * preflight passes as nobody. */
-static int access_checker_ex(request_rec *r)
+int certauth_passes_as_nobody(request_rec *r)
 {
     certauth_request_rec *rec = certauth_request_of(r);
     const char *type = ap_auth_type(r);
 
-    if (rec != NULL && type != NULL && (rec->preflight
-        || rec->state == CERTAUTH_STATE_ERROR_PAGE)
-        && ap_cstr_casecmp(type, AUTH_TYPE) == 0) {
-        return OK;
-    }
-    return DECLINED;
+    return rec != NULL && type != NULL
+           && (rec->preflight || rec->state == CERTAUTH_STATE_ERROR_PAGE)
+           && ap_cstr_casecmp(type, AUTH_TYPE) == 0;
+}
+
+/* Asked behind mod_authz_core, when all that was left of Require is that it wants
+ * a user; what it denies to everybody (an address, "all denied") is denied. */
+static int access_checker_ex(request_rec *r)
+{
+    return certauth_passes_as_nobody(r) ? OK : DECLINED;
 }
 
 /* Even `Require all granted` needs the other proof. */
@@ -433,7 +437,7 @@ static int check_authn(request_rec *r)
                                    CERTAUTH_NO_USER,
                                    "the profile has no identity rules"));
         keep(r, CERTAUTH_STATE_REFUSED, rec->use, v);
-        certauth_log_verdict(r, rec->use, dir_conf_of(r)->optional, v);
+        certauth_log_verdict(r, rec->use, v);
         return refuse(r, v);
     }
     set_user(r, rec->verdict);
@@ -548,13 +552,14 @@ static int expr_lookup(ap_expr_lookup_parms *parms)
 void certauth_gate_register_hooks(void)
 {
     static const char *const after_ssl[] = { "mod_ssl.c", NULL };
+    static const char *const after_authz[] = { "mod_authz_core.c", NULL };
 
     ap_hook_translate_name(early_gate, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_post_perdir_config(gate, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_check_access(access_checker, after_ssl, NULL, APR_HOOK_MIDDLE,
                          AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_check_access_ex(access_checker_ex, NULL, NULL, APR_HOOK_FIRST,
-                            AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_access_ex(access_checker_ex, after_authz, NULL,
+                            APR_HOOK_REALLY_LAST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_force_authn(force_authn, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_check_authn(check_authn, NULL, NULL, APR_HOOK_MIDDLE,
                         AP_AUTH_INTERNAL_PER_CONF);

@@ -52,10 +52,11 @@ int certauth_is_preflight(request_rec *r)
     const char *origin = apr_table_get(r->headers_in, "Origin");
     const char *method = apr_table_get(r->headers_in,
                                        "Access-Control-Request-Method");
+    const char *length = apr_table_get(r->headers_in, "Content-Length");
 
     return r->method_number == M_OPTIONS && origin != NULL && *origin != '\0'
            && method != NULL && *method != '\0'
-           && apr_table_get(r->headers_in, "Content-Length") == NULL
+           && (length == NULL || length[strspn(length, "0")] == '\0')
            && apr_table_get(r->headers_in, "Transfer-Encoding") == NULL;
 }
 

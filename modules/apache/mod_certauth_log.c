@@ -27,7 +27,7 @@ static void event_of(struct certauth_event *event, const conn_rec *c,
 }
 
 /* One line per connection and change of verdict. */
-void certauth_log_verdict(request_rec *r, int use, int optional,
+void certauth_log_verdict(request_rec *r, int use,
                           const struct certauth_verdict *v)
 {
     certauth_conn *cc = certauth_conn_of(r->connection);
@@ -37,8 +37,7 @@ void certauth_log_verdict(request_rec *r, int use, int optional,
     int level = APLOG_ERR;
     char *line;
 
-    if (reason == CERTAUTH_OK
-        || (reason == CERTAUTH_NO_CERTIFICATE && optional)) {
+    if (reason == CERTAUTH_OK || certauth_reason_anybody(reason)) {
         level = APLOG_INFO;
     }
     if (!APLOG_R_IS_LEVEL(r, level)

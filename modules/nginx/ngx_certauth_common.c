@@ -20,6 +20,8 @@ typedef struct {
     struct certauth_verdict          *verdict;
     ngx_certauth_wait_t              *wait;     /* NULL: nobody waits */
     enum certauth_reason              logged;
+    /* a place asked for more than the profile: said once for its answer */
+    ngx_uint_t                        narrowed;
 } ngx_certauth_answer_t;
 
 
@@ -502,23 +504,13 @@ ngx_certauth_connection_cleanup(void *data)
 ngx_uint_t
 ngx_certauth_log_level(struct certauth_verdict *verdict, ngx_uint_t optional)
 {
-    if (optional || certauth_verdict_decision(verdict) == CERTAUTH_ACCEPT) {
+    if (optional || certauth_verdict_decision(verdict) == CERTAUTH_ACCEPT
+        || certauth_reason_anybody(certauth_verdict_reason(verdict)))
+    {
         return NGX_LOG_INFO;
     }
 
-    switch (certauth_verdict_reason(verdict)) {
-
-    /* anybody can do these a thousand times a second, as without password */
-
-    case CERTAUTH_NO_CERTIFICATE:
-    case CERTAUTH_NO_TLS:
-    case CERTAUTH_EARLY_DATA:
-    case CERTAUTH_MISDIRECTED:
-        return NGX_LOG_INFO;
-
-    default:
-        return NGX_LOG_ERR;
-    }
+    return NGX_LOG_ERR;
 }
 
 
@@ -566,11 +558,25 @@ ngx_certauth_log(ngx_http_certauth_main_conf_t *mcf, ngx_connection_t *c,
 
     if (answer != NULL) {
 
-        if (answer->logged == reason) {
-            return;
-        }
+        if (reason == CERTAUTH_NOT_PERMITTED) {
 
-        answer->logged = reason;
+            /* the answer of a place, not of the profile */
+
+            if (answer->narrowed) {
+                return;
+            }
+
+            answer->narrowed = 1;
+
+        } else {
+
+            if (answer->logged == reason) {
+                return;
+            }
+
+            answer->logged = reason;
+            answer->narrowed = 0;
+        }
     }
 
     if (log->log_level < level) {

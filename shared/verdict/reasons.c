@@ -104,6 +104,12 @@ certauth_reason_ours(enum certauth_reason number)
 	return (find(number)->flags & OURS) != 0;
 }
 
+bool
+certauth_reason_anybody(enum certauth_reason number)
+{
+	return (find(number)->flags & ANYBODY) != 0;
+}
+
 int
 reason_rank(enum certauth_reason number)
 {

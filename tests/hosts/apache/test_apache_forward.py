@@ -87,11 +87,43 @@ def test_cors_preflight(site, auth):
             ("GET", PREFLIGHT, "/cgi-bin/env.cgi", None),
             ("OPTIONS", PREFLIGHT[:1], "/cgi-bin/env.cgi", None),
             ("OPTIONS", PREFLIGHT[1:], "/cgi-bin/env.cgi", None),
+            ("OPTIONS", PREFLIGHT + ["Content-Length: 1\r\n\r\nx"], "/cgi-bin/env.cgi", None),
             ("OPTIONS", PREFLIGHT, "/", None),
             ("OPTIONS", PREFLIGHT, "/cgi-bin/env.cgi", "revoked")):
         with site.connect(who) as c:
             assert c.get(path, headers=headers, method=method).status == 403, (method, headers, path)
     assert site.get("/cgi-bin/env.cgi", "alice").env["CERTAUTH_USER"] == "alice"
+
+
+AND = "<RequireAll>\n%s\nRequire valid-user\n</RequireAll>"
+
+
+@pytest.mark.parametrize("require, passes", [
+    ("Require valid-user", True),
+    ("Require user alice", True),
+    ("Require cert-group staff", True),
+    (AND % "Require ip 127.0.0.1", True),
+    (AND % "Require not ip 127.0.0.1", False),
+    (AND % "Require ip 10.0.0.0/8", False),
+    ("Require all denied", False),
+])
+def test_as_nobody_only_past_what_wants_a_user(site, require, passes):
+    """A preflight, and the page of our own refusal: addresses still count."""
+    site.run(site.vhost('''CertAuthProfile staff
+        ErrorDocument 403 /cgi-bin/env.cgi
+        <Location /cgi-bin>
+            CertAuthPreflight allow
+            AuthType CertAuth
+            AuthName x
+            %s
+        </Location>''' % require))
+    for more in ([], ["Content-Length: 0"]):
+        with site.connect() as c:
+            a = c.get("/cgi-bin/env.cgi", headers=PREFLIGHT + more, method="OPTIONS")
+        assert a.status == (200 if passes else 403), a
+        assert ("CERTAUTH_VERDICT=none" in a.body) == passes, a.body
+    a = site.get("/", "revoked")
+    assert a.status == 403 and ("CERTAUTH_REASON=revoked" in a.body) == passes, a.body
 
 
 def test_report_changes_nothing_and_says_so_once(site):

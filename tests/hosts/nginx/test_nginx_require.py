@@ -98,6 +98,18 @@ def test_who_may(site, path, alice, bob):
         assert get(site, "erin", path).status == 403
 
 
+def test_said_once_for_a_connection(site):
+    """Paths in turn are no change of what the profile says."""
+    mark = len(site.log())
+    with Client(site.world, "bob").connect(site.tls) as c:
+        for path, status in (("/", 200), ("/ops", 403)) * 4:
+            assert c.request(path).status == status
+    site.wait_log(" not-permitted ")
+    said = site.log()[mark:]
+    assert said.count("certauth: ACCEPT") == 1, said
+    assert said.count(" not-permitted ") == 1, said
+
+
 def test_server_level(site):
     assert get(site, "alice", "/", "server.test").vars["certauth_user"] == "alice"
     for path in ("/", "/x?answer=1"):

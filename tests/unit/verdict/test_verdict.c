@@ -209,6 +209,45 @@ test_printed(void **state)
 	certauth_verdict_free(v);
 }
 
+/* What a place may ask for beyond the profile. */
+static void
+test_has(void **state)
+{
+	struct certauth_verdict	*v = fresh(), *bad = fresh();
+
+	(void)state;
+	verdict_set(v, VERDICT_USER, "x,admin");
+	verdict_set(v, VERDICT_GROUPS, "staff,a b,wheel");
+	verdict_set(v, VERDICT_POLICIES, "1.2.3,1.2.34");
+	verdict_close(v, path(v));
+	assert_int_equal(certauth_verdict_decision(v), CERTAUTH_ACCEPT);
+	assert_true(certauth_verdict_has(v, "groups", "staff"));
+	assert_true(certauth_verdict_has(v, "groups", "a b"));
+	assert_true(certauth_verdict_has(v, "groups", "wheel"));
+	assert_true(certauth_verdict_has(v, "policies", "1.2.34"));
+	assert_false(certauth_verdict_has(v, "policies", "1.2"));
+	assert_false(certauth_verdict_has(v, "groups", "staf"));
+	assert_false(certauth_verdict_has(v, "groups", "staff,a b"));
+	assert_false(certauth_verdict_has(v, "groups", ""));
+	/* a name is one name, whatever is in it */
+	assert_true(certauth_verdict_has(v, "user", "x,admin"));
+	assert_false(certauth_verdict_has(v, "user", "x"));
+	assert_false(certauth_verdict_has(v, "user", "admin"));
+	assert_false(certauth_verdict_has(v, "authority", "auth"));
+	assert_true(certauth_verdict_has(v, "authority", "authority"));
+	assert_false(certauth_verdict_has(v, "no-such", "x"));
+	assert_false(certauth_verdict_has(NULL, "user", "x"));
+	certauth_verdict_free(v);
+	/* who is refused has nothing, though the log may know it */
+	verdict_set(bad, VERDICT_GROUPS, "staff");
+	verdict_fault(bad, CERTAUTH_REVOKED, path(bad), 0, "x");
+	verdict_close(bad, -1);
+	assert_string_equal(certauth_verdict_get(bad, "authority"), "authority");
+	assert_false(certauth_verdict_has(bad, "authority", "authority"));
+	assert_false(certauth_verdict_has(bad, "groups", "staff"));
+	certauth_verdict_free(bad);
+}
+
 static void
 test_reasons(void **state)
 {
@@ -222,6 +261,11 @@ test_reasons(void **state)
 	assert_true(certauth_reason_final(CERTAUTH_REVOKED));
 	assert_true(certauth_reason_final(CERTAUTH_DENIED));
 	assert_false(certauth_reason_final(CERTAUTH_NO_CERTIFICATE));
+	assert_true(certauth_reason_anybody(CERTAUTH_NO_CERTIFICATE));
+	assert_true(certauth_reason_anybody(CERTAUTH_MISDIRECTED));
+	assert_false(certauth_reason_anybody(CERTAUTH_OK));
+	assert_false(certauth_reason_anybody(CERTAUTH_REVOKED));
+	assert_false(certauth_reason_anybody((enum certauth_reason)0));
 	assert_int_equal(certauth_reason_nginx(CERTAUTH_NO_CERTIFICATE), 496);
 	assert_int_equal(certauth_reason_nginx(CERTAUTH_EXPIRED), 495);
 	assert_int_equal(certauth_reason_nginx(CERTAUTH_NO_USER), 403);
@@ -261,6 +305,7 @@ main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_printed),
+		cmocka_unit_test(test_has),
 		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(test_headers_of_ours),
 	};
