@@ -145,6 +145,9 @@ ngx_certauth_ask_leave(ngx_certauth_asker_t *asker, ngx_uint_t overdue)
         return;
     }
 
+    /* without a socket the timer is that of the next try, for who came later */
+    overdue = overdue && (ask->connection || ngx_queue_empty(&ask->askers));
+
     if (overdue && !ask->overdue) {
         ask->overdue = 1;
         ngx_add_timer(&ask->timer, NGX_CERTAUTH_ASK_OVERDUE);
@@ -186,9 +189,7 @@ ngx_certauth_ask_exit(ngx_http_certauth_main_conf_t *mcf)
 static size_t
 ngx_certauth_ask_len(const struct certauth_bytes *questions, size_t n)
 {
-    size_t  i, len;
-
-    len = 0;
+    size_t  i, len = 0;
 
     for (i = 0; i < n; i++) {
         len += questions[i].data_len;

@@ -66,7 +66,6 @@ ngx_http_certauth_report(ngx_http_request_t *r,
     request.leaf = SSL_get0_peer_certificate(ssl);
     request.sent = SSL_get_peer_cert_chain(ssl);
     request.service = "http";
-    request.flags = CERTAUTH_FINAL;
 
     if (request.leaf == NULL) {
         /* both profiles say the same of nobody */
@@ -74,6 +73,12 @@ ngx_http_certauth_report(ngx_http_request_t *r,
     }
 
     other = certauth_verify(scf->main->engine, &request);
+
+    if (certauth_verdict_decision(other) == CERTAUTH_UNDECIDED) {
+        /* the refresher is asked for the profile in force alone */
+        certauth_verdict_free(other);
+        return;
+    }
 
     same = certauth_verdict_reason(other) == certauth_verdict_reason(verdict)
            && ngx_strcmp(certauth_verdict_user(other),

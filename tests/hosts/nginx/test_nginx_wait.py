@@ -27,6 +27,7 @@ HTTP = """
         location / { add_header X-User $remote_user; return 200 "VARS"; }
         location /maybe { certauth staff optional; return 200 "VARS"; }
         location /off { certauth off; return 200 "open"; }
+        location /report { certauth unasked; certauth_report staff; return 200 "VARS"; }
         location /soft { certauth soft; return 200 "VARS"; }
         location /any { satisfy any; auth_basic x; auth_basic_user_file @FOLDER@/htpasswd;
             proxy_set_header X-User $remote_user; proxy_pass http://@PLAIN@/who; }
@@ -53,11 +54,14 @@ class Waiting:
         self.path = world.path("refresher.sock")
         ocsp = 'ocsp_url = "http://127.0.0.1:9/"; check = "chain";'
         text = world.policy(extra='refresher = "%s";' % self.path, staff='deadline = "%ds";' % DEADLINE,
-                            profiles='soft: { base = "staff"; authorities = [ "soft" ]; };\n')
+                            profiles='soft: { base = "staff"; authorities = [ "soft" ]; };\n'
+                            'unasked: { base = "staff"; authorities = [ "unasked" ]; };\n')
         text = text.replace('check = "chain";', ocsp, 1).replace("authorities: {", """authorities: {
   soft: { anchors = [ "%s/root.pem" ]; issuers = [ "%s/issuers.pem" ];
           revocation: { %s crls = [ "%s/crls" ]; unknown = "accept"; }; };
-""" % (world.folder, world.folder, ocsp, world.folder), 1)
+  unasked: { anchors = [ "%s/root.pem" ]; issuers = [ "%s/issuers.pem" ];
+          revocation: { check = "none"; }; };
+""" % (world.folder, world.folder, ocsp, world.folder, world.folder, world.folder), 1)
         world.write("certauth.conf", text)
         os.unlink(world.path("crls/ca.crl"))
         self.responder = Responder(world.root, world.ca)
@@ -128,6 +132,19 @@ def test_only_where_a_profile_wants_it(server, waiting):
     r, took = timed(lambda: Client(waiting.world, "alice").get(server.port["TLS"], "/off"))
     assert r.body == "open" and took < DEADLINE / 2
     assert waiting.ask.questions == []
+
+
+def test_a_report_does_not_guess(server, waiting):
+    """What the other profile would wait for is no answer of it."""
+    waiting.ask.how = "hang"
+    with Client(waiting.world, "alice").connect(server.port["TLS"]) as c:
+        assert c.request("/report").vars["certauth_user"] == "alice"
+        assert waiting.ask.questions == []
+        # known by a certificate that the other one refuses whatever anybody says
+        assert Client(waiting.world, "carol").get(server.port["TLS"], "/report").status == 400
+        waiting.world.write("denied", "user:erin\nuser:alice\n")
+        assert until(lambda: c.request("/report").status == 403)
+    assert "would say" not in server.log()
 
 
 @pytest.mark.parametrize("sni", ["a.test", "c.test"])
@@ -237,6 +254,38 @@ def test_nobody_listens(server, waiting):
     waiting.ask.start()
     assert Client(waiting.world, "alice").get(server.port["TLS"]).status == 200
     server.wait_log("answers again")
+
+
+def test_who_came_later_waits_for_the_socket(waiting):
+    """The first in the queue gives up; whoever asks the same goes on trying."""
+    waiting.ask.stop()
+    waiting.ask.how = "shut"
+    waiting.ask.start()
+    full = []
+    try:
+        with pytest.raises(BlockingIOError):
+            while len(full) < 10:
+                full.append(socket.socket(socket.AF_UNIX))
+                full[-1].setblocking(False)
+                full[-1].connect(waiting.path)
+        with waiting.nginx() as server:
+            port, got = server.port["TLS"], {}
+
+            def one(name):
+                got[name] = Client(waiting.world, "alice").get(port).status
+            first = threading.Thread(target=one, args=("first",))
+            second = threading.Thread(target=one, args=("second",))
+            first.start()
+            time.sleep(DEADLINE * 0.6)
+            second.start()
+            first.join()
+            waiting.ask.how = "answer"
+            second.join()
+            assert got == {"first": 503, "second": 200}
+            assert waiting.ask.questions
+    finally:
+        for s in full:
+            s.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the worker is the socket's owner")
