@@ -82,7 +82,9 @@ bool certauth_hold_attempt(struct client *client)
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
 
 	if (!cclient->external && cclient->smtp_next == NULL) {
-		certauth_login_verify(client, CERTAUTH_FINAL, NULL, 0);
+		/* with what the wait before this command has brought */
+		certauth_login_verify(client, CERTAUTH_FINAL, cclient->replies,
+				      cclient->num_replies);
 		return FALSE;
 	}
 	if (!certauth_ask_begin(client, certauth_hold_resume))
@@ -99,7 +101,6 @@ void certauth_hold_begin(struct client *client)
 	/* Until certauth_hold_resume(): no command is read, the protocol waits
 	   for its callback. */
 	client->authenticating = TRUE;
-	client->auth_attempts--;
 }
 
 /* client_destroy() knows an attempt that is under way by requests that ours does not
