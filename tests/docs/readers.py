@@ -18,7 +18,8 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 
-from dovecot_server import Dovecot, free_ports  # noqa: E402
+from dovecot_server import Dovecot  # noqa: E402
+from ports import free_ports  # noqa: E402
 from pki import CA, write_pem  # noqa: E402
 
 # These read no policy file; all others are told which one it is.
