@@ -7,7 +7,9 @@ import subprocess
 import time
 
 import pytest
-from world import CA, Answer, Http, World, write_pem
+from world import CA, REFRESHER, Answer, Http, World, write_pem
+
+from test_fair import own_mounts
 
 from ports import free_port         # (world knows where it lies)
 
@@ -515,16 +517,26 @@ def test_proxy_of_the_environment(w):
         proxy.close()
 
 
-def test_proxy_of_the_other_scheme(w):
+@pytest.mark.skipif(not own_mounts(), reason="a name of our own needs mounts of our own")
+@pytest.mark.parametrize("variable,opens", [("https_proxy", 0), ("http_proxy", 1),
+                                            ("all_proxy", 1)])
+def test_proxy_of_the_other_scheme(w, variable, opens):
     """Where https: alone goes through a proxy, no http: URL of a certificate leads to it."""
     proxy = Http()
     try:
-        w.ca = CA("Test Issuing CA", issuer=w.root, crldp=[proxy.base + "/b.crl"])
+        url = "http://proxy.example:%d/b.crl" % proxy.port
+        w.ca = CA("Test Issuing CA", issuer=w.root, crldp=[url])
         w.write_cas()
         w.policy()
-        w.once(1, https_proxy=proxy.base)
-        assert proxy.connections == 0
-        assert "private" in w.source(proxy.base + "/b.crl")["error"]
+        with open(w.path("hosts"), "w", encoding="ascii") as f:
+            f.write("127.0.0.1 localhost proxy.example\n")
+        p = subprocess.run(["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && '
+                            'exec "$@"', w.path("hosts"), REFRESHER, "--config", w.conf,
+                            "--once"], capture_output=True, text=True, timeout=60,
+                           env=dict(os.environ, **{variable: proxy.base}))
+        assert p.returncode == 1, p.stderr
+        assert bool(proxy.connections) == bool(opens)
+        assert ("private" in w.source(url)["error"]) == (not opens)
     finally:
         proxy.close()
 
