@@ -139,7 +139,12 @@ class Places:
         put("here/new-cards.csv", "otto.pem,otto,staff\n")
         put("grid/grid-mapfile", '"/C=CH/O=Example ag/CN=Alice" alice\n')
         put("htpasswd", "alice:$apr1$x$Zr4gY8Kf9xHqVn8UuZ0hX/\n")
-        put("log/error.log", "nothing\n")
+        put("log/error.log", '2026/11/22 10:00:00 [error] 4#4: *4 certauth: REJECT 1401 revoked '
+            'user="" profile=staff depth=0 serial=0A1B subject="CN=Alice" issuer="CN=Issuing CA" '
+            'id=63f1c2-7 detail="On the CRL.", client: 192.0.2.7, server: www\n')
+        with open(os.path.join(p.etc, "log.key"), "wb") as f:
+            f.write(bytes(range(32)))
+        os.chmod(f.name, 0o640)
         put("log/certauth.json", '{"result":"accept","reason":"ok","user":"alice","email":'
             '"alice@example.com","subject":"CN=Alice","issuer":"CN=CA","serial":"0A",'
             '"notAfter":"2020-01-01T00:00:00Z"}\n')
