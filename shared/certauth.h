@@ -245,7 +245,8 @@ const char     *certauth_verdict_explain(const struct certauth_verdict *);
  * (RFC 3339), renewal (due: valid, time to renew; overdue: expired, its CA still
  * renews it; or ""), profile, authority, rule, strength (weak, medium, strong; or ""),
  * id, revocation (crl, ocsp: what the leaf's status rests on; or ""), revocation_from
- * (its thisUpdate, RFC 3339). "none" is the verdict of a request without certificate.
+ * (its thisUpdate, RFC 3339), accounts (comma: who he may also ask to be). "none" is
+ * the verdict of a request without certificate.
  */
 const char     *certauth_verdict_get(const struct certauth_verdict *,
 		    const char *name);
@@ -303,14 +304,25 @@ bool certauth_verdict_current(const struct certauth *,
     const struct certauth_verdict *, int64_t now);
 
 /*
- * The name the client asks to act as (SASL authzid), `name_len` bytes, any
- * bytes. True for an ACCEPT with a user when it is empty, the mapped user, or
- * one of the certificate's own mailboxes.
+ * The name the client asks to act as (SASL authzid, what a web application sends),
+ * `name_len` bytes, any bytes: who he is then, borrowed. The mapped user of an
+ * ACCEPT when it is empty or one of the certificate's own mailboxes; that very name
+ * when it is the mapped user or an account that the map allows beside it (also=).
+ * NULL: he is not. may_act_as: is there one?
  */
+const char *certauth_verdict_account(const struct certauth_verdict *,
+    const char *name, size_t name_len);
 bool certauth_verdict_may_act_as(const struct certauth_verdict *,
     const char *name, size_t name_len);
-/* True when `name` is exactly the mapped user of an ACCEPT. */
+/* True when `name` is exactly the mapped user of an ACCEPT, or such an account. */
 bool certauth_verdict_is_user(const struct certauth_verdict *,
+    const char *name, size_t name_len);
+/*
+ * The verdict of him who asks so: the same (a reference), one of the same kind in
+ * which `user` is the account, or a refusal (wrong-user). A REJECT stays what it
+ * is. The caller frees it. NULL: out of memory, which refuses.
+ */
+struct certauth_verdict *certauth_verdict_as(struct certauth_verdict *,
     const char *name, size_t name_len);
 
 /*

@@ -265,6 +265,7 @@ struct certauth_map_line {
 	unsigned	 line;
 	const char	*key, *user, *groups, *authority, *same, *issuer;
 	int64_t		 ends, from, until;
+	const char	*also;		/* other accounts, comma; "" */
 };
 typedef void certauth_enrolled_fn(void *context,
     const struct certauth_map_line *);

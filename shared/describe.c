@@ -83,3 +83,25 @@ describe_leaf(struct certauth_verdict *v, const struct cert *c,
 	verdict_set(v, VERDICT_RENEWAL, renewal_word(renewal_state(policy, c,
 	    now)));
 }
+
+/* Whom the client may ask to be instead: those who are not denied themselves. */
+void
+describe_accounts(struct certauth_verdict *v, const struct rules_answer *answer,
+    const struct denied *denied, const struct cert *leaf, int64_t now)
+{
+	const struct rules_account	*a;
+	const char			*detail = "";
+	size_t				 i;
+
+	for (i = 0; i < answer->num_also; i++) {
+		a = &answer->also[i];
+		if (denied != NULL && (denied_match(denied, leaf, a->user, now,
+		    verdict_arena(v), &detail) || denied_match(denied, leaf,
+		    a->found, now, verdict_arena(v), &detail))) {
+			verdict_tell(v, "    not as \"%s\": %s", a->user, detail);
+			continue;
+		}
+		verdict_tell(v, "    or as \"%s\", if asked for", a->user);
+		verdict_add_account(v, a->user);
+	}
+}

@@ -158,6 +158,9 @@ bool	engine_may_issue(const struct cert *);
 /* describe.c */
 void	describe_leaf(struct certauth_verdict *, const struct cert *leaf,
 	    const struct policy_options *, int64_t now);
+/* `denied` NULL: nobody is. */
+void	describe_accounts(struct certauth_verdict *, const struct rules_answer *,
+	    const struct denied *, const struct cert *leaf, int64_t now);
 
 /* certauth.c */
 int64_t	engine_clock(const struct certauth *);	/* may be NULL */

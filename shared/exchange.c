@@ -310,9 +310,10 @@ quoted(struct text *out, const char *word)
 static bool
 write_row(struct exchange *x, size_t format, const struct table_line *row)
 {
-	if (row->from != INT64_MIN || row->until != INT64_MAX)
-		return exchange_refuse(x, "found not-before or not-after, which "
-		    "has no equal there");
+	if (row->from != INT64_MIN || row->until != INT64_MAX ||
+	    row->also[0] != '\0')
+		return exchange_refuse(x, "found not-before, not-after or also=, "
+		    "which have no equal there");
 	if (row->groups[0] != '\0')
 		return exchange_refuse(x, "found groups, which have no equal "
 		    "there");

@@ -37,7 +37,8 @@ tell_line(void *context, const struct enrolled_line *line)
 	struct walk			*w = context;
 	const struct certauth_map_line	 told = { w->file, line->line, line->key,
 	    line->user, line->groups, line->mark.authority, line->mark.same,
-	    line->mark.issuer, line->mark.ends, line->from, line->until };
+	    line->mark.issuer, line->mark.ends, line->from, line->until,
+	    line->also };
 
 	w->tell(w->context, &told);
 	return true;
@@ -73,7 +74,7 @@ tell_compiled(struct walk *w, const struct table *table, const char *path)
 		w->tell(w->context, &(struct certauth_map_line){ path, line.line,
 		    line.key, line.user, line.groups, authority != NULL ?
 		    authority : "", line.same, "", INT64_MAX, line.from,
-		    line.until });
+		    line.until, line.also });
 		free(authority);
 	}
 }

@@ -172,6 +172,8 @@ map_user(struct question *q, int path_no, enum certauth_severity severity)
 		check_denied(q, path_no, answer.user);
 	if (strcmp(answer.found, answer.user) != 0)
 		check_denied(q, path_no, answer.found);
+	describe_accounts(q->v, &answer, q->profile->denied >= 0 ?
+	    q->data->denied[q->profile->denied] : NULL, q->leaf, q->now);
 }
 
 /* Would this path be there, had nothing been sent? */

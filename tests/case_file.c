@@ -22,7 +22,7 @@ static const char *const authority_keys[] = { "anchors", "issuers",
 static const char *const other_keys[] = { "at", "leaf", "sent", "purposes",
     "policies", "max_lifetime", "depth_limit", "keys", "rule", "map",
     "map-file", "denied", "denied-file", "profile", "email", "connect",
-    "first", "then", "ocsp", "expect", "depth", "user", "groups", "oids", "says", "http",
+    "first", "then", "ocsp", "expect", "depth", "user", "groups", "oids", "says", "account", "http",
     "imap", "worlds" };
 
 #define NUM(a)	(sizeof(a) / sizeof((a)[0]))

@@ -257,6 +257,13 @@ ask(struct run *r, struct certauth *engine, const char *profile, bool resumed,
 	ERR_raise(ERR_LIB_USER, 4711);
 	mark = ERR_peek_error();
 	v = certauth_verify(engine, &request);
+	if (case_has(r->c, "account")) {
+		struct certauth_verdict	*before = v;
+		const char		*name = case_get(r->c, "account", "");
+
+		v = certauth_verdict_as(before, name, strlen(name));
+		certauth_verdict_free(before);
+	}
 	if (v == NULL)
 		fault(r, "no verdict");
 	if (ERR_get_error() != mark || ERR_peek_error() != 0)

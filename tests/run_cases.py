@@ -97,6 +97,8 @@ def with_config(case, folder, command="verify"):
     args = [command, "--config", conf, "--profile", "c0", "--time", now]
     if command == "verify":
         args.append("--json")
+    if case.has("account"):
+        args += ["--account", case.get("account")]
     for path in sent_file(case, folder):
         args += ["--sent", path]
     return args + [case.leaf]

@@ -232,6 +232,10 @@ static void *merge_dir(apr_pool_t *p, void *base_, void *add_)
     if (add->report == CERTAUTH_USE_UNSET) {
         dc->report = base->report;
     }
+    if (!add->account_set) {
+        dc->account = base->account;
+        dc->account_set = base->account_set;
+    }
     return dc;
 }
 
@@ -441,6 +445,9 @@ static const command_rec commands[] = {
     AP_INIT_TAKE1("CertAuthReport", set_report, NULL, RSRC_CONF | ACCESS_CONF,
                   "a second profile whose answer is logged where it differs; "
                   "or off"),
+    AP_INIT_TAKE1("CertAuthAccount", certauth_set_account, NULL, RSRC_CONF | ACCESS_CONF,
+                  "an expression: which of the accounts of the certificate's "
+                  "map line the request is for; or off"),
     AP_INIT_FLAG("CertAuthAlternative", set_alternative, NULL,
                  RSRC_CONF | ACCESS_CONF,
                  "on: where there is no certificate the AuthType here may do"),

@@ -90,6 +90,8 @@ typedef struct {
     int alternative;                /* -1 unset, 0 off, 1 on */
     int preflight;                  /* likewise */
     int report;                     /* a use of its own, or off, or unset */
+    ap_expr_info_t *account;        /* CertAuthAccount, or NULL */
+    int account_set;
 } certauth_dir_conf;
 
 /* Hung on each SSL_CTX: after SNI its ctx tells which server is in force. */
@@ -190,6 +192,16 @@ certauth_request_rec *certauth_request_of(request_rec *r);
 /* For readers of the verdict: the gate's, or made now. Borrowed for the life
  * of the request. NULL: no profile applies. */
 const struct certauth_verdict *certauth_request_verdict(request_rec *r);
+
+/* The verdict's reference, given back when the request ends. */
+struct certauth_verdict *certauth_own(request_rec *r, struct certauth_verdict *v);
+
+/* mod_certauth_account.c: CertAuthAccount, and of an accepted verdict that of the
+ * account asked for (the request's, or a borrowed one as it came). */
+const char *certauth_set_account(cmd_parms *cmd, void *dir, const char *text);
+struct certauth_verdict *certauth_account(request_rec *r,
+                                          const certauth_dir_conf *dc,
+                                          struct certauth_verdict *v);
 
 /* mod_certauth_headers.c */
 void certauth_headers_register_hooks(void);

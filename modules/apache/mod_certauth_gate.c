@@ -20,7 +20,7 @@ APLOG_USE_MODULE(certauth);
 static const char *const attributes[] = {
     "verdict", "reason", "message", "user", "groups", "email", "serial",
     "issuer", "subject", "fingerprint", "policies", "days_left", "profile",
-    "id", "renewal", "not_after",
+    "id", "renewal", "not_after", "accounts",
 };
 #define NUM_ATTRIBUTES  (sizeof(attributes) / sizeof(attributes[0]))
 
@@ -44,7 +44,7 @@ static apr_status_t free_verdict(void *v)
 }
 
 /* From here on the request's pool owns the reference. */
-static struct certauth_verdict *own(request_rec *r, struct certauth_verdict *v)
+struct certauth_verdict *certauth_own(request_rec *r, struct certauth_verdict *v)
 {
     if (v != NULL) {
         apr_pool_cleanup_register(r->pool, v, free_verdict,
@@ -105,7 +105,7 @@ static struct certauth_verdict *settled(request_rec *r, certauth_conn *cc,
         certauth_verdict_free(v);
         return known;
     }
-    v = own(r, certauth_settle(r, cc, use, v));
+    v = certauth_own(r, certauth_settle(r, cc, use, v));
     if (v != NULL) {
         (void)apr_pool_userdata_setn(v, key, NULL, r->pool);
     }
@@ -127,16 +127,16 @@ static struct certauth_verdict *verdict_for(request_rec *r, int use)
     }
     certauth_poll_sometimes(r->server);
     if (cc == NULL || SSL_is_init_finished(cc->ssl) != 1) {
-        return own(r, certauth_refuse(certauth_use_at(use)->profile,
+        return certauth_own(r, certauth_refuse(certauth_use_at(use)->profile,
                                       CERTAUTH_NO_TLS, NULL));
     }
     v = misdirected(r, cc, use);
     if (v != NULL) {
-        return own(r, v);
+        return certauth_own(r, v);
     }
     v = certauth_conn_verdict(cc, use);
     return certauth_verdict_decision(v) == CERTAUTH_UNDECIDED
-           ? settled(r, cc, use, v) : own(r, v);
+           ? settled(r, cc, use, v) : certauth_own(r, v);
 }
 
 const struct certauth_verdict *certauth_request_verdict(request_rec *r)
@@ -295,7 +295,7 @@ static int gate(request_rec *r)
         set_env(r, NULL, 0);
         return DECLINED;
     }
-    v = verdict_for(r, dc->use);
+    v = certauth_account(r, dc, verdict_for(r, dc->use));
     certauth_log_verdict(r, dc->use, v);
     certauth_report(r, dc->report, v);
     /* Optional lets a bad certificate in as nobody, but not a request that came
@@ -433,7 +433,7 @@ static int check_authn(request_rec *r)
         return refuse(r, rec->verdict);
     }
     if (certauth_verdict_user(rec->verdict)[0] == '\0') {
-        v = own(r, certauth_refuse(certauth_use_at(rec->use)->profile,
+        v = certauth_own(r, certauth_refuse(certauth_use_at(rec->use)->profile,
                                    CERTAUTH_NO_USER,
                                    "the profile has no identity rules"));
         keep(r, CERTAUTH_STATE_REFUSED, rec->use, v);

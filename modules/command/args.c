@@ -92,6 +92,8 @@ static const struct option	options[] = {
 	    "tells of each rule" },
 	{ "--service", VALUE, OFFSET(service), "NAME",
 	    "the service asked for, such as http or imap" },
+	{ "--account", VALUE, OFFSET(account), "NAME",
+	    "as whom of the certificate's accounts" },
 	{ "--end", FLAG, OFFSET(end), "",
 	    "ends it now" },
 	{ "--explicit-policy", FLAG, OFFSET(explicit_policy), "",

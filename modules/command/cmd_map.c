@@ -20,11 +20,11 @@ keep_line(void *context, const struct certauth_map_line *l)
 	if (l->until != INT64_MAX)
 		certauth_time_print(until, sizeof(until), l->until);
 	add_json(context, json_pack(
-	    "{s:s,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "file", l->file,
+	    "{s:s,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "file", l->file,
 	    "line", (json_int_t)l->line, "key", l->key, "user", l->user,
 	    "groups", l->groups, "authority", l->authority, "name", l->same,
 	    "issuer", l->issuer, "ends", ends, "notBefore", from, "notAfter",
-	    until));
+	    until, "also", l->also));
 }
 
 static int
@@ -43,13 +43,14 @@ list(struct certauth *engine, const struct certauth_profile *profile,
 		return print_json(rows, status);
 	else
 		json_array_foreach(rows, i, row)
-			(void)printf("%s:%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			(void)printf("%s:%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
 			    text_of(row, "file"), (int)json_integer_value(
 			    json_object_get(row, "line")), text_of(row, "key"),
 			    text_of(row, "user"), text_of(row, "groups"),
 			    text_of(row, "name"), text_of(row, "ends"),
 			    text_of(row, "notBefore"),
-			    text_of(row, "notAfter"));
+			    text_of(row, "notAfter"),
+			    text_of(row, "also"));
 	json_decref(rows);
 	return status;
 }

@@ -191,7 +191,7 @@ ask(struct args *a, bool explain)
 	struct certauth_request		 request = { .flags =
 					    explain ? CERTAUTH_EXPLAIN : 0 };
 	struct certauth_error		 error = { .line = 0 };
-	struct certauth_verdict		*verdict = NULL;
+	struct certauth_verdict		*verdict = NULL, *own;
 	struct certauth			*engine;
 	X509				*leaf = NULL;
 	STACK_OF(X509)			*sent = NULL;
@@ -223,6 +223,12 @@ ask(struct args *a, bool explain)
 		    error.text);
 	else
 		verdict = certauth_verify(engine, &request);
+	if (verdict != NULL && a->account != NULL) {
+		own = verdict;
+		verdict = certauth_verdict_as(own, a->account,
+		    strlen(a->account));
+		certauth_verdict_free(own);
+	}
 	if (verdict == NULL) {
 		complain("out of memory");
 		goto out;

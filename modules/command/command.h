@@ -32,7 +32,7 @@ struct args {
 	const char	*id;		/* explain --id */
 	struct list	 logs;
 	bool		 dry_run, story;
-	const char	*service, *into;
+	const char	*service, *into, *account;
 	struct list	 given;		/* the names of the options, as typed */
 	const char	*verb;		/* "enroll" of map enroll; "" none */
 	struct list	*last_list;	/* the list option read last */

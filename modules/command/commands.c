@@ -17,7 +17,8 @@
 #define LOOKS_AT_ALL	"--profile --time"
 
 #define BY_PROFILE	"[--config FILE] --profile NAME [--sent FILE]... [--time T] " \
-			"[--service NAME] [--password-file FILE] CERT"
+			"[--service NAME] [--account NAME] " \
+			"[--password-file FILE] CERT"
 #define BY_ROOTS	"--roots FILE... [--intermediates FILE]... " \
 			"[--crls FILE]... [--ocsp-response FILE]... [--sent FILE]... " \
 			"[--purpose client|email|any|OID] [--require-policy OID]... " \

@@ -220,6 +220,7 @@ static void certauth_client_destroy(struct client *client)
 	X509_free(cclient->handed);
 	cclient->handed = NULL;
 	i_free(cclient->sieve_response);
+	i_free(cclient->account);
 	if (!certauth_session_begin(client))
 		certauth_client_forget(cclient);
 

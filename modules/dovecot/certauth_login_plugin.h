@@ -110,7 +110,12 @@ struct certauth_client {
 	bool hushed;
 	const struct login_settings *loud_set;
 
-	/* sieve of 2.3: the response to the challenge, as far as it could be seen */
+	/* this attempt: the account asked for, or NULL: the mapped user; owned */
+	char *account;
+
+	/* the response to the challenge, of which the auth process must not hear:
+	   sieve's of 2.3, as far as it could be seen, and one that asks for
+	   another account than was handed over */
 	char *sieve_response;
 	/* submission: the name asked for in the AUTH command, or NULL */
 	const char *smtp_response;
@@ -178,6 +183,8 @@ void certauth_sasl_anew(struct client *client, const char *response,
 /* The name that the client asks for in EXTERNAL (base64, "" and "=" are empty):
    1 it is empty, 0 it may be dropped, -1 refused and `refusal` is set. */
 int certauth_sasl_authzid(struct client *client, const char *response);
+/* Who logs in: the account asked for, while the verdict has it, or the mapped user. */
+const char *certauth_login_user(struct client *client);
 /* What the client answers to a challenge of the attempt that runs: 1 it may go on as
    it is, 0 an empty one in its place, -1 the attempt was refused and is over. */
 int certauth_sasl_response(struct client *client, const char *response);

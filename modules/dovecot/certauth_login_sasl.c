@@ -128,6 +128,7 @@ certauth_auth_result(struct client *client, enum client_auth_result result,
 int certauth_sasl_authzid(struct client *client, const char *response)
 {
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+	const char *account;
 	buffer_t *name;
 	size_t len;
 
@@ -143,12 +144,17 @@ int certauth_sasl_authzid(struct client *client, const char *response)
 	}
 	if (name->used == 0)
 		return 1;
-	if (!certauth_verdict_may_act_as(cclient->verdict, name->data,
-					 name->used)) {
+	account = certauth_verdict_account(cclient->verdict, name->data,
+					   name->used);
+	if (account == NULL) {
 		certauth_sasl_wrong_user(client,
 			t_strndup(name->data, name->used));
 		return -1;
 	}
+	i_free(cclient->account);
+	if (cclient->external &&
+	    strcmp(account, certauth_verdict_user(cclient->verdict)) != 0)
+		cclient->account = i_strdup(account);
 	return 0;
 }
 
@@ -192,7 +198,16 @@ int certauth_sasl_response(struct client *client, const char *response)
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
 
 	if (cclient->external) {
-		if (certauth_sasl_authzid(client, response) >= 0)
+		int ret = certauth_sasl_authzid(client, response);
+
+		if (ret == 0 && cclient->account != NULL) {
+			/* Dovecot has the mapped user already: let it refuse
+			   the other name, and begin anew with the account. */
+			i_free(cclient->sieve_response);
+			cclient->sieve_response = i_strdup(response);
+			return 1;
+		}
+		if (ret >= 0)
 			return 0;
 	} else if (!cclient->login_name_due ||
 		   certauth_login_name(client, response, FALSE))
@@ -201,6 +216,17 @@ int certauth_sasl_response(struct client *client, const char *response)
 	sasl_server_auth_failed(client, "certauth: wrong-user",
 				AUTH_CLIENT_FAIL_CODE_AUTHZFAILED);
 	return -1;
+}
+
+const char *certauth_login_user(struct client *client)
+{
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+
+	/* The verdict may be another one by now. */
+	if (cclient->account != NULL && certauth_verdict_is_user(
+		cclient->verdict, cclient->account, strlen(cclient->account)))
+		return cclient->account;
+	return certauth_verdict_user(cclient->verdict);
 }
 
 /* ------------------------------------------------------ gate 2: who it is */
@@ -382,7 +408,7 @@ certauth_sasl_callback(struct client *client, enum sasl_server_reply reply,
 static bool certauth_sasl_show(struct client *client)
 {
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
-	const char *user = certauth_verdict_user(cclient->verdict);
+	const char *user = certauth_login_user(client);
 
 	if (cclient->external && !client->set->auth_ssl_username_from_cert) {
 		e_warning(client->event, "certauth: EXTERNAL finds no user "
@@ -513,6 +539,8 @@ static bool certauth_sasl_filter_mech(struct client *client,
 	i_free(cclient->sieve_response);
 	/* a restart goes on with the same attempt */
 	cclient->authzid_done = cclient->restarting;
+	if (!cclient->restarting)
+		i_free(cclient->account);
 	cclient->restarting = FALSE;
 	certauth_verdict_free(cclient->refusal);
 	cclient->refusal = NULL;

@@ -207,7 +207,7 @@ bool certauth_session_begin(struct client *client)
 		return FALSE;
 	session = i_new(struct certauth_session, 1);
 	session->client = client;
-	session->user = i_strdup(certauth_verdict_user(cclient->verdict));
+	session->user = i_strdup(certauth_login_user(client));
 	cclient->session = session;
 	DLLIST_PREPEND(&certauth_sessions, session);
 	if (certauth_sessions_to == NULL)

@@ -9,6 +9,7 @@
  * ngx_http_certauth_server.c  what is checked before nginx starts or reloads
  * ngx_http_certauth_gate.c    who gets through, in which phase
  * ngx_http_certauth_judge.c   the verdict about a request
+ * ngx_http_certauth_account.c as which of the certificate's accounts
  * ngx_http_certauth_require.c what a location asks for besides
  * ngx_http_certauth_report.c  what another profile would have said
  * ngx_http_certauth_headers.c  what clients may not say in headers
@@ -107,6 +108,10 @@ typedef struct {
     /* ngx_http_certauth_require_t; all must hold; NULL: none */
     ngx_array_t                      *requires;
     unsigned                          requires_own:1;
+
+    /* certauth_account; NULL: the mapped user */
+    ngx_http_complex_value_t         *account;
+    unsigned                          account_own:1;
 } ngx_http_certauth_loc_conf_t;
 
 
@@ -138,6 +143,7 @@ typedef struct {
     unsigned                          passed:1;      /* what is served now may be */
     unsigned                          refused:1;     /* an error page follows */
     unsigned                          page:1;        /* and has been found */
+    unsigned                          choosing:1;    /* certauth_account */
     unsigned                          alternative:1; /* a password may do */
     unsigned                          let_in:1;      /* without certificate */
     unsigned                          basic:1;       /* by auth_basic */
@@ -260,6 +266,13 @@ void ngx_http_certauth_merge_require(ngx_http_certauth_loc_conf_t *prev,
     ngx_http_certauth_loc_conf_t *conf);
 /* The verdict, or in its place the refusal of it; takes it over. */
 struct certauth_verdict *ngx_http_certauth_required(
+    ngx_http_certauth_loc_conf_t *lcf, struct certauth_verdict *verdict);
+
+/* ngx_http_certauth_account.c */
+
+char *ngx_http_certauth_account(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* Of an accepted verdict that of the account asked for; takes it over. */
+struct certauth_verdict *ngx_http_certauth_as(ngx_http_request_t *r,
     ngx_http_certauth_loc_conf_t *lcf, struct certauth_verdict *verdict);
 
 /* ngx_http_certauth_report.c */

@@ -41,6 +41,7 @@ ngx_http_certauth_judge(ngx_http_request_t *r,
     }
 
     accepted = (certauth_verdict_decision(verdict) == CERTAUTH_ACCEPT);
+    verdict = ngx_http_certauth_as(r, lcf, verdict);
     verdict = ngx_http_certauth_required(lcf, verdict);
 
     *verdict_r = verdict;

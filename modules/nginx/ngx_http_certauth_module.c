@@ -69,6 +69,13 @@ static ngx_command_t  ngx_http_certauth_commands[] = {
       0,
       NULL },
 
+    { ngx_string("certauth_account"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_certauth_account,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("certauth_refuse"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
@@ -340,6 +347,10 @@ ngx_http_certauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_http_certauth_merge_require(prev, conf);
+
+    if (!conf->account_own) {
+        conf->account = prev->account;
+    }
 
     ngx_conf_merge_str_value(conf->report, prev->report, "off");
     ngx_conf_merge_uint_value(conf->preflight, prev->preflight, 0);

@@ -47,7 +47,6 @@ ngx_http_certauth_init_server(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
     for (i = 0; i < scf->places.nelts; i++) {
 
         lcf = place[i].lcf;
-
         /*
          * Then a refusal waits for the location: it may be open, or let a
          * password do, or have its own error pages.
@@ -61,6 +60,7 @@ ngx_http_certauth_init_server(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
                    != 0)
             || lcf->requires != place[0].lcf->requires
             || lcf->preflight != place[0].lcf->preflight
+            || lcf->account != place[0].lcf->account
             || ngx_strcmp(lcf->report.data, place[0].lcf->report.data) != 0
             || place[i].clcf->satisfy != place[0].clcf->satisfy
             || place[i].clcf->error_pages != place[0].clcf->error_pages)

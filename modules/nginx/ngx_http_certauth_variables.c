@@ -20,7 +20,7 @@ static ngx_int_t ngx_http_certauth_remote_user(ngx_http_request_t *r,
 static const char  *ngx_http_certauth_names[] = {
     "verdict", "reason", "message", "user", "groups", "email", "serial",
     "issuer", "subject", "fingerprint", "policies", "days_left", "profile", "id",
-    "renewal", "not_after", "client_cert", "client_cert_chain", "waited"
+    "renewal", "not_after", "accounts", "client_cert", "client_cert_chain", "waited"
 };
 
 #define NGX_CERTAUTH_NVARIABLES                                               \

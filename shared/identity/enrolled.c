@@ -88,6 +88,7 @@ enrolled_each(const unsigned char *data, size_t data_len, const char *file,
 		line.key = text.key.data;
 		line.user = text.user.data;
 		line.groups = text.groups.data != NULL ? text.groups.data : "";
+		line.also = text.also != NULL ? text.also : "";
 		line.from = text.time.from;
 		line.until = text.time.until;
 		line.mark = text.mark;
@@ -139,6 +140,7 @@ enrolled_find(const struct table *table, const char *authority, const char *same
 		if (!found) {
 			entry_r->user = table->data + row->user;
 			entry_r->groups = table->data + row->groups;
+			entry_r->also = "";
 			found = true;
 		} else if (strcmp(entry_r->user, table->data + row->user) != 0)
 			*others_r = true;

@@ -43,7 +43,7 @@ bool	enrolled_find(const struct table *, const char *authority,
 
 /* One line of a map, enrolled or not. */
 struct enrolled_line {
-	const char	*key, *user, *groups;
+	const char	*key, *user, *groups, *also;
 	int64_t		 from, until;	/* INT64_MIN, INT64_MAX: no such date */
 	struct enrolled_mark mark;
 	unsigned	 line;

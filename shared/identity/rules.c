@@ -100,6 +100,30 @@ groups_add(struct text *out, const char *groups)
 	return !out->failed && out->len <= RULES_MAX_GROUPS_LEN;
 }
 
+/* The accounts of a line that exist, each once. */
+static void
+also_add(struct question *q, const struct table *exist, const char *also)
+{
+	struct rules_answer	*a = q->answer;
+	const char		*name, *copy;
+	size_t			 len, i;
+
+	for (name = also; *name != '\0'; name += len + (name[len] == ',')) {
+		len = strcspn(name, ",");
+		if (len == 0 || a->num_also == RULES_MAX_ALSO ||
+		    (exist != NULL && !table_has(exist, name, len,
+		    q->query->now)))
+			continue;
+		copy = arena_string_n(q->extractor.arena, name, len);
+		for (i = 0; copy != NULL && i < a->num_also; i++)
+			if (strcmp(a->also[i].found, copy) == 0)
+				copy = NULL;
+		if (copy != NULL)
+			a->also[a->num_also++] = (struct rules_account){ copy,
+			    copy };
+	}
+}
+
 /*
  * Which of the values lead to a user? All that do must lead to the same one;
  * those that lead nowhere do not matter.
@@ -115,6 +139,7 @@ look_up(struct question *q, const struct rule *rule,
 	size_t			 i;
 
 	*user_r = NULL;
+	q->answer->num_also = 0;
 	if (rule->key != NULL && (table = table_of(q, rule->table)) == NULL)
 		return conclude(q, rule, OUTCOME_DECIDED, CERTAUTH_DATA_MISSING,
 		    "its table is not loaded");
@@ -125,7 +150,7 @@ look_up(struct question *q, const struct rule *rule,
 	for (i = 0; i < results->num_items; i++) {
 		value = &results->items[i];
 		entry.user = value->data;
-		entry.groups = "";
+		entry.groups = entry.also = "";
 		if (table != NULL && !table_lookup(table, value->data,
 		    value->data_len, q->query->now, &entry))
 			continue;
@@ -144,6 +169,7 @@ look_up(struct question *q, const struct rule *rule,
 			    sizeof(other), entry.user, strlen(entry.user))));
 		}
 		*user_r = entry.user;
+		also_add(q, exist, entry.also);
 		if (!groups_add(groups, entry.groups))
 			return conclude(q, rule, OUTCOME_DECIDED, groups->failed ?
 			    CERTAUTH_INTERNAL : CERTAUTH_BAD_NAME,
@@ -284,6 +310,28 @@ dress(struct question *q, const struct rule *rule, const char **user)
 	return OUTCOME_PASS;
 }
 
+/* The other accounts likewise; one that has no name here is none here. */
+static void
+dress_also(struct question *q, const struct rule *rule)
+{
+	const struct template	*template = service_template(q, rule);
+	struct template_results	 results;
+	struct rules_answer	*a = q->answer;
+	size_t			 i, num = 0;
+
+	for (i = 0; template != NULL && i < a->num_also; i++) {
+		q->extractor.user.data = a->also[i].found;
+		q->extractor.user.data_len = strlen(a->also[i].found);
+		if (template_fill(template, rule->when, &q->extractor,
+		    &results) != TEMPLATE_FILLED || results.num_items != 1 ||
+		    strchr(results.items[0].data, ',') != NULL)
+			continue;
+		a->also[num].found = a->also[i].found;
+		a->also[num++].user = results.items[0].data;
+	}
+	a->num_also = num;
+}
+
 static const char *
 strength_word(enum rule_strength strength)
 {
@@ -379,6 +427,7 @@ name_user(struct question *q, const struct rule *rule, const char *shown,
 		outcome = dress(q, rule, &user);
 		if (outcome != OUTCOME_PASS)
 			goto out;
+		dress_also(q, rule);
 	}
 	q->answer->user = arena_string(q->extractor.arena, user);
 	q->answer->found = arena_string(q->extractor.arena, found);
@@ -506,6 +555,7 @@ rules_ask(const struct rules *rules, const struct rules_query *query,
 	if (answer_r->reason != CERTAUTH_OK) {
 		answer_r->user = answer_r->groups = answer_r->strength = "";
 		answer_r->found = "";
+		answer_r->num_also = 0;
 	}
 }
 

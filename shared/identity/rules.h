@@ -15,6 +15,8 @@
 /* Values that one template may expand to (mailboxes of one certificate). */
 #define RULES_MAX_VALUES	64
 #define RULES_MAX_USER_LEN	255
+/* Accounts of one certificate beside its user; more are nobody's. */
+#define RULES_MAX_ALSO		16
 
 /* How surely a rule's name is one person's: docs/mapping.md. */
 enum rule_strength {
@@ -68,6 +70,10 @@ struct rules_answer {
 	/* Who it is before `users` dresses the name for the service: whoever is
 	 * denied under this name is denied at every door. "" when none. */
 	const char	*found;
+	/* Accounts that may be asked for instead (also=), dressed as `user` is, and
+	 * as they were found. */
+	struct rules_account { const char *user, *found; } also[RULES_MAX_ALSO];
+	size_t		 num_also;
 	const char	*strength;	/* weak, medium, strong; static */
 	const char	*detail;	/* printable, for the finding */
 	struct rules_miss misses[RULES_MAX_MISSES];	/* in the order asked */

@@ -168,7 +168,7 @@ table_lookup(const struct table *table, const char *key, size_t key_len,
 	const struct table_row	*row;
 	uint32_t		 n;
 
-	entry_r->user = entry_r->groups = "";
+	entry_r->user = entry_r->groups = entry_r->also = "";
 	if (key_len == 0 || key_len > TABLE_MAX_LINE || key[0] == TABLE_MARK)
 		return false;
 	memcpy(folded, key, key_len);
@@ -180,6 +180,7 @@ table_lookup(const struct table *table, const char *key, size_t key_len,
 		if (in_force(table, row, now)) {
 			entry_r->user = table->data + row->user;
 			entry_r->groups = table->data + row->groups;
+			entry_r->also = table_row_also(table, n);
 			return true;
 		}
 	}
@@ -216,9 +217,19 @@ table_has(const struct table *table, const char *user, size_t user_len,
 }
 
 bool
-table_row_is_mark(const struct table *table, const struct table_row *row)
+table_row_is_aside(const struct table *table, const struct table_row *row)
 {
-	return table->data[row->key] == TABLE_MARK;
+	return table->data[row->key] == TABLE_MARK ||
+	    table->data[row->key] == TABLE_ALSO;
+}
+
+const char *
+table_row_also(const struct table *table, uint32_t n)
+{
+	const struct table_row	*row = table_row_at(table, n + 1);
+
+	return row != NULL && table->data[row->key] == TABLE_ALSO ?
+	    table->data + row->user : "";
 }
 
 /* The mark's key: a control character, the authority, another one, the name. */
@@ -248,7 +259,7 @@ table_next_line(const struct table *table, size_t *at_io,
 	memset(line_r, 0, sizeof(*line_r));
 	while (*at_io < table->num_rows) {
 		row = table_row_at(table, (uint32_t)(*at_io)++);
-		if (row != NULL && !table_row_is_mark(table, row))
+		if (row != NULL && !table_row_is_aside(table, row))
 			break;
 		row = NULL;
 	}
@@ -262,10 +273,15 @@ table_next_line(const struct table *table, size_t *at_io,
 	line_r->from = time.from;
 	line_r->until = time.until;
 	line_r->line = row->line;
-	row = *at_io < table->num_rows ?
-	    table_row_at(table, (uint32_t)*at_io) : NULL;
-	if (row != NULL && table_row_is_mark(table, row))
-		read_mark(table, row, line_r);
+	line_r->also = table_row_also(table, (uint32_t)*at_io - 1);
+	while (*at_io < table->num_rows) {
+		row = table_row_at(table, (uint32_t)*at_io);
+		if (row == NULL || !table_row_is_aside(table, row))
+			break;
+		if (table->data[row->key] == TABLE_MARK)
+			read_mark(table, row, line_r);
+		(*at_io)++;
+	}
 	return true;
 }
 
@@ -277,7 +293,7 @@ table_size(const struct table *table)
 
 	for (i = 0; i < table->num_rows; i++) {
 		row = table_row_at(table, (uint32_t)i);
-		num += row != NULL && !table_row_is_mark(table, row);
+		num += row != NULL && !table_row_is_aside(table, row);
 	}
 	return num;
 }
@@ -297,7 +313,7 @@ table_case_twins(const struct table *table, table_twin_fn *tell, void *context)
 	for (n = 0; n < table->num_rows; n++) {
 		row = table_row_at(table, n);
 		if (row == NULL || row->key_len > TABLE_MAX_LINE ||
-		    table_row_is_mark(table, row))
+		    table_row_is_aside(table, row))
 			continue;
 		memcpy(low, table->data + row->key, row->key_len);
 		text_lower_ascii(low, row->key_len);

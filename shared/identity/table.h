@@ -20,8 +20,8 @@
 struct table;
 
 /*
- * Lines: key user [group,group...] [not-before=DATE] [not-after=DATE], `#`
- * comments, blank lines; a key alone is its own user. NULL: error_r names `file`
+ * Lines: key user [group,group...] [also=USER,USER] [not-before=DATE]
+ * [not-after=DATE], `#` comments, blank lines; a key alone is its own user. NULL: error_r names `file`
  * and line, errno is ENOMEM or, where it is the file's fault, EINVAL. Two lines of one key with different users or groups are an error (two
  * lines of one key whose times do not overlap are fine). Both dates belong to the
  * time in force, a date without time is its whole day in UTC.
@@ -60,7 +60,8 @@ bool	table_is_compiled(const struct table *);
 struct table *table_ref(struct table *);
 void	table_free(struct table *);
 
-struct table_entry { const char *user, *groups; };	/* borrowed from the table */
+/* Borrowed from the table. `also`: other accounts of his, separated by commas; "". */
+struct table_entry { const char *user, *groups, *also; };
 /* False: no line for that key that is in force at `now`. Byte by byte, but of a
  * key that looks like a mailbox the domain, and of 64 hexadecimal digits all, is
  * compared in lower case (and without colons). */
@@ -75,7 +76,7 @@ bool	table_has(const struct table *, const char *user, size_t user_len,
  * it. False past the end. authority and same "": no mark (enrolled.h).
  */
 struct table_line {
-	const char	*key, *user, *groups, *authority, *same;
+	const char	*key, *user, *groups, *also, *authority, *same;
 	size_t		 authority_len;
 	int64_t		 from, until;	/* INT64_MIN, INT64_MAX: no such date */
 	unsigned	 line;

@@ -16,6 +16,9 @@
 /* Begins the key of a row that is no line but the mark behind one (enrolled.h):
  * no line and no certificate may hold a control character. */
 #define TABLE_MARK		'\x01'
+/* The same for the other accounts of a line (also=): `user` is their list. Such rows
+ * stand right behind their line's, and no index has them. */
+#define TABLE_ALSO		'\x02'
 
 struct table_row {
 	uint32_t	key, user, groups;	/* offsets in the data */
@@ -43,6 +46,7 @@ struct table {
 /* What one line of a text says, and the mark behind it. */
 struct table_text_line {
 	struct word		key, user, groups;	/* groups.data NULL: none */
+	char			*also;	/* NULL: none; "also=" stands before it */
 	struct table_span	time;
 	char			*rest;	/* where the comment stood */
 	struct enrolled_mark	 mark;
@@ -51,8 +55,10 @@ struct table_text_line {
 bool	table_text_read(struct lines *, struct table_text_line *line_r,
 	    struct certauth_error *error_r);
 
-/* table.c. Is it the mark behind the row before it? */
-bool	table_row_is_mark(const struct table *, const struct table_row *);
+/* table.c. Is it no line, but something of the line before it? */
+bool	table_row_is_aside(const struct table *, const struct table_row *);
+/* The other accounts of the line of row n; "": none. */
+const char *table_row_also(const struct table *, uint32_t n);
 /* Number n, when it lies within the table; NULL otherwise. */
 const struct table_row *table_row_at(const struct table *, uint32_t n);
 /* The newest row of that key or user; *end_r (NULL allowed): where it belongs. */

@@ -21,6 +21,8 @@ _Static_assert(LINES_MAX_LINE == TABLE_MAX_LINE, "one ceiling for lines");
 
 /* Lines of one key, each for another time. */
 #define TABLE_MAX_SAME_KEY	64u
+/* Accounts of one line. */
+#define TABLE_MAX_ALSO		16u
 
 struct reading {
 	struct table			*table;
@@ -41,12 +43,42 @@ read_date(const char *text, bool end, int64_t *seconds_r)
 	return true;
 }
 
+/* also=USER,USER: who the client may ask to be instead of the user. */
+static bool
+read_also(const struct lines *lines, const struct word *word,
+    struct table_text_line *entry, struct certauth_error *error_r)
+{
+	const char	*name = word->data + strlen("also="), *fault = NULL;
+	size_t		 len, num = 0;
+
+	if (entry->also != NULL)
+		fault = "also= a second time";
+	for (;; name += len + 1) {
+		len = strcspn(name, ",");
+		if (fault == NULL)
+			fault = user_name_fault(name, len);
+		if (++num > TABLE_MAX_ALSO)
+			fault = "more than 16 accounts";
+		if (fault != NULL || name[len] == '\0')
+			break;
+	}
+	if (fault != NULL) {
+		error_set(error_r, lines->file, lines->line, "found %s, expected "
+		    "also=USER,USER with at most 16 names", fault);
+		return false;
+	}
+	entry->also = word->data + strlen("also=");
+	return true;
+}
+
 /* True when the word is a date setting or nothing that may stand here. */
 static bool
 read_setting(const struct lines *lines, const struct word *word,
     struct table_text_line *entry, bool *fault_r, struct certauth_error *error_r)
 {
-	static const char *const names[] = { "not-before=", "not-after=", NULL };
+	static const char *const names[] = {
+		"not-before=", "not-after=", "also=", NULL
+	};
 	char		 shown[128];
 	int64_t		*at;
 	bool		 end;
@@ -56,13 +88,17 @@ read_setting(const struct lines *lines, const struct word *word,
 		return false;
 	text_printable(shown, sizeof(shown), word->data, word->data_len);
 	*fault_r = true;
+	if (strncmp(word->data, names[2], strlen(names[2])) == 0) {
+		*fault_r = !read_also(lines, word, entry, error_r);
+		return true;
+	}
 	end = strncmp(word->data, names[1], strlen(names[1])) == 0;
 	if (!end && strncmp(word->data, names[0], strlen(names[0])) != 0) {
 		/* A misspelt not-after that is taken for a group would be
 		 * access without end. */
 		error_set(error_r, lines->file, lines->line, "found \"%s\", "
-		    "expected not-before=DATE or not-after=DATE (a name with an "
-		    "= goes in quotes)", shown);
+		    "expected not-before=DATE, not-after=DATE or also=USER,USER "
+		    "(a name with an = goes in quotes)", shown);
 		error_suggest(error_r, word->data,
 		    strcspn(word->data, "=") + 1, names);
 		return true;
@@ -116,6 +152,11 @@ check_entry(const struct lines *lines, struct table_text_line *entry,
 		return false;
 	}
 	entry->key.data_len = table_key_fold(entry->key.data, entry->key.data_len);
+	if (entry->user.data == NULL && entry->also != NULL) {
+		error_set(error_r, lines->file, lines->line, "found also= "
+		    "without a user, expected key user also=USER,USER");
+		return false;
+	}
 	if (entry->user.data == NULL)
 		entry->user = entry->key;	/* a list, for must_exist */
 	else {
@@ -162,8 +203,8 @@ table_text_read(struct lines *lines, struct table_text_line *entry_r,
 		else {
 			error_set(error_r, lines->file, lines->line,
 			    "found a fourth word, expected key user "
-			    "[group,group...] [not-before=DATE] "
-			    "[not-after=DATE] (a name with a blank goes in "
+			    "[group,group...] [also=USER,USER] "
+			    "[not-before=DATE] [not-after=DATE] (a name with a blank goes in "
 			    "quotes)");
 			return false;
 		}
@@ -203,14 +244,15 @@ refuse_row(const struct reading *r, const struct table_row *row,
 	    "\"%.100s\" for user \"%.100s\", but line %u%s has it for "
 	    "\"%.100s\"%s at the same time; expected one user and one list of "
 	    "groups for a key", key, two, other->line, from, one,
-	    strcmp(one, two) == 0 ? " with other groups" : "");
+	    strcmp(one, two) == 0 ? " with other groups or accounts" : "");
 	return false;
 }
 
 /* Rows of one key must agree wherever their times overlap. */
 static bool
 check_same_key(const struct reading *r, uint32_t first,
-    const struct table_row *row, struct certauth_error *error_r)
+    const struct table_row *row, const char *also,
+    struct certauth_error *error_r)
 {
 	const struct table	*table = r->table;
 	const struct table_row	*other;
@@ -228,7 +270,8 @@ check_same_key(const struct reading *r, uint32_t first,
 		}
 		if (a.from > b.until || b.from > a.until ||
 		    (same_word(table, row->user, other->user) &&
-		    same_word(table, row->groups, other->groups)))
+		    same_word(table, row->groups, other->groups) &&
+		    strcmp(also, table_row_also(table, n)) == 0))
 			continue;
 		return refuse_row(r, row, other, error_r);
 	}
@@ -269,6 +312,31 @@ index_row(struct keyindex *index, const struct keyindex_probe *end,
 	return older;
 }
 
+/* The other accounts of the newest row as a row of their own; its key is written
+ * over the word "also=". */
+static void
+add_also(struct table *table, const struct table_text_line *entry)
+{
+	struct table_row	*row = &table->rows[table->num_rows];
+	char			*key;
+
+	if (entry->also == NULL)
+		return;
+	key = entry->also - strlen("also=");
+	key[0] = TABLE_ALSO;
+	key[1] = '\0';
+	*row = row[-1];
+	row->key = (uint32_t)(key - table->data);
+	row->key_len = 1;
+	row->user = (uint32_t)(entry->also - table->data);
+	row->user_len = (uint16_t)strlen(entry->also);
+	row->groups = 0;
+	row->groups_len = 0;
+	row->time = 0;
+	row->next_key = row->next_user = TABLE_NO_ROW;
+	table->num_rows++;
+}
+
 /*
  * The mark behind the newest row as a row of its own, which only enrolled_find()
  * asks for: no list of users has it. Its key is written over the comment, which
@@ -278,6 +346,7 @@ static void
 add_mark(struct table *table, const struct table_text_line *entry)
 {
 	struct table_row	*row = &table->rows[table->num_rows];
+	const struct table_row	*line = &row[entry->also != NULL ? -2 : -1];
 	uint32_t		 n = (uint32_t)table->num_rows, older;
 	struct keyindex_probe	 end;
 	char			 key[TABLE_MAX_LINE];
@@ -291,7 +360,7 @@ add_mark(struct table *table, const struct table_text_line *entry)
 		return;
 	memcpy(entry->rest, key, len);
 	entry->rest[len] = '\0';
-	*row = row[-1];
+	*row = *line;
 	row->key = (uint32_t)(entry->rest - table->data);
 	row->key_len = (uint16_t)len;
 	row->time = 0;
@@ -329,13 +398,15 @@ add_row(const struct reading *r, const struct table_text_line *entry,
 	}
 	older = table_find_row(table, false, entry->key.data,
 	    entry->key.data_len, &end);
-	if (!check_same_key(r, older, row, error_r))
+	if (!check_same_key(r, older, row, entry->also != NULL ? entry->also :
+	    "", error_r))
 		return false;
 	row->next_key = index_row(&table->keys, &end, older, n);
 	older = table_find_row(table, true, entry->user.data,
 	    entry->user.data_len, &end);
 	row->next_user = index_row(&table->users, &end, older, n);
 	table->num_rows++;
+	add_also(table, entry);
 	add_mark(table, entry);
 	return true;
 }
@@ -374,9 +445,10 @@ new_table(const struct table_source *sources, size_t num_sources,
 			errno = EINVAL;
 			return NULL;
 		}
-		/* No more rows than lines, and marks behind them. */
+		/* No more rows than lines, and what may stand behind each. */
 		lines += 1 + count(&sources[i], "\n") +
-		    count(&sources[i], ENROLLED_MARK);
+		    count(&sources[i], ENROLLED_MARK) +
+		    count(&sources[i], "also=");
 	}
 	table = calloc(1, sizeof(*table));
 	if (table == NULL)

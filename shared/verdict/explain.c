@@ -161,6 +161,8 @@ explain_json(const struct certauth_verdict *v)
 	    json_list(verdict_attr(v, VERDICT_POLICIES)));
 	add_string(root, "user", certauth_verdict_user(v));
 	add_string(root, "groups", verdict_attr(v, VERDICT_GROUPS));
+	if (verdict_attr(v, VERDICT_ACCOUNTS)[0] != '\0')
+		add_string(root, "accounts", verdict_attr(v, VERDICT_ACCOUNTS));
 	add_string(root, "profile", verdict_attr(v, VERDICT_PROFILE));
 	add_string(root, "authority", verdict_attr(v, VERDICT_AUTHORITY));
 	add_string(root, "rule", verdict_attr(v, VERDICT_RULE));

@@ -35,6 +35,8 @@ struct certauth_verdict {
 	const char			*message;
 	struct verdict_mailbox		*mailboxes;	/* grows */
 	size_t				 num_mailboxes;
+	const char			*accounts[VERDICT_MAX_ACCOUNTS];
+	size_t				 num_accounts;
 	struct text			 story;
 	/* questions.c: whole frames, malloc'ed; which findings they may turn */
 	struct certauth_bytes		 questions[VERDICT_MAX_QUESTIONS];

@@ -23,6 +23,7 @@ static const struct { const char *name; enum verdict_attr attr; } attr_names[] =
 	{ "rule", VERDICT_RULE }, { "revocation", VERDICT_REVOCATION },
 	{ "id", VERDICT_ID }, { "revocation_from", VERDICT_REVOCATION_FROM },
 	{ "not_after", VERDICT_NOT_AFTER }, { "renewal", VERDICT_RENEWAL },
+	{ "accounts", VERDICT_ACCOUNTS },
 };
 
 /* Room for one more: most verdicts have one path and no finding, a few have
@@ -373,7 +374,8 @@ verdict_close(struct certauth_verdict *v, int chosen)
 		v->attrs[VERDICT_USER] = "";
 		v->attrs[VERDICT_GROUPS] = "";
 		v->attrs[VERDICT_POLICIES] = "";
-		v->num_mailboxes = 0;
+		v->attrs[VERDICT_ACCOUNTS] = "";
+		v->num_mailboxes = v->num_accounts = 0;
 	}
 	renumber(v, shown);
 	for (i = 0; i < VERDICT_NUM_ATTRS; i++)
@@ -445,33 +447,6 @@ certauth_verdict_get(const struct certauth_verdict *v, const char *name)
 			return v != NULL ?
 			    verdict_attr(v, attr_names[i].attr) : "";
 	return NULL;
-}
-
-bool
-certauth_verdict_is_user(const struct certauth_verdict *v, const char *name,
-    size_t name_len)
-{
-	const char	*user = certauth_verdict_user(v);
-
-	return user[0] != '\0' && name != NULL && strlen(user) == name_len &&
-	    memcmp(user, name, name_len) == 0;
-}
-
-bool
-certauth_verdict_may_act_as(const struct certauth_verdict *v, const char *name,
-    size_t name_len)
-{
-	size_t	i;
-
-	if (certauth_verdict_user(v)[0] == '\0')
-		return false;
-	if (name_len == 0 || certauth_verdict_is_user(v, name, name_len))
-		return true;
-	for (i = 0; i < v->num_mailboxes; i++)
-		if (v->mailboxes[i].data_len == name_len &&
-		    memcmp(v->mailboxes[i].data, name, name_len) == 0)
-			return true;
-	return false;
 }
 
 /* What is made on demand is made once; verdicts are shared by threads. */

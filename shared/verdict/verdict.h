@@ -29,6 +29,7 @@ enum verdict_attr {
 	VERDICT_DAYS_LEFT, VERDICT_PROFILE, VERDICT_AUTHORITY, VERDICT_RULE,
 	VERDICT_ID, VERDICT_NOT_AFTER, VERDICT_RENEWAL, VERDICT_STRENGTH,
 	VERDICT_REVOCATION, VERDICT_REVOCATION_FROM,
+	VERDICT_ACCOUNTS,
 	VERDICT_NUM_ATTRS
 };
 
@@ -81,6 +82,13 @@ void	verdict_set_leaf(struct certauth_verdict *, X509 *leaf);
 /* The mapped user; bytes already checked by identity/. */
 void	verdict_set_user(struct certauth_verdict *, const char *user,
 	    const char *groups, const char *rule);
+/* account.c. Another user that may be asked for instead; bytes checked likewise,
+ * no comma. Over VERDICT_MAX_ACCOUNTS: nobody. */
+#define VERDICT_MAX_ACCOUNTS	16
+void	verdict_add_account(struct certauth_verdict *, const char *name);
+/* The refusal of an ACCEPT, in which the certificate can still be seen. */
+struct certauth_verdict *verdict_refuse_as(const struct certauth_verdict *from,
+    enum certauth_reason, const char *detail);
 /* The certificate's own mailboxes, for certauth_verdict_may_act_as(). */
 void	verdict_add_mailbox(struct certauth_verdict *, const char *mailbox,
 	    size_t mailbox_len);

@@ -108,9 +108,10 @@ class Answer:
         return "%s %s user=%r" % (self.status, self.reason, self.user)
 
 
-def get(tls, name):
+def get(tls, name, account=None):
     """One request on an open connection."""
-    sendall(tls, ("GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % name).encode())
+    head = "X-Account: %s\r\n" % account if account else ""
+    sendall(tls, ("GET / HTTP/1.1\r\nHost: %s\r\n%s\r\n" % (name, head)).encode())
     r = http.client.HTTPResponse(tls)
     r.begin()
     r.read()
@@ -195,6 +196,7 @@ class NginxWorld(World):
                 % (self.cert, self.key, self.conf, self.extra))
         for name in self.names.values():
             text += ("server { listen @TLS@ ssl; server_name %s.case.test; certauth %s;\n"
+                     "  certauth_account $http_x_account;\n"
                      "  location / { return 200 \"ok\\n\"; } }\n" % (name, name))
         self.server = nginx_server.Nginx(
             os.path.join(self.folder, "nginx"), http=text,
@@ -234,6 +236,7 @@ class ApacheWorld(World):
         for name in self.names.values():
             text += ("<VirtualHost 127.0.0.1:%d>\nServerName %s.case.test\nSSLEngine on\n"
                      "SSLCertificateFile %s\nSSLCertificateKeyFile %s\nCertAuthProfile %s\n"
+                     "CertAuthAccount \"%%{HTTP:X-Account}\"\n"
                      "Header always set X-Reason \"expr=%%{reqenv:CERTAUTH_REASON}\"\n"
                      "Header always set X-User \"expr=%%{reqenv:CERTAUTH_USER}\"\n"
                      "</VirtualHost>\n" % (self.port, name, self.cert, self.key, name))
@@ -359,7 +362,7 @@ def web(world, case, version, folder):
 
     def fresh(session=None):
         with client.connect(world.port, name, session) as tls:
-            answer = get(tls, name)
+            answer = get(tls, name, case.get("account"))
             answer.session, answer.reused = tls.session, tls.session_reused
             return answer
 
@@ -370,7 +373,7 @@ def web(world, case, version, folder):
     if fault:
         return "first connection: " + fault
     with client.connect(world.port, name) as kept:
-        fault = wrong(world, case, get(kept, name), "first")
+        fault = wrong(world, case, get(kept, name, case.get("account")), "first")
         if fault:
             return "kept connection: " + fault
         session = kept.session
@@ -387,7 +390,7 @@ def web(world, case, version, folder):
             return "the session was not resumed"
         if case.expected("first")[0] == "accept":
             # The next request on the connection that was there before.
-            fault = wrong(world, case, get(kept, name))
+            fault = wrong(world, case, get(kept, name, case.get("account")))
             if fault:
                 return "kept connection, next request: " + fault
     return None
@@ -462,19 +465,20 @@ def test_apache(apache, case):
 # ------------------------------------------------------------------------ mail
 
 
-def imap_external(tls):
-    """AUTHENTICATE EXTERNAL without a name: ("OK" or a code, the line, who we are)."""
+def imap_external(tls, account=None, challenge=False):
+    """AUTHENTICATE EXTERNAL, with or without a name: ("OK" or a code, the line, who)."""
+    name = base64.b64encode(account.encode()) if account else b""
     f = tls.makefile("rwb", buffering=0)
 
     def line():
         return f.readline().decode("utf-8", "replace").rstrip("\r\n")
     greeting = line()
     assert greeting.startswith("* OK"), greeting
-    f.write(b"a AUTHENTICATE EXTERNAL =\r\n")
+    f.write(b"a AUTHENTICATE EXTERNAL" + (b"" if challenge else b" " + (name or b"=")) + b"\r\n")
     said = line()
     while said.startswith("* ") or said.startswith("+"):
         if said.startswith("+"):
-            f.write(b"\r\n")
+            f.write(name + b"\r\n")
         said = line()
     if not said.startswith("a OK"):
         code = re.match(r"a (?:NO|BAD) \[([A-Z]+)\]", said)
@@ -487,10 +491,10 @@ def imap_external(tls):
 def mail(world, case, folder):
     client = Client(case, folder)
 
-    def fresh():
+    def fresh(challenge=False):
         mark = world.server.mark()
         with client.connect(world.port, "localhost") as tls:
-            code, said, user = imap_external(tls)
+            code, said, user = imap_external(tls, case.get("account"), challenge)
         if code == "OK":
             m = world.server.wait_log(r"Login: user=<", mark)
             user = re.search(r"user=<([^>]*)>", m).group(1)
@@ -512,7 +516,10 @@ def mail(world, case, folder):
         return None
 
     if case.connections == 1:
-        return check(fresh())
+        fault = check(fresh())
+        if fault is None and case.has("account"):
+            fault = check(fresh(True))      # the name with the answer to the challenge
+        return fault
     fault = check(fresh(), "first")
     if fault:
         return "first connection: " + fault

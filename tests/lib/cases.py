@@ -20,7 +20,8 @@ _AUTHORITY = {"anchors", "issuers", "intermediates", "crls", "check", "unknown",
 _KEYS = _AUTHORITY | {
     "at", "leaf", "sent", "purposes", "policies", "max_lifetime", "depth_limit", "keys",
     "rule", "map", "map-file", "denied", "denied-file", "profile", "email", "connect",
-    "first", "then", "ocsp", "expect", "depth", "user", "groups", "oids", "says", "http", "imap", "worlds"}
+    "first", "then", "ocsp", "expect", "depth", "user", "groups", "oids", "says", "account",
+    "http", "imap", "worlds"}
 
 
 class Case:

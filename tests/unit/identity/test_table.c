@@ -202,6 +202,16 @@ tables_that_are_refused(void **state)
 	assert_no_table("a b c,,d\n", 1, "empty group", NULL);
 	assert_no_table("a b ,c\n", 1, "empty group", NULL);
 	assert_no_table("a b \"c, d\"\n", 1, "blank beside a comma", NULL);
+	assert_no_table("a b also=\n", 1, "empty user name", "also=USER");
+	assert_no_table("a b also=c,\n", 1, "empty user name", NULL);
+	assert_no_table("a b also=c,-d\n", 1, "begins with - or .", NULL);
+	assert_no_table("a b also=c also=d\n", 1, "second time", NULL);
+	assert_no_table("a also=c\n", 1, "without a user", NULL);
+	assert_no_table("a b also=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17\n", 1,
+	    "more than 16", NULL);
+	assert_no_table("a b also=c\na b also=d\n", 2, "other groups or accounts",
+	    NULL);
+	assert_no_table("a b\na b also=d\n", 2, "other groups or accounts", NULL);
 	assert_no_table("a b not-after=tomorrow\n", 1, "not-after=tomorrow",
 	    "expected a date");
 	assert_no_table("a b not-after=2026-02-30\n", 1, "expected a date", NULL);

@@ -38,8 +38,8 @@ make_text(char *text, size_t text_len)
 
 	for (i = 0; i < PEOPLE; i++)
 		len += (size_t)snprintf(text + len, text_len - len,
-		    "user%d@example.com user%d g%d,h%s # enrolled authority=ca "
-		    "mailbox=user%d@x\n", i, i / 2, i % 7, i % 3 == 0 ?
+		    "user%d@example.com user%d g%d,h also=a%d%s # enrolled authority=ca "
+		    "mailbox=user%d@x\n", i, i / 2, i % 7, i, i % 3 == 0 ?
 		    " not-after=2027-01-01" : "", i);
 	return len;
 }
@@ -76,6 +76,10 @@ ask_all(const struct table *table, bool exact)
 			continue;
 		}
 		found++;
+		snprintf(key, sizeof(key), "a%zu", i);
+		if (exact)
+			assert_string_equal(entry.also, key);
+		assert_true(strlen(entry.also) < 8192 * 8);
 		if (exact)
 			assert_string_equal(entry.user, user);
 		/* whatever they say, they end */
@@ -88,7 +92,7 @@ ask_all(const struct table *table, bool exact)
 static void
 written_and_mapped(void **state)
 {
-	static char	 text[PEOPLE * 120];
+	static char	 text[PEOPLE * 140];
 	struct table	*table;
 	size_t		 len = make_text(text, sizeof(text));
 

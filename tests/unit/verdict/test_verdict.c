@@ -49,6 +49,74 @@ test_accept(void **state)
 	certauth_verdict_free(v);
 }
 
+/* The account asked for, of those that the verdict has; the rest stays. */
+static void
+test_accounts(void **state)
+{
+	static const char *const	not[] = { "offic", "office,", "Office",
+					    "office,support", "root" };
+	struct certauth_verdict	*v = fresh(), *as, *back;
+	int			 p = path(v);
+	size_t			 i;
+
+	(void)state;
+	verdict_set_user(v, "alice", "staff", "people");
+	verdict_add_account(v, "office");
+	verdict_add_account(v, "support");
+	verdict_add_mailbox(v, "a@x", 3);
+	verdict_set_generation(v, 7, 8);
+	verdict_holds(v, 10, 20);
+	verdict_close(v, p);
+	assert_string_equal(certauth_verdict_get(v, "accounts"),
+	    "office,support");
+	as = certauth_verdict_as(v, "office", 6);
+	assert_int_equal(certauth_verdict_decision(as), CERTAUTH_ACCEPT);
+	assert_string_equal(certauth_verdict_user(as), "office");
+	assert_string_equal(certauth_verdict_get(as, "groups"), "staff");
+	assert_string_equal(certauth_verdict_get(as, "accounts"),
+	    "alice,support");
+	assert_true(certauth_verdict_is_user(as, "alice", 5));
+	assert_true(verdict_is_current(as, 7, 8, 15));
+	assert_false(verdict_is_current(as, 7, 8, 20));
+	assert_false(verdict_is_current(as, 7, 9, 15));
+	/* and from there to another */
+	back = certauth_verdict_as(as, "support", 7);
+	assert_string_equal(certauth_verdict_user(back), "support");
+	certauth_verdict_free(back);
+	certauth_verdict_free(as);
+	/* nothing asked, himself, a mailbox: the very same */
+	assert_ptr_equal(as = certauth_verdict_as(v, "", 0), v);
+	certauth_verdict_free(as);
+	assert_ptr_equal(as = certauth_verdict_as(v, "alice", 5), v);
+	certauth_verdict_free(as);
+	assert_ptr_equal(as = certauth_verdict_as(v, "a@x", 3), v);
+	certauth_verdict_free(as);
+	for (i = 0; i < sizeof(not) / sizeof(not[0]); i++) {
+		as = certauth_verdict_as(v, not[i], strlen(not[i]));
+		assert_int_equal(certauth_verdict_decision(as), CERTAUTH_REJECT);
+		assert_int_equal(certauth_verdict_reason(as),
+		    CERTAUTH_WRONG_USER);
+		assert_string_equal(certauth_verdict_user(as), "");
+		certauth_verdict_free(as);
+	}
+	as = certauth_verdict_as(v, "office\0", 7);
+	assert_int_equal(certauth_verdict_reason(as), CERTAUTH_WRONG_USER);
+	certauth_verdict_free(as);
+	certauth_verdict_free(v);
+	/* A refusal has no accounts. */
+	v = fresh();
+	verdict_set_user(v, "alice", "", "r");
+	verdict_add_account(v, "office");
+	verdict_fault(v, CERTAUTH_EXPIRED, -1, 0, "%s", "");
+	verdict_close(v, -1);
+	assert_ptr_equal(as = certauth_verdict_as(v, "office", 6), v);
+	assert_string_equal(certauth_verdict_get(v, "accounts"), "");
+	assert_false(certauth_verdict_is_user(v, "office", 6));
+	certauth_verdict_free(as);
+	certauth_verdict_free(v);
+	assert_null(certauth_verdict_account(NULL, "office", 6));
+}
+
 /* An open verdict, no path, a fault beside the path: each refuses. */
 static void
 test_refuses(void **state)
@@ -299,6 +367,7 @@ main(void)
 {
 	const struct CMUnitTest	tests[] = {
 		cmocka_unit_test(test_accept),
+		cmocka_unit_test(test_accounts),
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_primary),
 		cmocka_unit_test(test_cut_search),
