@@ -301,6 +301,7 @@ engine_load(struct certauth *e, bool first, bool *changed_r, bool *failed_r,
 	};
 	struct snapshot	*next, *last;
 	bool		 crl_changed = false, crl_failed = false;
+	size_t		 i;
 
 	*changed_r = *failed_r = false;
 	next = snapshot_new(e->config->num_live);
@@ -321,6 +322,9 @@ engine_load(struct certauth *e, bool first, bool *changed_r, bool *failed_r,
 		error_set(error_r, e->path, 0, "out of memory");
 		*failed_r = true;
 		snapshot_free(next);
+		/* what was read just now is lost with it */
+		for (i = 0; i < e->config->num_live; i++)
+			e->live[i].again = true;
 		return false;
 	}
 	next->fetched = fetched_load(e, first ? NULL : e->current->fetched,

@@ -232,8 +232,12 @@ read_unit(struct loader *loader, const struct file_ref *ref,
 	}
 	if (bytes.data_len >= REVOCATION_ADVISE_BYTES)
 		advise(loader, ref->path, bytes.stamp.size, false);
+	errno = 0;
 	memory = compile_bytes(loader, bytes.data, bytes.data_len, ref->path,
 	    &bytes.stamp, last);
+	/* Refused for want of memory, ours or OpenSSL's: both are malloc's. */
+	if (errno == ENOMEM)
+		file_stamp_forget(&bytes.stamp);
 	add_unit(loader, ref->path, &bytes.stamp, memory, false);
 	file_bytes_free(&bytes);
 }

@@ -1,7 +1,7 @@
 /*
  * test_memory.c - no allocation that fails may let somebody in.
  *
- * The n-th allocation of a verify fails, ours (--wrap) or OpenSSL's, for each n in
+ * The n-th allocation of a verify, an open or a poll fails, ours (--wrap) or OpenSSL's, for each n in
  * turn, alone or with all that follow. Whoever has to be refused is refused, whoever
  * may enter enters as himself or not at all; and when the memory is back, the same
  * engine gives the right answer: nothing half made was kept.
@@ -137,6 +137,9 @@ struct scene {
 #define MAIL		"identity = ( { name = \"mail\"; key = \"{san.email}\";" \
 			" table = \"map\"; } );"
 #define GOOD		"email:alice@good.example"
+#define MAP		"alice@good.example alice staff\n" \
+			"carol@good.example carol staff\n" \
+			"alice@bad.example alice staff\n"
 
 static const struct scene scenes[] = {
 	{ "accepted", GOOD, NO_CRL, MAIL, CERTAUTH_OK, "alice" },
@@ -303,9 +306,7 @@ set_up(void **state)
 	write_text("denied-user", "user:alice\n");
 	write_text("denied-mailbox", "mailbox:alice@good.example\n");
 	write_text("others", "bob\n");
-	write_text("map", "alice@good.example alice staff\n"
-	    "carol@good.example carol staff\n"
-	    "alice@bad.example alice staff\n");
+	write_text("map", MAP);
 	return 0;
 }
 
@@ -441,12 +442,133 @@ test_all_fail_from_there(void **state)
 		sweep(&scenes[i], true);
 }
 
+/* The same at start: no engine, or one that lets nobody in who has to be refused
+ * (a file of which a part could not be read may refuse more). Until its first poll
+ * `unknown` may speak for a CRL that could not be read. */
+static void
+sweep_open(const struct scene *s)
+{
+	struct certauth_error	 error;
+	struct certauth_verdict	*v;
+	struct certauth		*engine;
+	unsigned		 n, num;
+	bool			 soft = strstr(s->authority, "\"accept\"") != NULL;
+
+	count = 0;
+	certauth_free(opened(s));
+	num = count;
+	for (n = 1; n <= num; n += num < 2 * LAST ? 1 : STEP) {
+		count = 0;
+		fail_at = n;
+		and_after = false;
+		engine = open_scene(s, &error);
+		fail_at = 0;
+		if (engine == NULL)
+			continue;
+		if (!soft) {
+			v = ask(engine, s, 0, false);
+			check(s, v, n);
+			certauth_verdict_free(v);
+		}
+		(void)certauth_poll(engine, &error);
+		v = ask(engine, s, 0, false);
+		check(s, v, n);
+		certauth_verdict_free(v);
+		certauth_free(engine);
+	}
+	print_message("%s: %u allocations at start\n", s->name, num);
+}
+
+static void
+test_open(void **state)
+{
+	size_t	i;
+
+	(void)state;
+	for (i = 0; i < NUM_SCENES; i++)
+		sweep_open(&scenes[i]);
+}
+
+/* What a poll could not take up, the next one does. `name` becomes `after`, which
+ * makes of OK the reason of the scene. */
+static void
+sweep_poll(const struct scene *s, const char *name, const char *before,
+    const char *after)
+{
+	struct certauth_error	 error;
+	struct certauth_verdict	*v;
+	struct certauth		*engine;
+	unsigned		 n, num = 1;
+
+	for (n = 0; n <= num; n++) {
+		write_text(name, before);
+		engine = opened(s);
+		v = ask(engine, s, 0, false);
+		assert_int_equal(certauth_verdict_reason(v), CERTAUTH_OK);
+		certauth_verdict_free(v);
+		assert_int_equal(unlink(in_folder(name)), 0);
+		write_text(name, after);
+		count = 0;
+		fail_at = n;
+		and_after = false;
+		(void)certauth_poll(engine, &error);
+		fail_at = 0;
+		if (n == 0)
+			num = count;
+		(void)certauth_poll(engine, &error);
+		v = ask(engine, s, 0, false);
+		if (certauth_verdict_reason(v) != s->reason)
+			fail_msg("%s changed, allocation %u of the poll failed: "
+			    "%s", name, n, certauth_verdict_text(v));
+		certauth_verdict_free(v);
+		certauth_free(engine);
+	}
+	print_message("%s: %u allocations of a poll\n", name, num);
+}
+
+static const struct scene *
+scene(const char *name)
+{
+	size_t	i;
+
+	for (i = 0; i < NUM_SCENES; i++)
+		if (strcmp(scenes[i].name, name) == 0)
+			return &scenes[i];
+	fail_msg("no scene %s", name);
+	return NULL;
+}
+
+static void
+test_poll(void **state)
+{
+	char	 crl[2000];
+	FILE	*f;
+	size_t	 n;
+
+	(void)state;
+	sweep_poll(scene("denied user"), "denied-user", "user:bob\n",
+	    "user:alice\n");
+	sweep_poll(scene("nobody"), "map", "dora@good.example dora staff\n",
+	    "alice@good.example alice staff\n");
+	f = fopen(in_folder("crl"), "r");
+	assert_non_null(f);
+	n = fread(crl, 1, sizeof(crl) - 1, f);
+	crl[n] = '\0';
+	fclose(f);
+	/* there was none, and no word of it counts as good */
+	sweep_poll(scene("revoked, unknown would do"), "crl", "", crl);
+	/* for the scenes that follow */
+	write_text("map", MAP);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest	tests[] = {
 		cmocka_unit_test(test_one_fails),
 		cmocka_unit_test(test_all_fail_from_there),
+		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_poll),
 	};
 
 	if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc,
