@@ -45,7 +45,7 @@ void certauth_log_verdict(request_rec *r, int use,
         return;
     }
     event_of(&event, r->connection, cc);
-    event.waited = waited != NULL ? (unsigned)atoi(waited) : 0;
+    event.waited = waited != NULL ? (unsigned)strtoul(waited, NULL, 10) : 0;
     line = certauth_decision(certauth_proc->engine, v, &event, 0);
     if (line != NULL) {
         ap_log_rerror(APLOG_MARK, level, 0, r, "certauth: %s", line);
