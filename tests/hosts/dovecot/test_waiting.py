@@ -31,6 +31,7 @@ class Asking:
         self.responder = Responder(w.root, w.ca)
         self.responder.revoke(w.leafs["revoked"])
         w.write("asking.conf", """version = 1;
+log: { limit = 0; };
 state = "%s";
 refresher = "%s";
 authorities: {

@@ -182,7 +182,6 @@ def test_a_password_may_do_under_satisfy_any(site):
 
 
 def test_log(world):
-    """A server of its own: refusals of one kind are not all logged."""
     with world.nginx(HTTP) as n:
         assert Client(world, "bob").get(n.port["TLS"], "/all").status == 403
         log = n.wait_log(" not-permitted ")
