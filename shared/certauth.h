@@ -238,6 +238,11 @@ const struct certauth_profile *certauth_verdict_profile(
 const char     *certauth_verdict_text(const struct certauth_verdict *);
 const char     *certauth_verdict_json(const struct certauth_verdict *);
 const char     *certauth_verdict_explain(const struct certauth_verdict *);
+/* The path search as graphviz input, and the whole as one page of HTML with the
+ * picture in it. The caller frees with free(); NULL: out of memory. More of the
+ * story is told with CERTAUTH_EXPLAIN. */
+char	       *certauth_verdict_dot(const struct certauth_verdict *);
+char	       *certauth_verdict_html(const struct certauth_verdict *);
 /*
  * One attribute as text, NULL when unknown name, "" when it has no value:
  * verdict (accept, reject, none), reason, message, user, groups (comma), email,

@@ -196,8 +196,11 @@ ask(struct args *a, bool explain)
 	X509				*leaf = NULL;
 	STACK_OF(X509)			*sent = NULL;
 	int				 status = EXIT_USAGE;
+	char				*drawn = NULL;
 
 	args_give_last(a);
+	if (a->html + a->dot + a->json > 1)
+		return complain("expected one of --html, --dot and --json");
 	if (mixes_ways(a))
 		return EXIT_USAGE;
 	if (a->rest.num_items != 1)
@@ -233,7 +236,15 @@ ask(struct args *a, bool explain)
 		complain("out of memory");
 		goto out;
 	}
-	if (a->json)
+	if (a->html || a->dot) {
+		drawn = a->html ? certauth_verdict_html(verdict) :
+		    certauth_verdict_dot(verdict);
+		if (drawn == NULL) {
+			complain("out of memory");
+			goto out;
+		}
+		(void)printf("%s", drawn);
+	} else if (a->json)
 		(void)printf("%s\n", certauth_verdict_json(verdict));
 	else if (explain)
 		(void)printf("%s", certauth_verdict_explain(verdict));
@@ -242,6 +253,7 @@ ask(struct args *a, bool explain)
 	status = certauth_verdict_decision(verdict) == CERTAUTH_ACCEPT ?
 	    EXIT_FINE : EXIT_REJECTED;
 out:
+	free(drawn);
 	certauth_verdict_free(verdict);
 	X509_free(leaf);
 	sk_X509_pop_free(sent, X509_free);
