@@ -122,8 +122,10 @@ certauth_read_leaf(const char *file, const char *password, X509 **leaf_r,
 	/* A .pfx that stays shut says nothing of the certificate in it. */
 	ok = leaf != NULL || !found.locked;
 	if (!ok)
-		error_set(error_r, file, 0, "%s; --password-file names a file "
-		    "whose first line is the password", found.hint);
+		error_set(error_r, file, 0, "%s; verify and explain take its "
+		    "password (--password-file, the first line), and "
+		    "\"openssl pkcs12 -nokeys\" the certificate out of it",
+		    found.hint);
 	else if (leaf == NULL)	/* not an I/O error: the answer is "malformed" */
 		error_set(error_r, file, 0, "%s", found.hint != NULL ?
 		    found.hint : "holds no certificate that can be read; "
