@@ -120,8 +120,11 @@ def test_units(debs):
                  "certauth-refresh.service", "certauth-directory@.service"):
         assert [n for n in there if n.endswith("lib/systemd/system/" + unit)], sorted(there)
     script = out("dpkg-deb", "-I", debs["certauth-refresher"], "postinst")
-    assert "try-restart" in script and "certauth-refresher.service" in script
-    assert "enable 'certauth" not in script.replace("was-enabled", "")
+    assert "deb-systemd-invoke try-restart" in script
+    # Enabled again only where the administrator had it so; nothing starts by itself.
+    for unit in ("certauth-refresher.service", "certauth-refresh.timer"):
+        assert "if deb-systemd-helper debian-installed '%s'" % unit in script
+    assert script.count("deb-systemd-helper enable") == 2 and "_dh_action=start" not in script
 
 
 def test_twice_the_same(debs, tmp_path):
