@@ -29,7 +29,6 @@ FORTIFY      := $(if $(filter asan tsan fuzz,$(FLAVOUR)),,-D_FORTIFY_SOURCE=2)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wconversion -Wvla -Wformat=2 -Werror
-PKGS := libcrypto libconfig libpcre2-8 jansson libxxhash libidn2
 CFLAGS  ?= -O2 -g
 CORE_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) -fPIC -fvisibility=hidden -fstack-protector-strong \
 	$(FORTIFY) $(FLAGS) -DCERTAUTH_VERSION='"$(VERSION)"' -Ishared -MMD -MP
@@ -354,7 +353,7 @@ check-deb:
 	@/usr/bin/python3 -B -m pytest -q -p no:cacheprovider -rfEs tests/deb
 
 help:
-	@echo 'make                 build/certauth and the three server modules'
+	@echo 'make                 build/certauth, build/certauth-refresher and the three server modules'
 	@echo 'make demo            installs what is missing, builds, real servers, real clients, one table'
 	@echo 'make play | unplay   the same, left running, with lines to copy | removed'
 	@echo 'make check           installs what is missing, builds, runs every test (PART=name: one part)'
@@ -363,7 +362,7 @@ help:
 	@echo 'make asan | tsan     the tests under sanitizers'
 	@echo 'make fuzz T=NAME     one fuzzer for SECONDS_EACH=60; fuzz-all: each of them'
 	@echo 'make bench           what it costs, beside the stock servers (T=core: one part)'
-	@echo 'make docs            the pages made from shared/reasons.def and directives.def'
+	@echo 'make docs | man      the pages made from shared/*.def and the command | manual pages, in build/man'
 	@echo 'make install         into DESTDIR= PREFIX=/usr; see docs/install.md'
 	@echo 'make dist | deb      a tarball of the sources | Debian packages, in build/deb'
 	@echo 'make check-deb       the packages in a bare Debian: installed, upgraded, removed; as root'

@@ -286,9 +286,10 @@ def read_nginx(block, place):
     temp = "".join("%s_temp_path %s/%s;\n" % (n, place.path("log"), n) for n in
                    ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     conf = place.write("nginx.conf", "%s%s\nerror_log %s/nginx.log;\npid %s/nginx.pid;\n"
-                       "events { }\nhttp {\ncertauth_config %s/certauth.conf;\n%s%s}\n" % (
+                       "events { }\nhttp {\naccess_log %s/access.log;\n"
+                       "certauth_config %s/certauth.conf;\n%s%s}\n" % (
                            load, "user www-data;" if os.geteuid() == 0 else "", place.path("log"),
-                           place.path("log"), place.etc, temp,
+                           place.path("log"), place.path("log"), place.etc, temp,
                            re.sub(r"(?m)^\s*certauth_config .*\n", "", text)))
     status, out = run(["/usr/sbin/nginx", "-t", "-p", place.folder, "-e", place.path("log/nginx.log"),
                        "-c", conf])
