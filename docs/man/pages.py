@@ -52,7 +52,7 @@ def usage(text):
 
 
 def sentence(text):
-    return text[:1].upper() + text[1:] + "."
+    return text[:1].upper() + text[1:] + ("" if text.endswith("?") else ".")
 
 
 def synopsis(rows):
@@ -77,7 +77,7 @@ def commands(rows):
     for r in rows:
         if r["text"] and (r["name"], r["text"]) != last:
             out += "\n*%s*\n\t%s See *certauth-%s*(1).\n" % (
-                r["name"], plain(sentence(r["text"].rstrip("?"))), r["name"].split()[0])
+                r["name"], plain(sentence(r["text"])), r["name"].split()[0])
         last = (r["name"], r["text"])
     return out
 
