@@ -119,7 +119,7 @@ class Places:
         put = lambda name, text: open(p.path(name), "w", encoding="utf-8").write(text)  # noqa: E731
         for who in ("emma", "alice"):
             with open(p.path("here", who + ".pfx"), "wb") as f:
-                f.write(w.certs[who].p12("secret" if who == "emma" else None, [w.mail_ca]))
+                f.write(w.certs[who].p12("secret", [w.mail_ca]))
         put("here/password", "secret\n")
         write_pem(p.path("here/root.pem"), w.mail_root)
         write_pem(p.path("here/ca.pem"), w.mail_ca)
@@ -158,6 +158,9 @@ class Places:
         with open(conf, "a", encoding="utf-8") as f:
             f.write('state = "%s"; refresher = "%s";\n' % (p.path("state"), p.path("run/refresher.sock")))
         self.profiles(p, conf, self.w.certs["bob"].sha256())
+        status, out = run([os.path.join(self.build, "certauth"), "compile", "--config", conf])
+        if status != 0:
+            raise RuntimeError("the world's own policy: " + out)
         os.mkdir(p.path("bin"))
         for name in ("certauth", "certauth-refresher"):
             real = os.path.join(self.build, name)
