@@ -278,6 +278,8 @@ policies_by_tree(const struct policy_options *o, struct cert *const *path,
 	/* OpenSSL keeps "invalid" with a certificate, also where it only wanted for
 	 * memory: such a one is asked again as a copy. */
 	for (again = 0; again < 2 && rc == X509_PCY_TREE_INVALID; again++) {
+		X509_policy_tree_free(tree);
+		tree = NULL;
 		sk_X509_pop_free(certs, X509_free);
 		certs = stack_of(path, num_path, again == 1);
 		if (certs == NULL)
