@@ -21,8 +21,8 @@ MAP = "alice@example.com alice staff,admins\nbob@example.com bob\n"
 def groups(server, mark):
     """What the login since `mark` got; auth writes its lines whenever it likes."""
     session = re.search(r"session=<([^>]*)>", server.wait_log("Login: user=<", mark)).group(1)
-    asked = "<%s>): Finished userdb lookup" % session
-    server.wait_log(re.escape(asked), mark)
+    # 2.3: auth: Debug: static(alice,ADDRESS,<ID>): ...; 2.4: auth(alice,...)<ID>: Debug: NAME: ...
+    asked = server.wait_log("<%s>.*: Finished userdb lookup" % re.escape(session), mark)
     # what it found is the next line of the one process auth
     line = server.wait_log(r"acl_groups=\[", server.log().index(asked, mark))
     return line.split("acl_groups=[")[1].split("]")[0]
