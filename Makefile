@@ -328,7 +328,7 @@ endif
 	$(call unit_files,certauth-compile.service certauth-compile.path)
 	install -D -m 644 conf-examples/certauth.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/certauth.conf
 	install -D -m 644 conf-examples/certauth.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/certauth.conf
-	@for f in $$(cd conf-examples && find personalsign -type f); do install -D -m 644 conf-examples/$$f $(DESTDIR)$(PREFIX)/share/certauth/$$f; done
+	@for f in $$(cd conf-examples && find personalsign pages -type f); do install -D -m 644 conf-examples/$$f $(DESTDIR)$(PREFIX)/share/certauth/$$f; done
 	@for f in conf-examples/*.conf; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/certauth/examples/$${f##*/}; done
 
 # --------------------------------------------------------------- packages

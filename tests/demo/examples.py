@@ -253,6 +253,16 @@ def published(d, conf, build, ca):
     return good and '"user":"alice"' in said, said
 
 
+def refusal_pages(folder, build):
+    """One page for each reason and no other; the servers load them in tests/hosts."""
+    good, said = run(os.path.join(world.ROOT, "docs", "generate"), "--check")
+    pages = {n[:-5] for n in os.listdir(os.path.join(world.EXAMPLES, "pages"))
+             if n.endswith(".html")}
+    with open(os.path.join(world.ROOT, "docs", "reasons.md"), encoding="utf-8") as f:
+        reasons = set(re.findall(r"^\| `([a-z-]+)` \d{4}", f.read(), re.M))
+    return good and bool(pages) and pages == reasons, said + " ".join(sorted(pages ^ reasons))
+
+
 READERS = {
     "certauth.conf": policy_certauth, "minimal.conf": policy_minimal,
     "smartcard.conf": policy_smartcard, "nginx-http.conf": nginx,
@@ -263,7 +273,7 @@ READERS = {
     "certauth-refresher.service": refresher_service,
     "certauth-refresh.service": refresh_service, "certauth-refresh.timer": refresh_timer,
     "certauth-directory@.service": directory_service, "certauth.sysusers": sysusers,
-    "personalsign": personalsign,
+    "personalsign": personalsign, "pages": refusal_pages,
 }
 # These look at the world, the others at its folder.
 WORLDLY = {nginx, apache, dovecot}
