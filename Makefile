@@ -186,7 +186,7 @@ $(B)/unit/%: tests/unit/%.c $(B)/libcertauth.a
 # OpenSSL's word is taken from us: see there.
 $(B)/unit/revocation/test_forced: LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,X509_verify EVP_DigestVerify \
 	EVP_DigestVerifyInit EVP_PKEY_verify EVP_PKEY_verify_init EVP_Digest)
-$(B)/unit/refresher/%: tests/unit/refresher/%.c $(REFRESHER_PURE_O)
+$(patsubst %,$(B)/unit/%,$(filter refresher/%,$(UNIT))): $(B)/unit/refresher/%: tests/unit/refresher/%.c $(REFRESHER_PURE_O)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CORE_CFLAGS) -Imodules/refresher -o $@ $< $(REFRESHER_PURE_O) $(LDFLAGS) -lcrypto -lcmocka
 
