@@ -38,7 +38,7 @@ LIBS     = $(shell pkg-config --libs libcrypto libconfig libpcre2-8 jansson libi
 # ------------------------------------------------------------------- sources
 CORE := $(patsubst shared/%,%,$(wildcard shared/*.c shared/*/*.c))
 CORE_O  := $(CORE:%.c=$(B)/shared/%.o)
-CMD     := main.c args.c commands.c json.c log_lines.c cmd_verify.c cmd_explain_id.c cmd_check.c cmd_compile.c cmd_show.c cmd_publish.c \
+CMD     := main.c args.c commands.c json.c log_lines.c cmd_verify.c complete.c cmd_explain_id.c cmd_check.c cmd_compile.c cmd_show.c cmd_publish.c \
 	cmd_state.c cmd_deny.c cmd_map.c cmd_map_explain.c cmd_enroll.c cmd_forecast.c cmd_table.c check_running.c module_stamp.c \
 	cmd_pool.c cmd_pool_setup.c cmd_pool_fetch.c cmd_pool_accept.c
 CMD_O   := $(CMD:%.c=$(B)/modules/command/%.o)
@@ -329,6 +329,9 @@ endif
 	install -D -m 644 conf-examples/certauth.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/certauth.conf
 	install -D -m 644 conf-examples/certauth.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/certauth.conf
 	@for f in $$(cd conf-examples && find personalsign pages -type f); do install -D -m 644 conf-examples/$$f $(DESTDIR)$(PREFIX)/share/certauth/$$f; done
+	install -D -m 644 conf-examples/completions/certauth.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/certauth
+	install -D -m 644 conf-examples/completions/_certauth $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_certauth
+	install -D -m 644 conf-examples/completions/certauth.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/certauth.fish
 	@for f in conf-examples/*.conf; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/certauth/examples/$${f##*/}; done
 
 # --------------------------------------------------------------- packages

@@ -69,6 +69,10 @@ const struct command *command_find(struct args *);
 /* Usage of all commands, or of those whose name begins with `word`. */
 void	command_usage(FILE *, const char *word);
 /* The same, with every option, for programs. */
+bool	command_takes(const struct command *, const char *option);
+bool	command_takes_all(const char *option);
+/* complete.c: prints what may come behind these words. */
+int	cmd_complete(size_t num, char **words);
 int	command_json(void);
 
 /* args.c: what the options table says, for usage and for programs; false past the

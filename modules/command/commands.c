@@ -138,6 +138,18 @@ takes(const struct command *command, const char *option)
 	    names_option(LOOKS_AT_ALL, option);
 }
 
+bool
+command_takes(const struct command *command, const char *option)
+{
+	return takes(command, option);
+}
+
+bool
+command_takes_all(const char *option)
+{
+	return names_option(EVERYWHERE, option);
+}
+
 /* How many of the words the name takes; 0: it is another. */
 static size_t
 matches(const struct command *command, const struct list *words)

@@ -102,6 +102,9 @@ main(int argc, char **argv)
 	struct args	args;
 	int		status;
 
+	/* Before anything is read: these are words of a line that is not done. */
+	if (argc > 1 && strcmp(argv[1], "complete") == 0)
+		return cmd_complete((size_t)argc - 2, argv + 2);
 	status = args_read(&args, argc - 1, argv + 1) ? run(&args) : EXIT_USAGE;
 	args_free(&args);
 	/* A full disk behind the pipe: what was promised is not there. */

@@ -263,6 +263,17 @@ def refusal_pages(folder, build):
     return good and bool(pages) and pages == reasons, said + " ".join(sorted(pages ^ reasons))
 
 
+def completions(_, __):
+    """Each shell takes its own; what they do is in tests/command."""
+    d = os.path.join(world.EXAMPLES, "completions")
+    for shell, name in (("bash", "certauth.bash"), ("zsh", "_certauth"), ("fish", "certauth.fish")):
+        if shutil.which(shell):
+            good = run(shell, "-n", os.path.join(d, name))
+            if not good[0]:
+                return good
+    return sorted(os.listdir(d)) == ["_certauth", "certauth.bash", "certauth.fish"], ""
+
+
 READERS = {
     "certauth.conf": policy_certauth, "minimal.conf": policy_minimal,
     "smartcard.conf": policy_smartcard, "nginx-http.conf": nginx,
@@ -273,7 +284,7 @@ READERS = {
     "certauth-refresher.service": refresher_service,
     "certauth-refresh.service": refresh_service, "certauth-refresh.timer": refresh_timer,
     "certauth-directory@.service": directory_service, "certauth.sysusers": sysusers,
-    "personalsign": personalsign, "pages": refusal_pages,
+    "personalsign": personalsign, "pages": refusal_pages, "completions": completions,
 }
 # These look at the world, the others at its folder.
 WORLDLY = {nginx, apache, dovecot}
