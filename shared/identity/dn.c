@@ -340,3 +340,17 @@ dn_parse(const char *text, size_t text_len, unsigned char sha256_r[32])
 	ERR_pop_to_mark();
 	return why;
 }
+
+size_t
+dn_value_fold(char *data, size_t data_len)
+{
+	size_t	i, n = 0;
+
+	for (i = 0; i < data_len; i++)
+		if (data[i] != ' ' || (n > 0 && data[n - 1] != ' '))
+			data[n++] = data[i];
+	if (n > 0 && data[n - 1] == ' ')
+		n--;
+	text_lower_ascii(data, n);
+	return n;
+}

@@ -17,4 +17,11 @@ bool	dn_print(const X509_NAME *, enum source_form, struct text *out);
 const char *dn_parse(const char *text, size_t text_len,
 	    unsigned char sha256_r[32]);
 
+/*
+ * One attribute's value in its normal form, in place: ASCII letters in lower case,
+ * no blanks at the ends, one where several stand together; as names are compared
+ * whole (RFC 5280 7.1). Returns its length.
+ */
+size_t	dn_value_fold(char *data, size_t data_len);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "identity/dn.h"
 #include "identity/when_node.h"
 
 static bool
@@ -45,6 +46,7 @@ ask_value(const struct when *node, const struct value *value,
 {
 	struct value	part;
 	struct room	room;
+	char		folded[RULES_MAX_USER_LEN + 1];
 	size_t		i;
 
 	switch (expression_apply(&node->expression, value, &room, &part,
@@ -76,6 +78,12 @@ ask_value(const struct when *node, const struct value *value,
 		return WHEN_BAD;
 	default:
 		break;
+	}
+	/* RFC 5280 7.1, as whole names are compared */
+	if (node->alike && part.data_len < sizeof(folded)) {
+		memcpy(folded, part.data, part.data_len);
+		part.data = folded;
+		part.data_len = dn_value_fold(folded, part.data_len);
 	}
 	for (i = 0; i < node->num_values; i++)
 		if (node->values[i].data_len == part.data_len &&

@@ -241,8 +241,15 @@ spell_source(const struct source *source, bool whole, bool folded,
 	case SOURCE_KEY_TYPE:
 		return spell_word(source, folded, l);
 	default:
-		return source_is_mailbox(source) ? spell_mailbox(source, l) : NULL;
+		break;
 	}
+	if (source_is_mailbox(source))
+		return spell_mailbox(source, l);
+	if (source->kind == SOURCE_ATTRIBUTE && whole) {
+		l->len = dn_value_fold(l->data, l->len);
+		l->data[l->len] = '\0';
+	}
+	return l->len > 0 ? NULL : "more than blanks";
 }
 
 /* ---------------------------------------------------------------- the steps */

@@ -16,6 +16,7 @@ struct when {
 	struct expression	 expression;	/* of a condition */
 	struct value		*values;	/* IN */
 	size_t			 num_values;
+	bool			 alike;		/* IN: dn_value_fold() first */
 	const struct pattern	*pattern;	/* MATCHES */
 	enum comparison		 comparison;	/* COUNT, NUMBER */
 	int64_t			 number;

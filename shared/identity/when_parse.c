@@ -319,6 +319,8 @@ parse_test(struct parser *p, struct when *node)
 	if (source->kind == SOURCE_DN && source->form != FORM_SHA256 &&
 	    node->expression.num_steps == 0)
 		source->form = FORM_NORMAL;
+	node->alike = source->kind == SOURCE_ATTRIBUTE &&
+	    !source_is_mailbox(source) && node->expression.num_steps == 0;
 	if (take_word(p, "in"))
 		return parse_list(p, node);
 	if (p->at[0] == '=' && p->at[1] == '=') {

@@ -728,6 +728,21 @@ def test_check_warns_of_what_can_never_match(site, family):
         text = next(iter(lines))[1]
         assert text.startswith(MAILBOX) and "allows 1.3.6.1.4.1.4146.1.40.60" in text
         assert ("nobody can ever enter" in text) == (severity == "fault")
+    # classes are judged by themselves, by their names
+    for profile, start, end in (
+            ('classes = [ "mailbox", "sponsor" ];', "mailbox, sponsor: ", "these classes"),
+            ('policies = [ "1.3.6.1.4.1.4146.1.40.60" ]; classes = [ "individual" ];',
+             "individual: ", "this class")):
+        alone(site, family, profile=profile)
+        site.write("alone/issuers/smime.pem", pem(family.ps3.cert))
+        (severity, text), = check_lines(site)
+        assert severity == "fault" and text.startswith(start), text
+        assert "may assert %s, so nobody can ever enter" % end in text
+    alone(site, family)
+    site.write("alone/issuers/smime.pem", pem(family.ps3.cert))
+    site.write("alone/certauth.conf", re.sub(
+        r'(authorities = \[ "ours" \];).*\}; \};', r'\1 policies = [ "%s" ]; }; };' % MAILBOX,
+        open(site.conf, encoding="utf-8").read()))
     # the refusal says both sides
     assert site.verify(family.ps3.leaf("a@example.com", (MAILBOX,)), "web")[1] == \
         "policy-required"

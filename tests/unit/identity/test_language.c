@@ -132,6 +132,28 @@ whole_names(void **state)
 }
 
 /* RFC 5280 7.1: another string type, case and blanks are the same name. */
+/* Attributes too, RFC 5280 7.1: string type, case, blanks. */
+static void
+attributes_are_compared_normalized(void **state)
+{
+	(void)state;
+	assert_user(W("subject.O == \"example  AG\""),
+	    CERT(SUBJECT("O", " Example ag ")), "u");
+	assert_user(W("subject.O in other, \" Example ag\""),
+	    CERT(SUBJECT_AS("O", V_ASN1_PRINTABLESTRING, "EXAMPLE AG")), "u");
+	assert_refused(W("not subject.OU == Externals"),
+	    CERT(SUBJECT("OU", "EXTERNALS")), CERTAUTH_NO_USER);
+	assert_refused(W("subject.O == \"Example ag\""),
+	    CERT(SUBJECT("O", "Exampleag")), CERTAUTH_NO_USER);
+	/* a mailbox's local part is its owner's, and pieces are bytes */
+	assert_refused(W("subject.emailAddress == al@x"),
+	    CERT(SUBJECT_AS("emailAddress", V_ASN1_IA5STRING, "Al@x")),
+	    CERTAUTH_NO_USER);
+	assert_refused(W("subject.CN|capture('(..).*') == al"),
+	    CERT(SUBJECT("CN", "Alice")), CERTAUTH_NO_USER);
+	assert_no_rule(14, "more than blanks", NULL, W("subject.O == \"  \""));
+}
+
 static void
 names_are_compared_normalized(void **state)
 {
@@ -464,6 +486,7 @@ main(void)
 		cmocka_unit_test(positions),
 		cmocka_unit_test(whole_names),
 		cmocka_unit_test(names_are_compared_normalized),
+		cmocka_unit_test(attributes_are_compared_normalized),
 		cmocka_unit_test(serial_numbers),
 		cmocka_unit_test(transforms),
 		cmocka_unit_test(predicates),

@@ -194,7 +194,7 @@ the_examples_do_what_they_say(void **state)
 	gives(5, "any", CERT(EMAIL("a@x"), SUBJECT("O", "Example ag"),
 	    SUBJECT("OU", "Sales")), "a@x", "staff,sales");
 	refuses(5, "any", CERT(EMAIL("a@x"), SUBJECT("O", "Example ag"),
-	    SUBJECT("OU", "sales")), CERTAUTH_NO_USER);
+	    SUBJECT("OU", "Sale")), CERTAUTH_NO_USER);
 	/* A pattern. */
 	gives(6, "any", CERT(SUBJECT("CN", "CC-12345P678901, LAST FIRST")),
 	    "12345p678901", "");
