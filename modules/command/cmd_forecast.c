@@ -33,6 +33,7 @@ struct forecast {
 	const char			*file;	/* that is looked at */
 	int64_t				 now, until;
 	size_t				 read, unreadable;
+	size_t				 others;	/* another profile's word */
 };
 
 static void
@@ -173,8 +174,18 @@ take_decision(void *context, const json_t *row, const char *why)
 static void
 judge_decision(struct forecast *f, const json_t *row)
 {
-	int64_t	end;
+	const char	*profile = text_of(row, "profile");
+	int64_t		 end;
 
+	if (profile[0] != '\0' && strcmp(profile,
+	    certauth_profile_name(f->profile)) != 0) {
+		if (f->others++ == 0)
+			(void)complain("%s: was judged by profile %s: what %s "
+			    "would say only the certificates can tell; give "
+			    "them, or let the server judge by both "
+			    "(certauth_report, CertAuthReport)", f->file, profile,
+			    certauth_profile_name(f->profile));
+	}
 	if (strcmp(text_of(row, "result"), "accept") != 0)
 		add_row(f, f->now, text_of(row, "reason"), text_of(row, "message"),
 		    text_of(row, "user"), text_of(row, "subject"),
@@ -285,6 +296,8 @@ print(const struct forecast *f, const json_t *rows, const json_t *crls)
 		    "refused when the grace is over" : "");
 	(void)printf("%zu read, %zu unreadable; %zu refused or to be refused\n",
 	    f->read, f->unreadable, json_array_size(rows));
+	if (f->others > 0)
+		(void)printf("%zu were judged by another profile\n", f->others);
 }
 
 int
@@ -313,13 +326,13 @@ cmd_forecast(struct args *args)
 			goto out;
 	rows = sorted(f.rows);
 	crls = lists(&f);
-	status = json_array_size(rows) > 0 || f.unreadable > 0 ?
+	status = json_array_size(rows) > 0 || f.unreadable > 0 || f.others > 0 ?
 	    EXIT_REJECTED : EXIT_FINE;
 	if (args->json) {
-		status = print_json(json_pack("{s:s,s:I,s:I,s:O,s:O}", "profile",
+		status = print_json(json_pack("{s:s,s:I,s:I,s:I,s:O,s:O}", "profile",
 		    certauth_profile_name(f.profile), "read",
 		    (json_int_t)f.read, "unreadable", (json_int_t)f.unreadable,
-		    "rows", rows, "crls", crls), status);
+		    "otherProfile", (json_int_t)f.others, "rows", rows, "crls", crls), status);
 	} else {
 		print(&f, rows, crls);
 		if (json_lost())

@@ -33,6 +33,8 @@
 #include "auth-client.h"
 #include "certauth_login_plugin.h"
 
+#define CERTAUTH_ALERT_DAYS 7
+
 static bool certauth_required(void)
 {
 	return certauth_login.mode == CERTAUTH_MODE_REQUIRE;
@@ -348,6 +350,25 @@ void certauth_sasl_anew(struct client *client, const char *response,
 	client_unref(&client);
 }
 
+/* An untagged OK before the tagged one (RFC 3501 7.1.1): only IMAP has such a place.
+   [ALERT] is shown to people at each login, so not before the last week. */
+static void certauth_sasl_renewal(struct client *client)
+{
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+	const char *days = certauth_verdict_get(cclient->verdict, "days_left");
+
+	if (strcmp(login_binary->protocol, "imap") != 0 ||
+	    strcmp(certauth_verdict_get(cclient->verdict, "renewal"),
+		   "due") != 0)
+		return;
+	client_notify_status(client, FALSE, t_strdup_printf(
+		"%sYour client certificate ends in %s days, on %s: time to "
+		"renew it.", strtol(days, NULL, 10) <= CERTAUTH_ALERT_DAYS ?
+		"[ALERT] " : "", days,
+		t_strcut(certauth_verdict_get(cclient->verdict, "not_after"),
+			 'T')));
+}
+
 static void
 certauth_sasl_callback(struct client *client, enum sasl_server_reply reply,
 		       const char *data, const char *const *args)
@@ -396,6 +417,8 @@ certauth_sasl_callback(struct client *client, enum sasl_server_reply reply,
 	} else if (cclient->accepted && cclient->refusal == NULL) {
 		/* a refusal has had its line */
 		certauth_sasl_log(client, cclient->verdict);
+		if (reply == SASL_SERVER_REPLY_SUCCESS)
+			certauth_sasl_renewal(client);
 	}
 	cclient->accepted = FALSE;
 	next(client, reply, data, args);

@@ -121,7 +121,20 @@ def test_log_of_decisions(world):
     got = rows(answer)
     assert sorted(got) == [("bob", "expired"), ("dave", "expired"), ("frank", "expired")]
     assert (answer["read"], answer["unreadable"]) == (6, 4)
-    assert len(answer["rows"]) == 3
+    assert len(answer["rows"]) == 3 and answer["otherProfile"] == 0
+
+
+def test_a_log_says_nothing_of_another_profile(world):
+    """The certificates are missing: said, counted, and no good news."""
+    log = world.folder / "decisions.json"
+    log.write_text(certauth("verify", "--json", "--config", world.conf, "--profile", "staff",
+                            world.people / "alice.pem").stdout)
+    p = certauth("forecast", "--json", "--config", world.conf, "--profile", "strict", log)
+    answer = json.loads(p.stdout)
+    assert p.returncode == 1 and answer["otherProfile"] == 1, answer
+    assert "was judged by profile staff: what strict would say" in p.stderr
+    p = certauth("forecast", "--config", world.conf, "--profile", "staff", log)
+    assert "another profile" not in p.stdout + p.stderr
 
 
 def test_what_cannot_be_read_is_no_good_news(world):
