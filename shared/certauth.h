@@ -66,6 +66,9 @@ const char *certauth_reason_imap(enum certauth_reason);	/* RFC 5530 code */
 bool	    certauth_reason_final(enum certauth_reason);
 /* True: the certificate is not at fault, our own data or code is. */
 bool	    certauth_reason_ours(enum certauth_reason);
+/* True: a TLS alert can say it. No alert says that a good certificate may not enter
+ * (no-user, denied ...): a handshake lets it by, and the request is refused. */
+bool	    certauth_reason_alert(enum certauth_reason);
 /* True: anybody can have it a thousand times a second; not an error in a log. */
 bool	    certauth_reason_anybody(enum certauth_reason);
 

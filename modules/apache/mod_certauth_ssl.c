@@ -276,8 +276,8 @@ static int process_connection(conn_rec *c)
 
 /*
  * Replaces mod_ssl's verification. Mode `handshake` refuses here, with the
- * alert that belongs to the reason; what is not known yet it leaves to the gate,
- * which can wait. Mode `request` lets the connection live and
+ * alert that belongs to the reason; what no alert says (no-user, denied ...) it
+ * leaves to the gate, and what is not known yet, for the gate can wait. Mode `request` lets the connection live and
  * refuses each request: mod_ssl (SSLVerifyClient none) drops a connection with
  * any other result than X509_V_OK, so that is what it gets until the handshake
  * is over; process_connection() then puts the truth in its place.
@@ -311,7 +311,8 @@ static int verify(X509_STORE_CTX *store, void *arg)
         ok = 1;
     }
     else if (!hard || (!cc->settled
-             && certauth_verdict_decision(v) == CERTAUTH_UNDECIDED)) {
+             && (certauth_verdict_decision(v) == CERTAUTH_UNDECIDED
+                 || !certauth_reason_alert(certauth_verdict_reason(v))))) {
         SSL_set_num_tickets(ssl, 0);    /* tickets only for accepted sessions */
         result = X509_V_OK;
         ok = 1;

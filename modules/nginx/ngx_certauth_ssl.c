@@ -193,14 +193,13 @@ ngx_certauth_verify_handler(X509_STORE_CTX *store, void *data)
     reason = certauth_verdict_reason(verdict);
 
     /*
-     * A good certificate that stands for nobody here is told so by the gate:
-     * no alert says that (application verification makes handshake_failure).
-     * And the gate waits for what is not known yet: a handshake cannot.
+     * A good certificate that stands for nobody here is told so by the gate, as
+     * no alert says that. And the gate waits for what is not known yet.
      */
 
     if (scf->refuse == NGX_CERTAUTH_HANDSHAKE
         && certauth_verdict_decision(verdict) != CERTAUTH_UNDECIDED
-        && certauth_reason_x509(reason) != X509_V_ERR_APPLICATION_VERIFICATION)
+        && certauth_reason_alert(reason))
     {
         profile = *(ngx_certauth_profile_t **) scf->profiles.elts;
         ngx_certauth_log(scf->main, c, c->log, profile, verdict,

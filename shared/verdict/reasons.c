@@ -110,6 +110,12 @@ certauth_reason_anybody(enum certauth_reason number)
 	return (find(number)->flags & ANYBODY) != 0;
 }
 
+bool
+certauth_reason_alert(enum certauth_reason number)
+{
+	return find(number)->x509 != X509_V_ERR_APPLICATION_VERIFICATION;
+}
+
 int
 reason_rank(enum certauth_reason number)
 {

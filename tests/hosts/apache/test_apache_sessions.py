@@ -268,7 +268,6 @@ def test_handshake_refuses_with_the_alert_of_the_reason(site, tls):
     assert site.get("/", "alice", tls=tls).status == 200
     for who, alert in (("revoked", "certificate revoked"), ("expired", "certificate expired"),
                        ("mallory", "unknown ca"), ("purpose", "unsupported certificate"),
-                       ("unmapped", "handshake failure"), ("denied", "handshake failure"),
                        (None, "handshake failure" if tls == "1.2" else "certificate required")):
         mark = site.mark()
         out = alerts(site, who, tls)
@@ -276,6 +275,16 @@ def test_handshake_refuses_with_the_alert_of_the_reason(site, tls):
         assert "HTTP/1" not in out
         if who:
             assert site.wait_log(r"\[certauth:error\].*certauth: REJECT.*handshake", mark)
+    # a good certificate that stands for nobody here: no alert says that
+    for who, slug in (("unmapped", "no-user"), ("denied", "denied")):
+        ctx = site.context(who, tls)
+        with site.connect(context=ctx) as c:
+            a = c.get("/")
+            session = c.session
+        assert a.status == 403 and "(%s, " % slug in a.body and not a.resumed, a
+        with site.connect(context=ctx, session=session) as c:
+            a = c.get("/")
+        assert a.status == 403 and not a.resumed, a
     # our own missing data never blames the client
     text = open(site.world.path("certauth.conf")).read().replace('"issuing.crl", ', "")
     site.world.text("certauth.conf", text)

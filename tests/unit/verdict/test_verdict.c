@@ -334,6 +334,10 @@ test_reasons(void **state)
 	assert_false(certauth_reason_anybody(CERTAUTH_OK));
 	assert_false(certauth_reason_anybody(CERTAUTH_REVOKED));
 	assert_false(certauth_reason_anybody((enum certauth_reason)0));
+	assert_true(certauth_reason_alert(CERTAUTH_REVOKED));
+	assert_true(certauth_reason_alert((enum certauth_reason)0));
+	assert_false(certauth_reason_alert(CERTAUTH_DENIED));
+	assert_false(certauth_reason_alert(CERTAUTH_NO_USER));
 	assert_int_equal(certauth_reason_nginx(CERTAUTH_NO_CERTIFICATE), 496);
 	assert_int_equal(certauth_reason_nginx(CERTAUTH_EXPIRED), 495);
 	assert_int_equal(certauth_reason_nginx(CERTAUTH_NO_USER), 403);
