@@ -456,8 +456,11 @@ mailboxes_are_listed(const struct question *q, const struct cert *cert)
 		if (OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry)) !=
 		    NID_pkcs9_emailAddress)
 			continue;
-		len = ASN1_STRING_to_UTF8(&utf8,
-		    X509_NAME_ENTRY_get_data(entry));
+		len = cert_string_utf8(X509_NAME_ENTRY_get_data(entry), &utf8);
+		if (len == CERT_NO_MEMORY) {
+			*q->detail_r = "out of memory";
+			found = true;
+		}
 		if (len < 0)
 			continue;
 		found = folded_is_listed(q, DENIED_MAILBOX, utf8, (size_t)len);

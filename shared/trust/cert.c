@@ -5,6 +5,7 @@
  * read is a bit in `faults`.
  */
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,21 @@ cert_mailbox_plain(const unsigned char *data, size_t data_len)
 	local = (size_t)(at - data);
 	return local > 0 && local + 1 < data_len &&
 	    memchr(at + 1, '@', data_len - local - 1) == NULL;
+}
+
+int
+cert_string_utf8(const ASN1_STRING *string, unsigned char **utf8_r)
+{
+	int	len;
+
+	*utf8_r = NULL;
+	/* OpenSSL's memory is malloc's. */
+	errno = 0;
+	len = ASN1_STRING_to_UTF8(utf8_r, string);
+	if (len >= 0)
+		return len;
+	*utf8_r = NULL;
+	return errno == ENOMEM ? CERT_NO_MEMORY : CERT_NO_TEXT;
 }
 
 bool

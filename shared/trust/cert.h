@@ -152,6 +152,12 @@ bool	cert_general_name_sha256(const GENERAL_NAME *, unsigned char sha256_r[32]);
 /* True when `data` could be one mailbox: local@domain, no control characters,
  * valid UTF-8. */
 bool	cert_mailbox_plain(const unsigned char *data, size_t data_len);
+/* ASN1_STRING_to_UTF8() that tells no memory (CERT_NO_MEMORY) from a string that
+ * does not convert (CERT_NO_TEXT). Else the length, *utf8_r is the caller's
+ * (OPENSSL_free). OpenSSL's errors are the caller's too. */
+#define CERT_NO_TEXT	(-1)
+#define CERT_NO_MEMORY	(-2)
+int	cert_string_utf8(const ASN1_STRING *, unsigned char **utf8_r);
 /* Is that name this mailbox? Local part to the letter, domain without ASCII case
  * (RFC 5280 7.5). */
 bool	cert_mailbox_is(const unsigned char *data, size_t data_len,

@@ -98,7 +98,11 @@ canonical_entry(struct text *out, const X509_NAME_ENTRY *entry)
 	data = ASN1_STRING_get0_data(value);
 	len = (size_t)ASN1_STRING_length(value);
 	if (string && !is_ascii(type, data, len)) {
-		n = ASN1_STRING_to_UTF8(&utf8, value);
+		n = cert_string_utf8(value, &utf8);
+		if (n == CERT_NO_MEMORY) {
+			out->failed = true;
+			return false;
+		}
 		string = n >= 0;
 		if (string) {
 			data = utf8;

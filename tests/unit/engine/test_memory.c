@@ -129,6 +129,8 @@ struct scene {
 	const char		*profile;	/* settings of the profile */
 	enum certauth_reason	 reason;
 	const char		*user;
+	const char		*subject_mail;	/* in its subject; NULL: none */
+	bool			 evil;		/* OU=Evil there, as a BMPString */
 };
 
 #define NO_CRL		"revocation: { check = \"none\"; crls = [ \"crl\" ]; };"
@@ -142,39 +144,45 @@ struct scene {
 			"alice@bad.example alice staff\n"
 
 static const struct scene scenes[] = {
-	{ "accepted", GOOD, NO_CRL, MAIL, CERTAUTH_OK, "alice" },
+	{ "accepted", GOOD, NO_CRL, MAIL, CERTAUTH_OK, "alice", NULL, false },
 	{ "accepted, listed in no CRL", "email:carol@good.example",
-	    CRL("refuse"), MAIL, CERTAUTH_OK, "carol" },
+	    CRL("refuse"), MAIL, CERTAUTH_OK, "carol", NULL, false },
 	{ "not permitted mailbox", "email:alice@bad.example", NO_CRL, MAIL,
-	    CERTAUTH_NAME_CONSTRAINTS, NULL },
+	    CERTAUTH_NAME_CONSTRAINTS, NULL, NULL, false },
 	{ "second name excluded", GOOD ",DNS:x.evil.example", NO_CRL, MAIL,
-	    CERTAUTH_NAME_CONSTRAINTS, NULL },
-	{ "revoked", GOOD, CRL("refuse"), MAIL, CERTAUTH_REVOKED, NULL },
+	    CERTAUTH_NAME_CONSTRAINTS, NULL, NULL, false },
+	{ "revoked", GOOD, CRL("refuse"), MAIL, CERTAUTH_REVOKED, NULL, NULL, false },
 	{ "revoked, unknown would do", GOOD, CRL("accept"), MAIL,
-	    CERTAUTH_REVOKED, NULL },
+	    CERTAUTH_REVOKED, NULL, NULL, false },
 	{ "policy", GOOD, NO_CRL, "policies = [ \"1.2.3\" ];" MAIL,
-	    CERTAUTH_POLICY_REQUIRED, NULL },
+	    CERTAUTH_POLICY_REQUIRED, NULL, NULL, false },
 	{ "purpose", GOOD, NO_CRL, "purposes = [ \"1.2.3.4\" ];" MAIL,
-	    CERTAUTH_PURPOSE, NULL },
+	    CERTAUTH_PURPOSE, NULL, NULL, false },
 	{ "denied user", GOOD, NO_CRL, "denied = \"denied-user\";" MAIL,
-	    CERTAUTH_DENIED, NULL },
+	    CERTAUTH_DENIED, NULL, NULL, false },
 	{ "denied mailbox", GOOD, NO_CRL, "denied = \"denied-mailbox\";" MAIL,
-	    CERTAUTH_DENIED, NULL },
+	    CERTAUTH_DENIED, NULL, NULL, false },
+	{ "denied mailbox in the subject", "DNS:a.good.example", NO_CRL,
+	    "denied = \"denied-mailbox\"; identity = ( { name = \"cn\"; "
+	    "user = \"{subject.CN}\"; } );", CERTAUTH_DENIED, NULL,
+	    "alice@good.example", false },
+	{ "excluded directory name", GOOD, NO_CRL, MAIL,
+	    CERTAUTH_NAME_CONSTRAINTS, NULL, NULL, true },
 	{ "denied certificate", GOOD, NO_CRL, "denied = \"denied-cert\";" MAIL,
-	    CERTAUTH_DENIED, NULL },
+	    CERTAUTH_DENIED, NULL, NULL, false },
 	{ "issuer not listed", GOOD, "issuers = [ \"other.pem\" ];" NO_CRL, MAIL,
-	    CERTAUTH_ISSUER_NOT_LISTED, NULL },
+	    CERTAUTH_ISSUER_NOT_LISTED, NULL, NULL, false },
 	{ "two users", GOOD ",email:carol@good.example", NO_CRL, MAIL,
-	    CERTAUTH_AMBIGUOUS_USER, NULL },
+	    CERTAUTH_AMBIGUOUS_USER, NULL, NULL, false },
 	{ "nobody", "email:dora@good.example", NO_CRL, MAIL, CERTAUTH_NO_USER,
-	    NULL },
+	    NULL, NULL, false },
 	{ "a condition that does not hold", GOOD ",email:carol@good.example",
 	    NO_CRL, "identity = ( { name = \"one mailbox\"; when = "
 	    "\"san.email count == 1\"; user = \"staff\"; } );",
-	    CERTAUTH_NO_USER, NULL },
+	    CERTAUTH_NO_USER, NULL, NULL, false },
 	{ "the user must exist", GOOD, NO_CRL, "identity = ( { name = \"cn\"; "
 	    "user = \"{subject.CN}\"; must_exist = \"others\"; } );",
-	    CERTAUTH_NO_USER, NULL },
+	    CERTAUTH_NO_USER, NULL, NULL, false },
 };
 #define NUM_SCENES	(sizeof(scenes) / sizeof(scenes[0]))
 
@@ -268,6 +276,44 @@ write_denied_cert(void)
 	write_text("denied-cert", line);
 }
 
+static void
+add_constraints(X509 *ca)
+{
+	CONF		*conf = NCONF_new(NULL);
+	BIO		*in = BIO_new_mem_buf("[evil]\nOU=Evil\n", -1);
+	X509V3_CTX	 ctx;
+	X509_EXTENSION	*ext;
+	long		 line;
+
+	assert_int_equal(NCONF_load_bio(conf, in, &line), 1);
+	X509V3_set_ctx(&ctx, NULL, NULL, NULL, NULL, 0);
+	X509V3_set_nconf(&ctx, conf);
+	ext = X509V3_EXT_nconf_nid(conf, &ctx, NID_name_constraints,
+	    "critical,permitted;email:good.example,excluded;DNS:evil.example,"
+	    "excluded;dirName:evil");
+	assert_non_null(ext);
+	assert_int_equal(X509_add_ext(ca, ext, -1), 1);
+	X509_EXTENSION_free(ext);
+	NCONF_free(conf);
+	BIO_free(in);
+}
+
+static void
+add_subject(X509 *x, const struct scene *s)
+{
+	static const unsigned char	evil[] = { 0, 'E', 0, 'v', 0, 'i', 0, 'l' };
+	X509_NAME			*name = X509_get_subject_name(x);
+
+	if (s->subject_mail != NULL)
+		assert_int_equal(X509_NAME_add_entry_by_NID(name,
+		    NID_pkcs9_emailAddress, V_ASN1_IA5STRING,
+		    (const unsigned char *)s->subject_mail, -1, -1, 0), 1);
+	if (s->evil)
+		assert_int_equal(X509_NAME_add_entry_by_NID(name,
+		    NID_organizationalUnitName, V_ASN1_BMPSTRING, evil,
+		    sizeof(evil), 0, 0), 1);
+}
+
 static int
 set_up(void **state)
 {
@@ -285,13 +331,13 @@ set_up(void **state)
 	    NOW + 9 * DAY);
 	sub = mesh_cert("Sub", sub_key, "Root", root_key, true, NOW - DAY,
 	    NOW + 9 * DAY);
-	mesh_ext(sub, NID_name_constraints, "critical,permitted;email:good.example,"
-	    "excluded;DNS:evil.example");
+	add_constraints(sub);
 	mesh_policy(sub, "2.5.29.32.0");
 	assert_true(X509_sign(sub, root_key, EVP_sha256()) > 0);
 	for (i = 0; i < NUM_SCENES; i++) {
 		leaves[i] = mesh_cert("alice", leaf_key, "Sub", sub_key, false,
 		    NOW - DAY, NOW + 9 * DAY);
+		add_subject(leaves[i], &scenes[i]);
 		mesh_ext(leaves[i], NID_subject_alt_name, scenes[i].san);
 		mesh_ext(leaves[i], NID_ext_key_usage, "clientAuth");
 		mesh_policy(leaves[i], "1.2.4");

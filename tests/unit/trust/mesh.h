@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <openssl/conf.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
