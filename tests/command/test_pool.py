@@ -73,9 +73,9 @@ class CA:
         return b.sign(signer.key, hashes.SHA256())
 
     def leaf(self, mailbox, policies=(MAILBOX,), eku=(EKU.CLIENT_AUTH, EKU.EMAIL_PROTECTION),
-             bits=0, days=365, unit=None):
-        key = rsa.generate_private_key(65537, bits) if bits else \
-            ec.generate_private_key(ec.SECP256R1())
+             bits=0, days=365, unit=None, key=None):
+        key = key or (rsa.generate_private_key(65537, bits) if bits else
+                      ec.generate_private_key(ec.SECP256R1()))
         return (x509.CertificateBuilder()
                 .subject_name(x509.Name(
                     [x509.NameAttribute(x509.NameOID.COMMON_NAME, mailbox)] +
