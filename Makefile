@@ -80,9 +80,9 @@ endif
 REFRESHER_O := $(REFRESHER:%.c=$(B)/modules/refresher/%.o)
 # Without curl's headers these can be tested all the same.
 REFRESHER_PURE_O := $(patsubst %,$(B)/modules/refresher/%.o,schedule address fetch_ldap)
-HAVE_CURL    := $(shell pkg-config --exists libcurl && echo yes)
+HAVE_CURL    := $(shell pkg-config --exists libcurl 2>/dev/null && echo yes)
 HAVE_LDAP    := $(wildcard /usr/include/ldap.h)
-HAVE_SYSTEMD := $(shell pkg-config --exists libsystemd && echo yes)
+HAVE_SYSTEMD := $(shell pkg-config --exists libsystemd 2>/dev/null && echo yes)
 ifeq ($(HAVE_CURL),yes)
 refresher: $(B)/certauth-refresher
 else
