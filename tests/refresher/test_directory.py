@@ -91,7 +91,17 @@ class Liar:
         self.socket.bind(("127.0.0.1", 0))
         self.socket.listen(8)
         self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        """And wakes who waits in accept(): the number of the descriptor is soon another's."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.thread.join()
+        self.socket.close()
 
     def accept(self):
         while True:
@@ -350,7 +360,7 @@ def test_pages_that_do_not_end(tmp_path):
     liar = Liar()
     r = subprocess.run(liar.conf(str(tmp_path)) + ["--once"], capture_output=True, text=True,
                        timeout=60)
-    liar.socket.close()
+    liar.close()
     assert r.returncode == 1 and "do not end" in r.stderr and liar.searches < 100
 
 
@@ -360,7 +370,7 @@ def test_stopped_while_a_page_is_waited_for(tmp_path):
     until(lambda: liar.searches)
     d.send_signal(signal.SIGTERM)
     assert d.wait(30) == 0      # long before the page's minute is over
-    liar.socket.close()
+    liar.close()
     d.communicate()
 
 
