@@ -156,8 +156,9 @@ tell(struct certauth *e, const struct overrides *o)
 		    "no override is in force any more");
 }
 
+/* *again_r: our own want, nothing was read. */
 static struct overrides *
-read_file(struct certauth *e, const struct file_ref *ref)
+read_file(struct certauth *e, const struct file_ref *ref, bool *again_r)
 {
 	struct overrides	*o = new_overrides();
 	struct file_owners	 owners = e->config->owners;
@@ -169,7 +170,8 @@ read_file(struct certauth *e, const struct file_ref *ref)
 	if (o == NULL)
 		return NULL;
 	if (!file_read(ref, &owners, OVERRIDE_MAX_BYTES, &bytes, &error)) {
-		if (errno != ENOENT)
+		*again_r = file_look_again(errno);
+		if (errno != ENOENT && !*again_r)
 			engine_note(e, CERTAUTH_WARNING, ref->path, error.text);
 		return o;
 	}
@@ -191,19 +193,30 @@ override_load(struct certauth *e, struct overrides *last, bool *changed_r)
 	struct file_stamp	 stamp = { 0 };
 	struct overrides	*next;
 	struct file_ref		 ref;
-	bool			 open;
+	bool			 open, again;
 	int			 dirfd;
 
 	if (e->config == NULL || !e->config->has_state)
 		return NULL;
 	open = open_ref(&e->config->state, &ref, &dirfd);
+	again = !open && file_look_again(errno);
 	if (open)
 		file_stat(&ref, &stamp);
-	if (last != NULL && file_stamp_equal(&stamp, &last->stamp)) {
-		atomic_fetch_add(&last->refs, 1);
+	next = again || (last != NULL &&
+	    file_stamp_equal(&stamp, &last->stamp)) ? last :
+	    open ? read_file(e, &ref, &again) : new_overrides();
+	if (again && last != NULL) {
+		/* Its stamp is the old one: the next poll looks again. */
+		if (next != last)
+			override_free(next);
 		next = last;
+	}
+	if (next == last) {
+		if (last != NULL)
+			atomic_fetch_add(&last->refs, 1);
 	} else {
-		next = open ? read_file(e, &ref) : new_overrides();
+		if (again)
+			file_stamp_forget(&stamp);
 		if (next != NULL) {
 			next->stamp = stamp;
 			if (next->num_items > 0 ||

@@ -600,6 +600,51 @@ test_kept_in_want(void **state)
 	assert_int_equal(certauth_poll(engine, &error), CERTAUTH_NEWS_NONE);
 }
 
+/* What an administrator prolonged stays so while no descriptor is left. */
+static void
+test_override_in_want(void **state)
+{
+	const int64_t		 later = NOW + 3600;
+	struct certauth_error	 error;
+	struct rlimit		 before, none;
+	FILE			*f;
+	int			 i;
+
+	(void)state;
+	open_engine("grace = \"0s\"; sources = [ \"ocsp\" ];");
+	assert_int_equal(publish(V_OCSP_CERTSTATUS_GOOD, sub_key, NOW - 61,
+	    NOW + 60), 1);
+	for (i = 0; i < 2; i++) {
+		(void)unlink(in_folder("state/overrides"));
+		f = fopen(in_folder("state/overrides"), "w");
+		assert_non_null(f);
+		fprintf(f, "a 2026-03-0%dT00:00:00Z 2026-03-01T00:00:00Z root "
+		    "test\n", i == 0 ? 5 : 9);
+		fclose(f);
+		chmod(in_folder("state/overrides"), 0644);
+		if (i == 1) {
+			assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+			none = before;
+			none.rlim_cur = 0;
+			assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+			certauth_poll(engine, &error);
+			assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+			expect(verify_at(later, CERTAUTH_FINAL, NULL),
+			    CERTAUTH_ACCEPT, CERTAUTH_OK);
+		}
+		certauth_poll(engine, &error);
+		expect(verify_at(later, CERTAUTH_FINAL, NULL), CERTAUTH_ACCEPT,
+		    CERTAUTH_OK);
+	}
+	/* the second edition was taken up in the end */
+	expect(verify_at(NOW + 6 * DAY, CERTAUTH_FINAL, NULL), CERTAUTH_ACCEPT,
+	    CERTAUTH_OK);
+	assert_int_equal(unlink(in_folder("state/overrides")), 0);
+	certauth_poll(engine, &error);
+	expect(verify_at(later, CERTAUTH_FINAL, NULL), CERTAUTH_REJECT,
+	    CERTAUTH_REVOCATION_STALE);
+}
+
 /* A damaged file leaves the last good one in force, and is told. */
 static void
 test_kept_damaged(void **state)
@@ -663,6 +708,7 @@ main(void)
 		cmocka_unit_test(test_makeshift),
 		cmocka_unit_test(test_issuer), cmocka_unit_test(test_grace_asks),
 		cmocka_unit_test(test_kept_in_want),
+		cmocka_unit_test(test_override_in_want),
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_kept_damaged),
 	};
