@@ -16,7 +16,8 @@
 #include "base/text.h"
 #include "revocation/answers.h"
 
-#define ANSWERS_VERSION	1u
+/* 2: the hash of a name has the length in front of each value. */
+#define ANSWERS_VERSION	2u
 
 static bool
 refuse(struct certauth_error *error_r, const char *text)

@@ -20,10 +20,11 @@
 #endif
 
 #define INDEX_MAGIC	"CERTAUTHREV1\0\0\0"	/* and the string's own NUL: 16 */
-#define INDEX_VERSION		2u	/* that readers know */
+/* 3: the hash of a name has the length in front of each value. */
+#define INDEX_VERSION		3u	/* that readers know */
 /* What writers write: a later program may know more and go on writing this until
  * the servers that map it have been restarted. */
-#define INDEX_VERSION_WRITTEN	2u
+#define INDEX_VERSION_WRITTEN	3u
 
 /* More rows than CRLs one engine takes; a file may bring several. */
 #define INDEX_MAX_ROWS		65536u

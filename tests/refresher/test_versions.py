@@ -109,7 +109,7 @@ def test_cannot_read_the_index(n):
     n.start()
     said = n.said()
     assert said.startswith("fault") or said.lower().startswith(("fatal", "error"))
-    assert "cannot read the published index: it has format 2" in said
+    assert "cannot read the published index: it has format 3" in said
     assert "reads 1; install the same version" in said
     n.replace()
     said = n.said()
