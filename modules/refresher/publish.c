@@ -127,6 +127,19 @@ take_issuer(struct publisher *p, struct publish_issuer *issuer)
 	}
 }
 
+/* What was published, by us or beside us, for our own engine. Servers say what is
+ * wrong with it, and so did the compilation. */
+static void
+look_at_lists(struct certauth *engine)
+{
+	struct certauth_error	error;
+	struct certauth_note	note;
+
+	(void)certauth_poll(engine, &error);
+	while (certauth_take_note(engine, &note))
+		;
+}
+
 static void *
 work(void *context)
 {
@@ -147,6 +160,8 @@ work(void *context)
 		    &r->error);
 		r->failed = !r->compiled;
 	}
+	/* Who signs answers stands on the lists of now. */
+	look_at_lists(p->engine);
 	if (p->running.num_answers > 0)
 		r->answers_failed = !certauth_answers_publish(p->engine,
 		    p->running.answers, p->running.num_answers, 0,

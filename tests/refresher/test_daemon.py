@@ -505,6 +505,29 @@ def test_rubbish_in_the_list_of_those_in_use(w, o, text):
     assert w.stop(p) == 0
 
 
+def test_delegate_that_is_listed_later(w, o):
+    """A responder with a certificate of its own stands on the lists of today, and not on
+    those of when the refresher began."""
+    delegate = w.ca.leaf("Responder", eku=["OCSPSigning"])
+    bob = w.ca.leaf("Bob", extensions=[aia([o.url])])
+    carol = w.ca.leaf("Carol", extensions=[aia([o.url])])
+    asked = [w.alice]
+    o.how = lambda _: Answer(o.response(asked[-1], signer=delegate))
+    url = w.http.serve("/a.crl", w.crl([], 1))
+    w.policy(crl_urls=[url], private_addresses=True, refresh="1s", sources=["ocsp", "crl"])
+    w.start()
+    until(lambda: w.show(delegate) == "not-listed")
+    until(lambda: ask_once(w)[0] == OCSP, 40)
+    w.http.serve("/a.crl", w.crl([delegate], 2))
+    until(lambda: w.show(delegate) == "revoked")
+
+    def refused(cert):
+        asked.append(cert)
+        result, why = ask_once(w, cert, w.ca, w.root)
+        return result == NOTHING and b"revoked" in why
+    until(lambda: refused(bob) or refused(carol), 40)
+
+
 def test_newer_unknown_takes_the_good_word_away(w, o):
     """A responder that no longer knows a certificate unsays what it said before."""
     o.next_update = "+6s"
