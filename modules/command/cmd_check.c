@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "doctor.h"
 #include "json.h"
 
 /* Who reads the policy on Debian; those who do not exist are passed over. */
@@ -23,8 +24,10 @@ static const char *const	default_users[] = { "www-data", "dovenull" };
 #define MAX_GROUPS	64
 
 struct report {
-	json_t	*lines;		/* { severity, user, text } */
+	json_t	*lines;		/* { severity, user, text }, of a server's
+				   configuration with file, line, remedy */
 	size_t	 faults, warnings;
+	const char *server;	/* of --server */
 };
 
 /* --------------------------------------------------------- the child's side */
@@ -83,7 +86,8 @@ child(FILE *out, const char *user, const struct args *args)
 /* -------------------------------------------------------- the parent's side */
 
 static void
-add_line(struct report *r, const char *user, int severity, const char *text)
+add_row(struct report *r, const char *user, int severity, const char *text,
+    json_t *where)
 {
 	const char	*word = severity == CERTAUTH_FATAL ? "fault" :
 			    severity == CERTAUTH_WARNING ? "warning" : "note";
@@ -91,8 +95,17 @@ add_line(struct report *r, const char *user, int severity, const char *text)
 	r->faults += severity == CERTAUTH_FATAL;
 	r->warnings += severity == CERTAUTH_WARNING;
 	if (json_array_size(r->lines) < MAX_LINES)
-		add_json(r->lines, json_pack("{s:s,s:s,s:s}",
-		    "severity", word, "user", user, "text", text));
+		add_json(r->lines, json_pack("{s:s,s:s,s:s,s:o*,s:o*,s:o*}",
+		    "severity", word, "user", user, "text", text, "file",
+		    json_incref(json_object_get(where, "file")), "line",
+		    json_incref(json_object_get(where, "line")), "remedy",
+		    json_incref(json_object_get(where, "remedy"))));
+}
+
+static void
+add_line(struct report *r, const char *user, int severity, const char *text)
+{
+	add_row(r, user, severity, text, NULL);
 }
 
 /* One child per user: rights once given up do not come back. */
@@ -159,6 +172,36 @@ check_running(struct report *r, const struct args *args)
 	certauth_free(engine);
 }
 
+/* One thing that the server's configuration does. */
+static void
+server_line(void *context, enum certauth_severity severity, const char *file,
+    unsigned line, const char *text, const char *remedy)
+{
+	struct report	*r = context;
+	json_t		*where = json_pack("{s:s,s:I,s:s}", "file", file, "line",
+			    (json_int_t)line, "remedy", remedy);
+
+	add_row(r, r->server, (int)severity, text, where);
+	json_decref(where);
+}
+
+/* "fault   nginx: FILE:LINE: TEXT; REMEDY" */
+static void
+print_line(const json_t *line)
+{
+	const char	*file = text_of(line, "file"), *remedy = text_of(line,
+			    "remedy");
+	json_int_t	 number = json_integer_value(json_object_get(line, "line"));
+
+	(void)printf("%-7s %s: ", text_of(line, "severity"), text_of(line, "user"));
+	if (number > 0)
+		(void)printf("%s:%" JSON_INTEGER_FORMAT ": ", file, number);
+	else if (file[0] != '\0')
+		(void)printf("%s: ", file);
+	(void)printf("%s%s%s\n", text_of(line, "text"), remedy[0] != '\0' ?
+	    "; " : "", remedy);
+}
+
 static int
 print_report(const struct report *r, int status, bool as_json)
 {
@@ -167,10 +210,7 @@ print_report(const struct report *r, int status, bool as_json)
 
 	if (!as_json) {
 		json_array_foreach(r->lines, i, line)
-			(void)printf("%-7s %s: %s\n",
-			    text_of(line, "severity"),
-			    text_of(line, "user"),
-			    text_of(line, "text"));
+			print_line(line);
 		(void)printf("%zu fault%s, %zu warning%s\n", r->faults,
 		    r->faults == 1 ? "" : "s", r->warnings,
 		    r->warnings == 1 ? "" : "s");
@@ -182,42 +222,67 @@ print_report(const struct report *r, int status, bool as_json)
 	    "lines", r->lines), status);
 }
 
-int
-cmd_check(struct args *args)
+/* As whoever asks, since root opens before nginx, Apache and Dovecot drop; then as
+ * each of the users. */
+static bool
+check_users(struct report *r, const struct args *args, const char *const *users,
+    size_t n)
 {
-	struct report	r = { .lines = json_array() };
-	size_t		i, n;
-	bool		ok = true, root = geteuid() == 0;
-	int		status = EXIT_USAGE;
-	const char *const *users;
+	bool	ok = check_as(r, NULL, args), root = geteuid() == 0;
+	size_t	i;
 
-	if (args->rest.num_items > 0)
-		return complain("check takes no file; the policy file is "
-		    "--config");
-	if (r.lines == NULL)
-		return complain("out of memory");
-	users = args->users.num_items > 0 ? args->users.items : default_users;
-	n = args->users.num_items > 0 ? args->users.num_items :
-	    sizeof(default_users) / sizeof(default_users[0]);
-	/* as whoever asks: root opens before nginx, Apache and Dovecot drop */
-	ok = check_as(&r, NULL, args);
 	for (i = 0; ok && root && i < n; i++) {
 		if (getpwnam(users[i]) == NULL) {
-			add_line(&r, users[i], args->users.num_items > 0 ?
+			add_line(r, users[i], args->users.num_items > 0 ?
 			    CERTAUTH_FATAL : CERTAUTH_NOTE,
 			    "there is no such user here");
 			continue;
 		}
-		ok = check_as(&r, users[i], args);
+		ok = check_as(r, users[i], args);
 	}
 	if (!root)
-		add_line(&r, "this user", CERTAUTH_NOTE, "run as root to check "
+		add_line(r, "this user", CERTAUTH_NOTE, "run as root to check "
 		    "as www-data and dovenull too");
+	return ok;
+}
+
+int
+cmd_check(struct args *args)
+{
+	struct report	r = { .lines = json_array(), .server = args->server };
+	struct doctor	d = { .args = args, .say = server_line, .context = &r };
+	struct args	mine = *args;
+	size_t		n = sizeof(default_users) / sizeof(default_users[0]);
+	bool		ok = true;
+	int		status = EXIT_USAGE;
+	const char *const *users = default_users;
+
+	if (args->rest.num_items > 0)
+		return complain("check takes no file; the policy file is "
+		    "--config");
+	if (args->server == NULL && (args->server_config != NULL ||
+	    args->server_binary != NULL))
+		return complain("--server-config and --server-binary want --server");
+	if (r.lines == NULL)
+		return complain("out of memory");
+	if (args->server != NULL) {
+		ok = doctor_look(&d);
+		if (d.policy != NULL && args->config == NULL)
+			mine.config = d.policy;
+		users = (const char *const *)&d.user;
+		n = d.user != NULL ? 1 : 0;
+	}
+	if (args->users.num_items > 0) {
+		users = args->users.items;
+		n = args->users.num_items;
+	}
+	ok = ok && check_users(&r, &mine, users, n);
 	if (ok)
-		check_running(&r, args);
+		check_running(&r, &mine);
 	if (ok)
 		status = print_report(&r, r.faults > 0 ? EXIT_REJECTED :
 		    EXIT_FINE, args->json);
+	doctor_free(&d);
 	json_decref(r.lines);
 	return status;
 }

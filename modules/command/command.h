@@ -30,6 +30,7 @@ struct args {
 	const char	*groups, *csv;	/* map enroll */
 	struct list	 pending;
 	const char	*id;		/* explain --id */
+	const char	*server, *server_config, *server_binary;
 	bool		 html, dot;
 	struct list	 logs;
 	bool		 dry_run, story;

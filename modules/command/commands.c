@@ -39,6 +39,10 @@ const struct command	commands[] = {
 	    "a decision of the past, from the servers' logs" },
 	{ "check", cmd_check, "[--config FILE] [--user NAME]... [--time T]",
 	    "opens everything as the servers' users would" },
+	{ "check", cmd_check, "--server nginx "
+	    "[--server-config FILE] [--server-binary FILE] [--config FILE] "
+	    "[--time T]",
+	    "the same, and what in a server's configuration would hurt" },
 	{ "compile", cmd_compile, "[--config FILE]",
 	    "CRLs into the index that all processes map" },
 	{ "compile", cmd_compile, "--issuers FILE... --output DIR CRL...", "" },

@@ -1,0 +1,109 @@
+/*
+ * doctor.h - what the files of `certauth check --server` share: a server's
+ * configuration as lines, and what is said of them.
+ */
+#ifndef CERTAUTH_COMMAND_DOCTOR_H
+#define CERTAUTH_COMMAND_DOCTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "command.h"
+
+/* ------------------------------------------------------------ doctor_conf.c */
+
+#define NO_LINE		SIZE_MAX
+
+/* One directive, or the head of a block; `words[0]` is its name. */
+struct conf_line {
+	const char	 *file;		/* the conf's */
+	unsigned	  line;
+	size_t		  parent;	/* the block it stands in; NO_LINE: none */
+	char		**words;
+	size_t		  num_words;
+	bool		  block, said;
+};
+
+/* In the order in which the server reads. Zero it first. */
+struct conf {
+	struct conf_line *lines;
+	size_t		  num_lines;
+	char		**texts;	/* what file names and words point into */
+	size_t		  num_texts;
+	bool		  failed;	/* out of memory, or over a ceiling */
+};
+
+void	conf_free(struct conf *);
+/* Owned by the conf from here on, also where it fails. NULL: `failed`. */
+char   *conf_keep(struct conf *, char *text);
+/* `at` becomes the index of a new line. False: `failed`. */
+bool	conf_add(struct conf *, const char *file, unsigned line, size_t parent,
+	    size_t *at);
+bool	conf_word(struct conf *, size_t at, char *word);
+/* A whole file, NUL-terminated, caller frees; NULL: cannot be read, or too big. */
+char   *conf_file(const char *path);
+/* Cuts the next word off *text: quotes as Apache and Dovecot have them. NULL: none. */
+char   *conf_cut(char **text);
+/* One line (a continued one as one) cut off *text, counted in *line. NULL: the end. */
+char   *conf_cut_line(char **text, unsigned *line, bool continued);
+
+/* words[i], or "" */
+const char *conf_at(const struct conf_line *, size_t i);
+bool	conf_is(const struct conf_line *, const char *name);	/* any case */
+bool	conf_has(const struct conf_line *, const char *word);	/* behind the name */
+/* Does lines[at] stand inside lines[block], however deep? */
+bool	conf_inside(const struct conf *, size_t at, size_t block);
+/* The last `name` directly in `block`. NO_LINE: none. */
+size_t	conf_in(const struct conf *, size_t block, const char *name);
+/* The same, looked for outwards from `block` to the top. */
+size_t	conf_effective(const struct conf *, size_t block, const char *name);
+
+/* ------------------------------------------------------------- doctor_run.c */
+
+/* What a program said, NUL-terminated; doctor_ran_free(). */
+struct ran { char *out, *err; int status; };
+
+/* argv[0] is looked for where servers are installed; no shell, an empty
+ * environment, a deadline, a ceiling. False: said. */
+bool	doctor_run(const char *const *argv, struct ran *ran_r);
+void	doctor_ran_free(struct ran *);
+
+/* ----------------------------------------------------------------- doctor.c */
+
+typedef void doctor_fn(void *context, enum certauth_severity, const char *file,
+    unsigned line, const char *text, const char *remedy);
+
+struct doctor {
+	const struct args *args;
+	doctor_fn	*say;
+	void		*context;
+	struct conf	 conf;
+	char		*policy;	/* that the server names; NULL: none */
+	char		*user;		/* who reads it; NULL: unknown */
+	size_t		*profiles;	/* pairs: line, word */
+	size_t		 num_profiles;
+};
+
+/* FATAL: a danger. `at` NO_LINE: no line applies. A line is spoken of once. */
+void	doctor_say(struct doctor *, enum certauth_severity, size_t at,
+	    const char *text, const char *remedy);
+/* The same of a place that is in no conf. */
+void	doctor_say_at(struct doctor *, enum certauth_severity, const char *file,
+	    unsigned line, const char *text, const char *remedy);
+/* words[word] of lines[at] is the name of a profile; looked up at the end. */
+void	doctor_profile(struct doctor *, size_t at, size_t word);
+/* The server's program: --server-binary, or `name`. */
+const char *doctor_binary(const struct doctor *, const char *name);
+
+/* One for each server: fills conf, policy, user, and says what is wrong. False:
+ * nothing could be read (said). */
+bool	doctor_nginx(struct doctor *);
+bool	doctor_apache(struct doctor *);
+bool	doctor_dovecot(struct doctor *);
+
+/* For cmd_check.c. False: no such server (said), or nothing could be read. */
+bool	doctor_look(struct doctor *);
+void	doctor_free(struct doctor *);
+
+#endif
