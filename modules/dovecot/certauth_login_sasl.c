@@ -245,14 +245,20 @@ static const char *certauth_arg(const char *const *args, const char *key)
 }
 
 /* The typed name, where a handed-over one has replaced it, may be the mapped user
-   or a mailbox of the certificate. `typed` NULL: it was the same. */
+   or a mailbox of the certificate: not another account of his, for the session
+   would be the mapped user's. `typed` NULL: it was the same. */
 static bool
 certauth_typed_ok(struct certauth_client *cclient, const char *typed)
 {
-	return cclient->external || !cclient->name_handed ||
-		typed == NULL || *typed == '\0' ||
-		certauth_verdict_may_act_as(cclient->verdict, typed,
-					    strlen(typed));
+	const char *account;
+
+	if (cclient->external || !cclient->name_handed ||
+	    typed == NULL || *typed == '\0')
+		return TRUE;
+	account = certauth_verdict_account(cclient->verdict, typed,
+					   strlen(typed));
+	return account != NULL &&
+		strcmp(account, certauth_verdict_user(cclient->verdict)) == 0;
 }
 
 /* `args` is what the auth process answered to a good login. */
