@@ -92,8 +92,12 @@ class Bare:
         ready = self.path("/run/bare.ready")
         if os.path.exists(ready):
             os.unlink(ready)
-        args = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork",
-                "--kill-child", "--uts", "--ipc"] + ([] if network else ["--net"])
+        # In a chroot / is no mount that could be made private; who made the chroot did it.
+        with open("/proc/self/mountinfo", encoding="utf-8") as f:
+            whole = any(line.split()[4] == "/" for line in f)
+        args = ["unshare", "--mount", "--propagation", "private" if whole else "unchanged",
+                "--pid", "--fork", "--kill-child", "--uts", "--ipc"]
+        args += [] if network else ["--net"]
         with open(os.path.join(STORE, "init.log"), "ab") as log:
             self.init = subprocess.Popen(
                 args + ["/usr/bin/python3", "-c", INIT, self.root,
