@@ -10,6 +10,8 @@
 #include "istream.h"
 #include "certauth_login_plugin.h"
 
+#include <ctype.h>
+
 /* Sieve reads the response to an empty challenge by itself and passes it on, where
    Dovecot takes the mapped user or nothing. Look at what lies in the buffer; if
    that was refused and is a name that may be dropped, the attempt is made anew
