@@ -207,8 +207,8 @@ struct certauth_verdict *certauth_account(request_rec *r,
 void certauth_headers_register_hooks(void);
 int certauth_is_preflight(request_rec *r);
 int certauth_passes_as_nobody(request_rec *r);
-/* A line when the profile of `use` says otherwise. Changes nothing. */
-void certauth_report(request_rec *r, int use,
+/* A line when the profile of CertAuthReport says otherwise. Changes nothing. */
+void certauth_report(request_rec *r, const certauth_dir_conf *dc,
                      const struct certauth_verdict *v);
 
 /* mod_certauth_authz.c */

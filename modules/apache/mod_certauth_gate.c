@@ -297,7 +297,7 @@ static int gate(request_rec *r)
     }
     v = certauth_account(r, dc, verdict_for(r, dc->use));
     certauth_log_verdict(r, dc->use, v);
-    certauth_report(r, dc->report, v);
+    certauth_report(r, dc, v);
     /* Optional lets a bad certificate in as nobody, but not a request that came
      * on the connection of another host: asked again, it may have a name. */
     if (certauth_verdict_decision(v) == CERTAUTH_ACCEPT || (dc->optional

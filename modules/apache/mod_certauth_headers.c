@@ -60,17 +60,21 @@ int certauth_is_preflight(request_rec *r)
            && apr_table_get(r->headers_in, "Transfer-Encoding") == NULL;
 }
 
-void certauth_report(request_rec *r, int use, const struct certauth_verdict *v)
+void certauth_report(request_rec *r, const certauth_dir_conf *dc,
+                     const struct certauth_verdict *v)
 {
     certauth_conn *cc = certauth_conn_of(r->connection);
     struct certauth_verdict *other;
     enum certauth_reason reason;
+    int use = dc->report;
 
     if (use < 0 || cc == NULL
         || certauth_verdict_reason(v) == CERTAUTH_NO_CERTIFICATE) {
         return;
     }
-    other = certauth_conn_verdict(cc, use);
+    /* the same account is asked for */
+    other = certauth_account(r, dc, certauth_own(r, certauth_conn_verdict(cc,
+                                                                          use)));
     reason = certauth_verdict_reason(other);
     if (certauth_verdict_decision(other) != CERTAUTH_UNDECIDED
         && (reason != certauth_verdict_reason(v)
@@ -79,7 +83,6 @@ void certauth_report(request_rec *r, int use, const struct certauth_verdict *v)
         && certauth_conn_news(cc, use, reason)) {
         certauth_log_report(r, cc, other, v);
     }
-    certauth_verdict_free(other);
 }
 
 void certauth_headers_register_hooks(void)

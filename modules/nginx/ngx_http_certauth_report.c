@@ -80,6 +80,9 @@ ngx_http_certauth_report(ngx_http_request_t *r,
         return;
     }
 
+    /* the same account is asked for */
+    other = ngx_http_certauth_as(r, lcf, other);
+
     same = certauth_verdict_reason(other) == certauth_verdict_reason(verdict)
            && ngx_strcmp(certauth_verdict_user(other),
                          certauth_verdict_user(verdict))

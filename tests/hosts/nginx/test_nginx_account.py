@@ -18,6 +18,7 @@ HTTP = """
         location /optional { certauth staff optional; return 200 "VARS"; }
         location /group { certauth_require group=ops; return 200 "VARS"; }
         location /circle { certauth_account $circle; return 200 "VARS"; }
+        location /report { certauth_report twin; return 200 "VARS"; }
         location /open { certauth off; return 200 "VARS"; }
     }
 """.replace("VARS", VARS)
@@ -27,6 +28,7 @@ HTTP = """
 def site(world):
     world.write("people.map", "alice@example.com alice ops also=office,support\n"
                               "bob@example.com bob staff\n")
+    world.write("certauth.conf", world.policy(profiles='twin: { base = "staff"; };'))
     with world.nginx(HTTP) as n:
         n.world, n.tls = world, n.port["TLS"]
         yield n
@@ -83,3 +85,11 @@ def test_a_circle_has_an_end(site):
     if r.status == 200:
         assert r.vars["certauth_user"] in ("alice", "office"), r
     assert get(site, None, "/open", "office").status == 200
+
+
+def test_a_report_asks_for_the_same_account(site):
+    """Of a profile that says the same there is nothing to report."""
+    assert get(site, "alice", "/report", "office").vars["certauth_user"] == "office"
+    assert get(site, "alice", "/report").vars["certauth_user"] == "alice"
+    site.wait_log('user="alice"')
+    assert "report:" not in site.log()
