@@ -113,8 +113,10 @@ doctor_look(struct doctor *d)
 
 	if (strcmp(server, "nginx") == 0)
 		ok = doctor_nginx(d);
+	else if (strcmp(server, "dovecot") == 0)
+		ok = doctor_dovecot(d);
 	else {
-		complain("--server: expected nginx");
+		complain("--server: expected nginx or dovecot");
 		return false;
 	}
 	if (ok)
@@ -132,6 +134,7 @@ void
 doctor_free(struct doctor *d)
 {
 	conf_free(&d->conf);
+	conf_free(&d->sources);
 	free(d->policy);
 	free(d->user);
 	free(d->profiles);

@@ -79,6 +79,7 @@ struct doctor {
 	doctor_fn	*say;
 	void		*context;
 	struct conf	 conf;
+	struct conf	 sources;	/* its files, where conf is what they come to */
 	char		*policy;	/* that the server names; NULL: none */
 	char		*user;		/* who reads it; NULL: unknown */
 	size_t		*profiles;	/* pairs: line, word */
