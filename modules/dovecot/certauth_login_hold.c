@@ -158,8 +158,11 @@ static bool certauth_hold_next_cmd(struct client *client)
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
 	bool more;
 
-	if (!cclient->looked && client->ssl_iostream != NULL &&
-	    ssl_iostream_is_handshaked(client->ssl_iostream)) {
+	if (!cclient->looked && client->ssl_iostream != NULL) {
+		/* Called after STLS at once. The protocol's own reading could end
+		   the handshake and run the first command, past this look. */
+		if (!ssl_iostream_is_handshaked(client->ssl_iostream))
+			return FALSE;
 		cclient->looked = TRUE;
 		if (certauth_verdict_decision(certauth_login_judge(client)) ==
 		    CERTAUTH_UNDECIDED &&

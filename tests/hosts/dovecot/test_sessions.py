@@ -264,7 +264,7 @@ def test_never_inside_of_a_literal(own_world, start, delay):
     stop.set()
     assert not reader.is_alive(), "the session goes on"
     data, pos, replies = b"".join(out), 0, 0
-    while not data[pos:].startswith(b"* BYE"):
+    while not data.startswith(b"* BYE", pos):
         end = data.index(b"\n", pos) + 1
         line = data[pos:end]
         m = re.search(rb"\{(\d+)\}\r\n$", line)

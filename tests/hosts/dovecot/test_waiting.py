@@ -16,6 +16,7 @@ import pytest
 from ask import Ask, Responder
 from mail_clients import PROTOCOLS, b64, connect, login
 from test_external import WAYS, refused
+from test_live import until
 
 DEADLINE = 2.0
 ways = pytest.mark.parametrize("protocol,starttls", WAYS)
@@ -194,6 +195,39 @@ def test_require_waits_before_the_password(asking, strict, protocol, starttls):
             r = login(protocol, strict, "LOGIN", user="alice", password="secret",
                       cert=w.cert("alice"), starttls=starttls)
             assert r.ok and r.user == "alice", r
+
+
+@pytest.mark.parametrize("protocol", ["imap", "pop3", "sieve"])
+def test_a_command_right_behind_the_handshake_waits(asking, strict, protocol):
+    """The handshake after STARTTLS may end in any reading of Dovecot's, and the first
+    command come with it: one in some ten did not wait."""
+    w = asking.world
+    with asking.ask(delay=0.02):
+        for _ in range(20):
+            r = login(protocol, strict, "PLAIN", user="alice", password="secret",
+                      cert=w.cert("alice"), starttls=True)
+            assert r.ok and r.user == "alice", r
+
+
+def test_a_password_stands_on_what_was_waited_for(asking, start):
+    """In require mode the first command waits. What comes then may be no longer fresh
+    when the password is typed; the answer is there all the same."""
+    w = asking.world
+    d = start(asking.dovecot("later", mode="require",
+                             conf="service imap-login {\n  process_limit = 1\n}\n"))
+    with asking.ask() as ask, connect("imap", d, w.cert("alice")) as c:
+        c.send("n NOOP")
+        assert c.line().startswith("n OK")
+        assert len(ask.about(w.leafs["alice"])) == 1
+        try:
+            w.write("denied", "user:denied\nuser:bob\n")
+            until(lambda: "denied" in login("imap", d, "EXTERNAL", cert=w.cert("bob")).text)
+            ask.how = "hang"
+            r = login("imap", d, "LOGIN", user="alice", password="secret", c=c)
+        finally:
+            w.write("denied", "user:denied\n")
+        assert r.ok and r.user == "alice", r
+        assert len(ask.about(w.leafs["alice"])) == 1
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
