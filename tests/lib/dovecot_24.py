@@ -146,4 +146,5 @@ def spoken(log):
     """The log of the Dovecot that is installed, in the words of 2.3."""
     if version() < (2, 4):
         return log
-    return log.replace("Info: Logged in: user=<", "Info: Login: user=<")
+    return log.replace("Info: Logged in: user=<", "Info: Login: user=<").replace(
+        "-login: Info: Login aborted: ", "-login: Info: Disconnected: ")
