@@ -80,7 +80,7 @@ static const struct option	options[] = {
 	    "rows CERT,USER[,GROUP;GROUP]" },
 	{ "--pending", LIST, OFFSET(pending), "LOG",
 	    "logs of the servers" },
-	{ "--server", VALUE, OFFSET(server), "nginx|dovecot",
+	{ "--server", VALUE, OFFSET(server), "nginx|apache|dovecot",
 	    "the server whose configuration is looked at" },
 	{ "--server-config", VALUE, OFFSET(server_config), "FILE",
 	    "that server's main file, if it is another than it would take" },

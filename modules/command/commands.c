@@ -39,7 +39,7 @@ const struct command	commands[] = {
 	    "a decision of the past, from the servers' logs" },
 	{ "check", cmd_check, "[--config FILE] [--user NAME]... [--time T]",
 	    "opens everything as the servers' users would" },
-	{ "check", cmd_check, "--server nginx|dovecot "
+	{ "check", cmd_check, "--server nginx|apache|dovecot "
 	    "[--server-config FILE] [--server-binary FILE] [--config FILE] "
 	    "[--time T]",
 	    "the same, and what in a server's configuration would hurt" },

@@ -113,10 +113,12 @@ doctor_look(struct doctor *d)
 
 	if (strcmp(server, "nginx") == 0)
 		ok = doctor_nginx(d);
+	else if (strcmp(server, "apache") == 0)
+		ok = doctor_apache(d);
 	else if (strcmp(server, "dovecot") == 0)
 		ok = doctor_dovecot(d);
 	else {
-		complain("--server: expected nginx or dovecot");
+		complain("--server: expected nginx, apache or dovecot");
 		return false;
 	}
 	if (ok)

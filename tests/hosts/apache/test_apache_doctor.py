@@ -1,0 +1,138 @@
+"""
+`certauth check --server apache`: each fault is found in the file and line where it
+stands, and the near miss is not. The real httpd says which files it reads.
+"""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from apache_world import ROOT
+
+COMMAND = os.path.join(ROOT, "build", os.environ.get("FLAVOUR", "test"), "certauth")
+TLS = "SSLProtocol -all +TLSv1.2 +TLSv1.3\n"
+
+
+def doctor(s, *parts, main=""):
+    """(exit status, what is said of httpd) of a configuration."""
+    s.conf(s.main(main) + "".join(parts))
+    r = subprocess.run([COMMAND, "check", "--json", "--server", "apache", "--server-config",
+                        s.conf_file], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                       timeout=120)
+    assert r.stdout, r.stderr
+    lines = json.loads(r.stdout)["lines"]
+    return r.returncode, [x for x in lines if x["user"] == "apache"]
+
+
+def place(s, mark, name=None):
+    path = name or s.conf_file
+    with open(path, encoding="utf-8") as f:
+        return path, [i for i, line in enumerate(f, 1) if line.strip().startswith(mark)][-1]
+
+
+def test_the_good_one_is_clean_and_lets_people_in(site):
+    body = TLS + "CertAuthProfile staff"
+    assert doctor(site, site.vhost(body)) == (0, [])
+    site.start()
+    assert site.get(who="alice").status == 200
+    assert site.get(who="revoked").status == 403
+
+
+# name: (severity, the line, words of what is said, of the host, near miss)
+FAULTS = {
+    "CRL file": ("fault", "SSLCARevocationFile", "does nothing", "SSLCARevocationFile @W@/root.crl",
+                 "#SSLCARevocationFile @W@/root.crl"),
+    "OCSP": ("fault", "SSLOCSPEnable", "does nothing", "SSLOCSPEnable on", "SSLOCSPEnable off"),
+    "OCSP where a module is": (
+        "fault", "SSLOCSPEnable", "does nothing",
+        "<IfModule mod_ssl.c>\n<IfModule !no_such_module>\nSSLOCSPEnable on\n</IfModule>\n"
+        "</IfModule>",
+        "<IfModule !mod_ssl.c>\n<IfModule ssl_module>\nSSLOCSPEnable on\n</IfModule>\n</IfModule>"),
+    "renegotiation": ("warning", "SSLOptions", "OptRenegotiate", "SSLOptions +OptRenegotiate",
+                      "SSLOptions -OptRenegotiate"),
+    "old TLS by name": ("fault", "SSLProtocol +TLSv1", "RFC 8996", "SSLProtocol +TLSv1 +TLSv1.2",
+                        "SSLProtocol all -SSLv3 -TLSv1 -TLSv1.1"),
+    "old TLS by all": ("warning", "SSLProtocol all", "RFC 8996", "SSLProtocol all -SSLv3",
+                       "SSLProtocol all -SSLv3 -TLSv1 -TLSv1.1"),
+    "Authorization passed on": (
+        "warning", "ProxyPass", "Authorization", "ProxyPass /app/ http://127.0.0.1:9/",
+        "ProxyPass /app/ http://127.0.0.1:9/\nRequestHeader unset Authorization"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_and_near_miss(make_site, name):
+    severity, mark, words, bad, near = FAULTS[name]
+    site = make_site(modules=["proxy", "proxy_http"])
+    bad, near = (t.replace("@W@", site.world.folder) for t in (bad, near))
+    status, said = doctor(site, site.vhost(TLS + "CertAuthProfile staff\n" + bad))
+    assert len(said) == 1 and words in said[0]["text"], said
+    assert said[0]["severity"] == severity and said[0]["remedy"]
+    assert (said[0]["file"], said[0]["line"]) == place(site, mark)
+    assert status == (1 if severity == "fault" else 0)
+    assert doctor(site, site.vhost(TLS + "CertAuthProfile staff\n" + near)) == (0, [])
+    # beside a host without a profile it is httpd's own business
+    assert doctor(site, site.vhost(TLS + "CertAuthProfile staff"),
+                  site.vhost(bad, name="other.test")) == (0, [])
+
+
+def test_of_the_main_server(site):
+    status, said = doctor(site, site.vhost(TLS + "<Location /x>\nCertAuthProfile staff\n"
+                                           "</Location>"), main="SSLOCSPEnable leaf")
+    assert status == 1 and len(said) == 1
+    assert (said[0]["file"], said[0]["line"]) == place(site, "SSLOCSPEnable")
+
+
+def test_host_without_tls(site):
+    body = site.vhost(TLS + "CertAuthProfile staff")
+    status, said = doctor(site, body, site.vhost("CertAuthProfile staff", ssl=False))
+    assert status == 0 and len(said) == 1 and "without TLS" in said[0]["text"]
+    assert said[0]["line"] == place(site, "<VirtualHost 127.0.0.1:%d>" % site.plain_port)[1]
+    assert doctor(site, body, site.vhost("CertAuthProfile off", ssl=False),
+                  main="<Location />\nCertAuthProfile staff\n</Location>") == (0, [])
+
+
+def test_in_an_included_file(site):
+    name = site.write("parts/a.conf", "# a comment\n\nSSLOCSPEnable \\\n  on\n")
+    status, said = doctor(site, site.vhost(TLS + "CertAuthProfile staff\nIncludeOptional "
+                                           + site.path("parts") + "/*.conf"))
+    assert status == 1 and [(x["file"], x["line"]) for x in said] == [(name, 4)], said
+
+
+def test_nowhere_in_force_and_not_loaded(site, make_site):
+    status, said = doctor(site, site.vhost(TLS + "CertAuthProfile off"))
+    assert status == 1 and len(said) == 1 and "nobody is asked" in said[0]["text"]
+    bare = make_site()
+    bare.module = ""
+    status, said = doctor(bare, bare.vhost(TLS))
+    assert status == 1 and "CertAuthConfig" in said[0]["text"], said
+    assert said[0]["remedy"] == "a2enmod certauth"
+    bare.main = lambda extra="": "Listen 127.0.0.1:%d\n" % bare.plain_port
+    status, said = doctor(bare)
+    assert status == 1 and [x["text"] for x in said] == ["mod_certauth is not loaded"]
+
+
+def test_what_httpd_refuses(site):
+    status, said = doctor(site, site.vhost(TLS + "CertAuthProfile stuff"))
+    assert status == 1 and "stuff" in said[0]["text"], said
+    assert (said[0]["file"], said[0]["line"]) == place(site, "CertAuthProfile stuff")
+    status, said = doctor(site, site.vhost("NoSuchDirective x"))
+    assert status == 1 and "NoSuchDirective" in said[0]["text"]
+    assert (said[0]["file"], said[0]["line"]) == place(site, "NoSuchDirective")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_what_the_children_cannot_read(site):
+    """The policy is the one that httpd's configuration names."""
+    policy = site.world.policy(name="closed.conf")
+    os.chmod(policy, 0o600)
+    site.conf(site.main().replace(site.world.folder + "/certauth.conf", policy)
+              + site.vhost(TLS + "CertAuthProfile staff"))
+    r = subprocess.run([COMMAND, "check", "--server", "apache", "--server-config",
+                        site.conf_file], stdin=subprocess.DEVNULL, capture_output=True,
+                       text=True, timeout=120)
+    assert r.returncode == 1
+    assert re.search("^fault   www-data: .*" + re.escape(policy), r.stdout, re.M), r.stdout
