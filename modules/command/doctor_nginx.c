@@ -347,8 +347,9 @@ check_authorization(struct doctor *d, size_t pass, const char *header)
 static void
 check_server(struct doctor *d, size_t server)
 {
-	struct conf	*c = &d->conf;
-	size_t		 i, at;
+	const struct conf	*c = &d->conf;
+	const char		*header;
+	size_t			 i, at;
 
 	at = conf_effective(c, server, "ssl_crl");
 	if (at != NO_LINE)
@@ -369,13 +370,11 @@ check_server(struct doctor *d, size_t server)
 	check_protocols(d, server);
 	check_listeners(d, server);
 	for (i = server + 1; i < c->num_lines; i++) {
-		if (!conf_inside(c, i, server) ||
-		    !on(c, conf_effective(c, c->lines[i].parent, "certauth")))
-			continue;
-		if (conf_is(&c->lines[i], "proxy_pass"))
-			check_authorization(d, i, "proxy_set_header");
-		else if (conf_is(&c->lines[i], "grpc_pass"))
-			check_authorization(d, i, "grpc_set_header");
+		header = conf_is(&c->lines[i], "proxy_pass") ? "proxy_set_header" :
+		    conf_is(&c->lines[i], "grpc_pass") ? "grpc_set_header" : NULL;
+		if (header != NULL && conf_inside(c, i, server) &&
+		    on(c, conf_effective(c, c->lines[i].parent, "certauth")))
+			check_authorization(d, i, header);
 	}
 }
 
