@@ -67,13 +67,14 @@ class Machine:
         self.apache.conf("""
 StartServers 2
 ServerLimit 2
-ThreadLimit 64
-ThreadsPerChild 64
-MaxRequestWorkers 128
+# half of a child's threads may wait, and one child may get all forty clients of a test
+ThreadLimit 128
+ThreadsPerChild 128
+MaxRequestWorkers 256
 # with fewer spare ones httpd ends a child a second after its start, and hangs up on
 # the connections it has kept
 MinSpareThreads 1
-MaxSpareThreads 128
+MaxSpareThreads 256
 Listen 127.0.0.1:%d
 CertAuthConfig %s
 <VirtualHost 127.0.0.1:%d>
