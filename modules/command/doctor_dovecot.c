@@ -162,6 +162,27 @@ is_yes(const struct doctor *d, const char *name)
 	return at != NO_LINE && strcasecmp(conf_at(&d->conf.lines[at], 1), "yes") == 0;
 }
 
+/* A list is "name = a b", or in 2.4 also "name { a = yes", each on its line. */
+static bool
+lists(const struct conf *c, size_t at, const char *word)
+{
+	size_t	own = conf_in(c, at, word);
+
+	return conf_has(&c->lines[at], word) || (own != NO_LINE &&
+	    strcasecmp(conf_at(&c->lines[own], 1), "yes") == 0);
+}
+
+static size_t
+num_listed(const struct conf *c, size_t at)
+{
+	size_t	i, n = c->lines[at].num_words - 1;
+
+	for (i = at + 1; i < c->num_lines; i++)
+		n += c->lines[i].parent == at &&
+		    strcasecmp(conf_at(&c->lines[i], 1), "no") != 0;
+	return n;
+}
+
 /* NAME=VALUE of import_environment (2.4: NAME = VALUE in its block). NULL: not
  * there; "": named, without a value. */
 static const char *
@@ -230,15 +251,18 @@ gives_nopassword(const struct conf *c, size_t at)
 static void
 check_passdb(struct doctor *d, size_t passdb)
 {
+	static const char *const names[] = { "mechanisms", "mechanisms_filter",
+					    "passdb_mechanisms_filter" };
 	const struct conf	*c = &d->conf;
-	size_t			 i, only = conf_in(c, passdb, "mechanisms");
+	size_t			 i, at;
 	bool			 open = false;
 
-	if (only == NO_LINE)
-		only = conf_in(c, passdb, "mechanisms_filter");
-	if (only != NO_LINE && c->lines[only].num_words == 2 &&
-	    strcasecmp(c->lines[only].words[1], "external") == 0)
-		return;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		at = conf_in(c, passdb, names[i]);
+		if (at != NO_LINE && lists(c, at, "external") &&
+		    num_listed(c, at) == 1)
+			return;
+	}
 	for (i = passdb + 1; i < c->num_lines; i++)
 		open = open || (conf_inside(c, i, passdb) && gives_nopassword(c, i));
 	if (open)
@@ -254,7 +278,7 @@ check_login(struct doctor *d, bool require)
 	const struct conf	*c = &d->conf;
 	size_t			 at = top(d, "auth_mechanisms");
 
-	if (!require && (at == NO_LINE || !conf_has(&c->lines[at], "external")))
+	if (!require && (at == NO_LINE || !lists(c, at, "external")))
 		say_setting(d, CERTAUTH_FATAL, "auth_mechanisms", "EXTERNAL is not offered: nobody "
 		    "can log in with a certificate", "write \"auth_mechanisms = "
 		    "plain login external\"");
@@ -333,8 +357,7 @@ check_plugin(struct doctor *d)
 
 	for (i = 0; i < c->num_lines; i++)
 		if (conf_is(&c->lines[i], "login_plugins") &&
-		    (conf_has(&c->lines[i], "certauth") ||
-		    conf_in(c, i, "certauth") != NO_LINE))
+		    lists(c, i, "certauth"))
 			at = i;
 	if (at == NO_LINE) {
 		say_setting(d, CERTAUTH_FATAL, "login_plugins", "the plugin is not "
@@ -360,6 +383,10 @@ check_all(struct doctor *d)
 		if (conf_is(&d->conf.lines[i], "passdb") && d->conf.lines[i].block)
 			check_passdb(d, i);
 	mode = imported(d, "CERTAUTH_MODE", &at, &word);
+	if (mode != NULL && mode[0] != '\0' && strcmp(mode, "require") != 0 &&
+	    strcmp(mode, "external") != 0)
+		doctor_say(d, CERTAUTH_FATAL, at, "CERTAUTH_MODE is neither external "
+		    "nor require: every login is refused", "write one of the two");
 	check_plugin(d);
 	check_login(d, mode != NULL && strcmp(mode, "require") == 0);
 	check_tls(d);

@@ -112,6 +112,9 @@ FAULTS = {
         "passdb {\n  driver = static\n  args = user=x nopassword=y\n"
         "  mechanisms = external plain\n}",
         "passdb {\n  driver = static\n  args = user=x password=y\n}"),
+    "mode": ("fault", "import_environment", "neither external nor require",
+             "import_environment = $import_environment CERTAUTH_MODE=requires",
+             "import_environment = $import_environment CERTAUTH_MODE=require"),
     "profile of a protocol": (
         "fault", "import_environment", 'no profile "stuff"',
         "import_environment = $import_environment CERTAUTH_PROFILE_POP3=stuff",
@@ -140,6 +143,48 @@ def test_fault_and_near_miss(world, name):
 def test_what_is_not_there(world, old, new, words):
     status, said = doctor(written(world, "", old, new))
     assert status == 1 and len(said) == 1 and words in said[0]["text"], said
+
+
+@pytest.mark.parametrize("mechanisms,clean", [
+    ("external = yes", True), ("external = yes\n    plain = no", True),
+    ("external = yes\n    plain = yes", False), ("external = no", False)])
+def test_lists_as_blocks(world, tmp_path, mechanisms, clean):
+    """2.4 may print a list as a block; this machine's doveconf does not."""
+    fake = tmp_path / "doveconf"
+    fake.write_text("""#!/bin/sh
+cat <<'EOT'
+# 2.4.1-4 (7d8c0e5759): %s/dovecot.conf
+auth_mechanisms {
+  plain = yes
+  external = yes
+}
+auth_ssl_username_from_cert = yes
+import_environment {
+  CERTAUTH_CONF = %s
+  CERTAUTH_PROFILE = mail
+}
+login_plugin_dir = %s
+login_plugins {
+  certauth = yes
+}
+passdb certauth {
+  driver = static
+  mechanisms_filter {
+    %s
+  }
+  fields {
+    nopassword = yes
+  }
+}
+EOT
+""" % (tmp_path, world.conf, os.path.dirname(plugin_file()), mechanisms))
+    fake.chmod(0o755)
+    r = subprocess.run([COMMAND, "check", "--json", "--server", "dovecot", "--server-binary",
+                        str(fake)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                       timeout=120)
+    said = [x["text"] for x in json.loads(r.stdout)["lines"] if x["user"] == "dovecot"]
+    assert len(said) == (0 if clean else 1), said
+    assert clean or "anybody logs in" in said[0]
 
 
 def test_what_doveconf_refuses(world):
