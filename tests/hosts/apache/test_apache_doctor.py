@@ -41,6 +41,21 @@ def test_the_good_one_is_clean_and_lets_people_in(site):
     assert site.get(who="revoked").status == 403
 
 
+def test_our_example_is_clean(site):
+    with open(os.path.join(ROOT, "conf-examples", "apache-vhost.conf"), encoding="utf-8") as f:
+        text = f.read()
+    w = site.world
+    for old, new in (("/etc/certauth/certauth.conf", w.path("certauth.conf")),
+                     ("*:443", "127.0.0.1:%d" % site.tls_port),
+                     ("${APACHE_LOG_DIR}", site.path("logs")), ("admin\n", "first\n"),
+                     ("/etc/ssl/certs/www.example.com.pem", w.path("server.pem")),
+                     ("/etc/ssl/private/www.example.com.key", w.path("server.key"))):
+        assert old in text
+        text = text.replace(old, new)
+    site.main = lambda extra="": "Listen 127.0.0.1:%d\n" % site.tls_port
+    assert doctor(site, text) == (0, [])
+
+
 # name: (severity, the line, words of what is said, of the host, near miss)
 FAULTS = {
     "CRL file": ("fault", "SSLCARevocationFile", "does nothing", "SSLCARevocationFile @W@/root.crl",

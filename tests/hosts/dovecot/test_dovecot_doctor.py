@@ -91,6 +91,20 @@ def place(conf_file, mark):
         return path, [i for i, line in enumerate(f, 1) if line.startswith(mark)][-1]
 
 
+def test_our_example_is_clean(world):
+    with open(os.path.join(ROOT, "conf-examples", "dovecot-certauth.conf"),
+              encoding="utf-8") as f:
+        text = f.read()
+    for old, new in (("/etc/certauth/certauth.conf", world.conf), ("=staff", "=mail"),
+                     ("/usr/lib/dovecot/modules/login", os.path.dirname(plugin_file()))):
+        assert old in text
+        text = text.replace(old, new)
+    conf = written(world)
+    with open(os.path.dirname(conf) + "/conf.d/99-certauth.conf", "w", encoding="utf-8") as f:
+        f.write(text)
+    assert doctor(conf) == (0, [])
+
+
 # name: (severity, the line, words of what is said, text added, near miss)
 FAULTS = {
     "mechanism": ("fault", "auth_mechanisms = plain", "EXTERNAL is not offered",

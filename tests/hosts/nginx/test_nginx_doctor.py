@@ -46,6 +46,20 @@ def test_the_good_one_is_clean_and_lets_people_in(shared_world):
         assert Client(shared_world, "rita").get(n.port["TLS"]).status == 400
 
 
+def test_our_example_is_clean(shared_world):
+    with open(os.path.join(ROOT, "conf-examples", "nginx-http.conf"), encoding="utf-8") as f:
+        text = f.read()
+    for old, new in (("/etc/certauth/certauth.conf", shared_world.path("certauth.conf")),
+                     ("listen 443", "listen @TLS@"), ("/var/log/nginx", "@FOLDER@"),
+                     ("/etc/ssl/certs/www.example.com.pem", shared_world.path("server.pem")),
+                     ("/etc/ssl/private/www.example.com.key", shared_world.path("server.key"))):
+        assert old in text
+        text = text.replace(old, new)
+    n = shared_world.nginx("", "example")
+    n.http = text
+    assert doctor(n) == (0, [])
+
+
 # name: (severity, the line, words of what is said, text of the server, near miss)
 FAULTS = {
     "ssl_crl": (
