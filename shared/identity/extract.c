@@ -269,7 +269,7 @@ spki_sha1(struct extract *x)
 	len = i2d_X509_PUBKEY(spki, &der);
 	ERR_pop_to_mark();
 	if (len <= 0) {
-		x->values->no_memory = true;
+		x->values->fault = "the public key is not readable";
 		return;
 	}
 	(void)SHA1(der, (size_t)len, sha1);
