@@ -123,10 +123,6 @@ bool certauth_ssl_show(struct client *client, const char *user)
 
 /* ------------------------------------------------------- Dovecot's own line */
 
-/* sasl_server_auth_begin() writes "Authenticate EXTERNAL failed: Unsupported
-   authentication mechanism" of an attempt that gate 1 stops. Of one that has not
-   failed, but waits or begins anew, that would be wrong. Between here and our
-   callback nothing else runs. */
 void certauth_hold_hush(struct client *client)
 {
 	static struct login_settings quiet;

@@ -167,7 +167,10 @@ void certauth_ssl_hide(struct client *client);
 /* Dovecot sees a valid certificate, with the user's name if `user` is not NULL.
    FALSE: that cannot be done, nothing is shown. */
 bool certauth_ssl_show(struct client *client, const char *user);
-/* Gate 1 stops an attempt that has not failed: Dovecot shall not say it had. */
+/* sasl_server_auth_begin() writes "Authenticate EXTERNAL failed: Unsupported
+   authentication mechanism" of an attempt that gate 1 stops. Of one that has not
+   failed, but waits or begins anew, that would be wrong: it is not written between
+   these two. The second is in our callback; nothing else runs before it. */
 void certauth_hold_hush(struct client *client);
 void certauth_hold_unhush(struct client *client);
 
