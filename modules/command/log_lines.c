@@ -77,13 +77,22 @@ add_value(json_t *row, const char *name, char *value, size_t len)
 	free(shown);
 }
 
+/* Two fields of the text have another name in JSON. */
+static const char *
+name_in_json(const char *name)
+{
+	return strcmp(name, "detail") == 0 ? "message" :
+	    strcmp(name, "not_after") == 0 ? "notAfter" : name;
+}
+
 /* ` NAME=VALUE` or ` NAME="VALUE"` at *p_r, which is cut up. False: something else
  * stands there, the server's own words. */
 static bool
 take_field(char **p_r, json_t *row)
 {
-	char	*name = *p_r + 1, *value, *to, *p = name;
-	bool	 quoted;
+	char		*p = *p_r + 1, *value, *to;
+	const char	*name = p;
+	bool		 quoted;
 
 	if (**p_r != ' ')
 		return false;
@@ -103,12 +112,12 @@ take_field(char **p_r, json_t *row)
 	p += quoted && *p == '"';
 	*p_r = p;
 	/* The first of a name counts; `to` may be where the next one begins. */
+	name = name_in_json(name);
 	if (json_object_get(row, name) == NULL) {
 		char	*copy = strndup(value, (size_t)(to - value));
 
 		if (copy != NULL)
-			add_value(row, strcmp(name, "detail") == 0 ? "message" :
-			    name, copy, strlen(copy));
+			add_value(row, name, copy, strlen(copy));
 		free(copy);
 	}
 	return true;

@@ -274,6 +274,9 @@ hashed_words(const struct teller *t, struct text *out, const char *user,
 	if (certauth_verdict_get(t->verdict, "serial")[0] != '\0') {
 		text_printf(out, " serial=%s", certauth_verdict_get(t->verdict,
 		    "serial"));
+		if (certauth_verdict_get(t->verdict, "not_after")[0] != '\0')
+			text_printf(out, " not_after=%s",
+			    certauth_verdict_get(t->verdict, "not_after"));
 		text_add_quoted(out, "subject", subject);
 		text_add_quoted(out, "issuer", certauth_verdict_get(t->verdict,
 		    "issuer"));

@@ -61,7 +61,11 @@ explain_line(const struct certauth_verdict *v)
 	if (told != NULL && told->depth >= 0)
 		text_printf(&out, " depth=%d", told->depth);
 	if (verdict_attr(v, VERDICT_SERIAL)[0] != '\0') {
+		/* In front of the names, which may be so long that a server cuts. */
 		text_printf(&out, " serial=%s", verdict_attr(v, VERDICT_SERIAL));
+		if (verdict_attr(v, VERDICT_NOT_AFTER)[0] != '\0')
+			text_printf(&out, " not_after=%s",
+			    verdict_attr(v, VERDICT_NOT_AFTER));
 		text_add_quoted(&out, "subject", verdict_attr(v, VERDICT_SUBJECT));
 		text_add_quoted(&out, "issuer", verdict_attr(v, VERDICT_ISSUER));
 	}

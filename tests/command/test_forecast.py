@@ -1,7 +1,9 @@
 """certauth forecast: who will be refused, when and why."""
 
+import datetime
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -122,6 +124,30 @@ def test_log_of_decisions(world):
     assert sorted(got) == [("bob", "expired"), ("dave", "expired"), ("frank", "expired")]
     assert (answer["read"], answer["unreadable"]) == (6, 4)
     assert len(answer["rows"]) == 3 and answer["otherProfile"] == 0
+
+
+def test_text_lines_are_as_good(world):
+    """As nginx, Apache and Dovecot put them into their logs; an older program's say no date."""
+    log = world.folder / "error.log"
+    lines = [certauth("verify", "--config", world.conf, "--profile", "staff",
+                      world.people / (n + ".pem")).stdout for n in ("alice", "bob", "dave")]
+    assert re.search(r"^ACCEPT .* not_after=20\S+Z ", lines[1])
+    log.write_text("2026/03/01 12:00:00 [info] 7#7: *1 certauth: " + lines[0] +
+                   "[Sun Mar 01 12:00:00 2026] [certauth:info] [pid 7:tid 7] certauth: " +
+                   lines[1].replace('"', '\\"') + "imap-login: Info: certauth: " + lines[2])
+    as_json = world.folder / "decisions.json"
+    as_json.write_text("".join(certauth(
+        "verify", "--json", "--config", world.conf, "--profile", "staff",
+        world.people / (n + ".pem")).stdout for n in ("alice", "bob", "dave")))
+    at = ["--time", datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")]
+    text, parsed = world.ask(*at, log), world.ask(*at, as_json)
+    assert (text["read"], text["unreadable"]) == (3, 0)
+    got, want = ([(r["when"], r["reason"], r["serial"], r["user"], r["subject"]) for r in a["rows"]]
+                 for a in (text, parsed))
+    assert got == want and [(r[1], r[3]) for r in got] == [("expired", ""), ("expired", "bob")]
+    log.write_text(re.sub(r" not_after=\S+", "", lines[0]))
+    answer = world.ask(log)
+    assert (answer["read"], answer["unreadable"], answer["rows"]) == (0, 1, [])
 
 
 def test_a_log_says_nothing_of_another_profile(world):

@@ -24,6 +24,7 @@ refusal(const char *user, const char *detail)
 	verdict_set(v, VERDICT_SUBJECT, "CN=Alice \"the\" Smith");
 	verdict_set(v, VERDICT_ISSUER, "CN=Issuing CA");
 	verdict_set(v, VERDICT_SERIAL, "0A1B");
+	verdict_set(v, VERDICT_NOT_AFTER, "2028-01-15T08:00:00Z");
 	verdict_set(v, VERDICT_REVOCATION, "crl");
 	verdict_set(v, VERDICT_REVOCATION_FROM, "2027-01-15T07:00:00Z");
 	verdict_set_user(v, user, "", "mail");
@@ -71,6 +72,7 @@ test_json(void **state)
 	assert_json(root, "reason", "wrong-user");
 	assert_json(root, "profile", "staff");
 	assert_json(root, "serial", "0A1B");
+	assert_json(root, "notAfter", "2028-01-15T08:00:00Z");
 	assert_json(root, "email", "alice@example.com");
 	assert_json(root, "server", "nginx");
 	assert_json(root, "client", "::1");
@@ -108,6 +110,7 @@ test_hashed(void **state)
 		assert_non_null(strstr(lines[i], "wrong-user"));
 		assert_non_null(strstr(lines[i], "CN=Issuing CA"));
 	}
+	assert_non_null(strstr(lines[2], " not_after=2028-01-15T08:00:00Z "));
 	assert_string_not_equal(lines[0], lines[1]);
 	for (i = 0; i < 3; i++)
 		free(lines[i]);
@@ -120,6 +123,8 @@ test_text(void **state)
 
 	(void)state;
 	assert_memory_equal(line, "REJECT 1503 wrong-user ", 23);
+	assert_non_null(strstr(line, " serial=0A1B not_after=2028-01-15T08:00:00Z "
+	    "subject="));
 	assert_non_null(strstr(line, " detail=\"why\""));
 	assert_non_null(strstr(line, " waited=12ms unlogged=3"));
 	free(line);
