@@ -225,6 +225,8 @@ $(B)/fuzz/%: tests/fuzz/fuzz_%.c $(B)/libcertauth.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CORE_CFLAGS) -Itests -fsanitize=fuzzer -o $@ $< $(B)/libcertauth.a $(LDFLAGS) $(LIBS)
 
+$(B)/fuzz/log_lines: modules/command/log_lines.c
+
 # make fuzz T=crl: one fuzzer, one minute (SECONDS_EACH=60); fuzz-all: each.
 SECONDS_EACH ?= 60
 fuzz:
