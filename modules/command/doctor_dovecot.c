@@ -94,49 +94,112 @@ read_file(struct conf *c, const char *path, size_t parent, unsigned depth)
 	    read_lines(c, text, name, parent, depth);
 }
 
-/* How many lines of that name stand in the same block before `at`? */
+/* The last setting of that name. 2.4 takes "a_b_c = x" and "a_b { c = x", and
+ * prints the second. */
 static size_t
-ordinal(const struct conf *c, size_t at)
+setting(const struct conf *c, size_t block, const char *name)
 {
-	size_t	i, n = 0;
+	size_t		 at = conf_in(c, block, name), i;
+	const char	*p;
 
-	for (i = 0; i < at; i++)
-		n += c->lines[i].parent == c->lines[at].parent &&
-		    conf_is(&c->lines[i], c->lines[at].words[0]);
+	for (p = strchr(name, '_'); at == NO_LINE && p != NULL; p = strchr(p + 1, '_'))
+		for (i = c->num_lines; at == NO_LINE && i-- > 0;)
+			if (c->lines[i].parent == block && c->lines[i].block &&
+			    c->lines[i].num_words == 1 &&
+			    strlen(c->lines[i].words[0]) == (size_t)(p - name) &&
+			    strncasecmp(c->lines[i].words[0], name,
+			    (size_t)(p - name)) == 0)
+				at = setting(c, i, p + 1);
+	return at;
+}
+
+static bool
+same_block(const struct conf_line *a, const struct conf_line *b)
+{
+	size_t	i;
+
+	for (i = 0; i < a->num_words && i < b->num_words; i++)
+		if (strcasecmp(a->words[i], b->words[i]) != 0)
+			return false;
+	return a->block && b->block && a->num_words == b->num_words;
+}
+
+/* How many blocks like `at` stand beside it in lines [from, to)? */
+static size_t
+num_like(const struct conf *c, size_t at, size_t from, size_t to)
+{
+	size_t	n = 0;
+
+	for (; from < to; from++)
+		n += c->lines[from].parent == c->lines[at].parent &&
+		    same_block(&c->lines[from], &c->lines[at]);
 	return n;
 }
 
-/* Of several settings the last counts; of blocks (passdb) each is another. */
+/* Each block printed is one of the files' (2.3: several passdb), or what several of
+ * them say together (2.4). Of several settings the last counts. `block`: where the
+ * block's own surroundings were written. */
 static size_t
-same_line(const struct conf *files, const struct conf *c, size_t at, size_t block)
+written_in(const struct conf *files, const struct conf *c, size_t at, size_t block,
+    size_t own)
 {
-	size_t	i, n = ordinal(c, at), seen = 0;
+	size_t			 parent = c->lines[at].parent, i, found = NO_LINE;
+	const struct conf_line	*l = &c->lines[parent];
+	const char		*name = conf_at(&c->lines[at], 0);
+	char			 whole[256];
 
-	if (c->lines[at].num_words == 0)
+	if (num_like(c, parent, 0, c->num_lines) > 1)
+		return own != NO_LINE ? setting(files, own, name) : NO_LINE;
+	for (i = files->num_lines; found == NO_LINE && i-- > 0;)
+		if (files->lines[i].parent == block && same_block(&files->lines[i], l))
+			found = setting(files, i, name);
+	if (found != NO_LINE || l->num_words != 1 ||
+	    snprintf(whole, sizeof(whole), "%s_%s", l->words[0], name) >=
+	    (int)sizeof(whole))
+		return found;
+	return setting(files, block, whole);
+}
+
+static size_t
+same_line(const struct conf *files, const struct conf *c, size_t at,
+    const size_t *where)
+{
+	const struct conf_line	*l = &c->lines[at];
+	size_t			 parent = l->parent, block = NO_LINE, i, n, before;
+
+	if (l->num_words == 0)
 		return NO_LINE;
-	if (!c->lines[at].block)
-		return conf_in(files, block, c->lines[at].words[0]);
-	for (i = 0; i < files->num_lines; i++)
-		if (files->lines[i].parent == block && files->lines[i].block &&
-		    conf_is(&files->lines[i], c->lines[at].words[0]) &&
-		    seen++ == n)
-			return i;
-	return NO_LINE;
+	if (l->block) {
+		if (parent != NO_LINE && where[parent] == NO_LINE)
+			return NO_LINE;
+		block = parent != NO_LINE ? where[parent] : NO_LINE;
+		before = num_like(c, at, 0, at);
+		for (i = n = 0; i < files->num_lines; i++)
+			if (files->lines[i].parent == block &&
+			    same_block(&files->lines[i], l) && n++ == before)
+				return i;
+		return NO_LINE;
+	}
+	if (parent == NO_LINE)
+		return setting(files, NO_LINE, l->words[0]);
+	if (c->lines[parent].parent != NO_LINE) {
+		block = where[c->lines[parent].parent];
+		if (block == NO_LINE)
+			return NO_LINE;
+	}
+	return written_in(files, c, at, block, where[parent]);
 }
 
 /* Gives each line of `c` the place where it was written. */
 static bool
 locate(struct conf *c, const struct conf *files)
 {
-	size_t	*where = calloc(c->num_lines + 1, sizeof(*where)), i, parent;
+	size_t	*where = calloc(c->num_lines + 1, sizeof(*where)), i;
 
 	if (where == NULL)
 		return false;
 	for (i = 0; i < c->num_lines; i++) {
-		parent = c->lines[i].parent;
-		where[i] = parent != NO_LINE && where[parent] == NO_LINE ? NO_LINE :
-		    same_line(files, c, i, parent != NO_LINE ? where[parent] :
-		    NO_LINE);
+		where[i] = same_line(files, c, i, where);
 		c->lines[i].line = where[i] != NO_LINE ?
 		    files->lines[where[i]].line : 0;
 		if (where[i] != NO_LINE)
@@ -151,7 +214,7 @@ locate(struct conf *c, const struct conf *files)
 static size_t
 top(const struct doctor *d, const char *name)
 {
-	return conf_in(&d->conf, NO_LINE, name);
+	return setting(&d->conf, NO_LINE, name);
 }
 
 static bool
@@ -205,6 +268,8 @@ imported(const struct doctor *d, const char *name, size_t *at_r, size_t *word_r)
 		*at_r = i;
 		*word_r = 1;
 		value = conf_at(&c->lines[i], 1);
+		if (strncmp(value, "%{env:", 6) == 0)
+			value = "";
 	}
 	return value;
 }
@@ -215,7 +280,7 @@ static void
 say_setting(struct doctor *d, enum certauth_severity severity, const char *name,
     const char *text, const char *remedy)
 {
-	size_t	at = top(d, name), written = conf_in(&d->sources, NO_LINE, name);
+	size_t	at = top(d, name), written = setting(&d->sources, NO_LINE, name);
 
 	if (at == NO_LINE && written != NO_LINE)
 		doctor_say_at(d, severity, d->sources.lines[written].file,

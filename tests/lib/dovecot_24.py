@@ -7,7 +7,7 @@ write 2.3's; translated(text) is that in 2.4's, for the settings that they use. 
 that it does not know stays as it is, and Dovecot says so.
 
     version()               (2, 4) of the Dovecot that is installed
-    translated(text)        a configuration for it
+    translated(text)        a configuration for it (included=True: a file that it includes)
     spoken(log)             what it logs, where 2.4 has other words for the same
 """
 
@@ -134,12 +134,12 @@ def printed(nodes, depth=0):
             yield "  " * depth + name + ("" if value is None else " = " + value)
 
 
-def translated(text):
+def translated(text, included=False):
     """The text in the language of the Dovecot that is installed."""
     if version() < (2, 4):
         return text
-    return HEAD + "\n".join(printed(converted(tree(iter(text.splitlines())),
-                                              itertools.count(1)))) + "\n"
+    nodes = converted(tree(iter(text.splitlines())), itertools.count(1))
+    return ("" if included else HEAD) + "\n".join(printed(nodes)) + "\n"
 
 
 def spoken(log):
