@@ -13,9 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -31,19 +29,11 @@
 static bool
 answers(const char *path)
 {
-	struct sockaddr_un	address = { .sun_family = AF_UNIX };
-	int			fd;
-	bool			yes;
+	int	fd = refresher_dial(path);
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return false;
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	yes = fd >= 0 && connect(fd, (const struct sockaddr *)&address,
-	    sizeof(address)) == 0;
 	if (fd >= 0)
 		(void)close(fd);
-	return yes;
+	return fd >= 0;
 }
 
 static void

@@ -225,7 +225,8 @@ ask(struct args *a, bool explain)
 		verdict = certauth_refuse(profile, CERTAUTH_MALFORMED,
 		    error.text);
 	else
-		verdict = certauth_verify(engine, &request);
+		verdict = refresher_settle(engine, &request,
+		    certauth_verify(engine, &request));
 	if (verdict != NULL && a->account != NULL) {
 		own = verdict;
 		verdict = certauth_verdict_as(own, a->account,

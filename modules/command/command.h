@@ -96,6 +96,12 @@ void	print_notes(struct certauth *);
 /* cmd_state.c: the refresher's status file, the caller's; NULL: none. */
 struct json_t;
 struct json_t *state_read(const struct certauth *);
+/* ask_refresher.c: a connection that does not block; -1 with errno. */
+int	refresher_dial(const char *path);
+/* What a login would be told in the end, with `request`'s profile and its deadline.
+ * Takes `verdict`, which may be decided already or NULL; NULL: out of memory. */
+struct certauth_verdict *refresher_settle(struct certauth *,
+	    struct certauth_request *, struct certauth_verdict *verdict);
 /* check_running.c: lines for `certauth check` */
 void	check_refresher(struct certauth *, certauth_audit_fn *, void *context);
 /* `published`: the format of the index in force; 0: there is none. */

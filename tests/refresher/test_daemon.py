@@ -496,8 +496,7 @@ def test_fetched_ahead_after_a_restart(w, o):
     o.how = o.revoked
     p = w.start()
     until(lambda: len(o.methods) > asked)
-    until(lambda: json.loads(w.command("verify", "--json", "--profile", "p", w.path(
-        "alice.pem")).stdout)["reason"] == "revoked")
+    until(lambda: w.verdict()["reason"] == "revoked")
     assert w.stop(p) == 0
 
 
@@ -541,15 +540,87 @@ def test_newer_unknown_takes_the_good_word_away(w, o):
     o.how = lambda _: Answer(o.response(w.alice, this_update="-60s"))
     w.alice.write(w.folder, "alice")
     w.policy(private_addresses=True, sources=["ocsp"])
-
-    def reason():
-        return json.loads(w.command("verify", "--json", "--profile", "p",
-                                    w.path("alice.pem")).stdout)["reason"]
     w.start()
     assert ask_once(w)[0] == OCSP
-    until(lambda: reason() == "ok")
+    until(lambda: w.verdict()["reason"] == "ok")
     o.how = lambda _: Answer(o.response(w.alice, "unknown", this_update="-1s"))
-    until(lambda: reason() == "revocation-unknown")
+    until(lambda: w.verdict()["reason"] == "revocation-unknown")
+
+
+# ------------------------------------------------------------------ the command asks
+
+
+def asked(w, *more):
+    p = w.command("verify", "--json", "--profile", "p", *more, w.path("alice.pem"))
+    return json.loads(p.stdout)["reason"], p.stderr
+
+
+def test_verify_asks_as_a_login_does(w, o):
+    w.alice.write(w.folder, "alice")
+    assert asked(w)[0] == "revocation-unknown"          # no refresher: nobody to ask
+    p = w.start()
+    assert asked(w, "--time", "@%d" % time.time())[0] == "revocation-unknown"
+    assert o.methods == []
+    assert asked(w) == ("ok", "") and o.methods == ["GET"]
+    w.stop(p)
+
+
+def test_verify_hears_of_a_revocation(w, o):
+    w.alice.write(w.folder, "alice")
+    o.how = o.revoked
+    w.start()
+    assert asked(w) == ("revoked", "")
+
+
+def test_verify_takes_an_answer_within_its_grace(w, o):
+    """Nobody is there to be asked for the next one: the last word is the grace's."""
+    w.alice.write(w.folder, "alice")
+    w.policy(private_addresses=True, sources=["ocsp"], grace="72h")
+    p = w.start()
+    assert asked(w) == ("ok", "")
+    until(lambda: w.verdict()["reason"] == "ok")        # it is published
+    later = ("--profile", "p", "--time", "@%d" % (time.time() + 7200), w.path("alice.pem"))
+    assert "its grace" in w.command("explain", *later, status=0).stdout
+    p.kill()                                            # its socket stays, nobody listens
+    p.wait()
+    assert asked(w) == ("ok", "")                       # what is published needs no question
+    o.how = o.revoked
+    w.alice = w.ca.leaf("Alice", extensions=[aia([o.url])])
+    w.alice.write(w.folder, "alice")
+    reason, said = asked(w)
+    assert reason == "revocation-unknown" and "the refresher was not asked" in said
+
+
+@pytest.mark.parametrize("unknown, reason", [("refuse", "revocation-unknown"), ("accept", "ok")])
+def test_verify_gives_up_on_a_refresher_that_hangs(w, o, unknown, reason):
+    w.alice.write(w.folder, "alice")
+    w.policy(private_addresses=True, unknown=unknown, profile='deadline = "1s";')
+    p = w.start()
+    p.send_signal(signal.SIGSTOP)
+    try:
+        got, said = asked(w)
+    finally:
+        p.send_signal(signal.SIGCONT)
+    assert got == reason and "no answer within the profile's deadline" in said
+
+
+@pytest.mark.parametrize("words", [b"", b"GET / HTTP/1.0\r\n\r\n", b"CAR1\x00\x00\x00\x11" + b"\0" * 17,
+                                   b"CAR1\xff\xff\xff\xff", b"CAR1\x00"])
+def test_verify_does_not_trust_who_listens(w, o, words):
+    w.alice.write(w.folder, "alice")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(w.socket)
+        s.listen()
+
+        def answer():
+            c, _ = s.accept()
+            c.recv(65536)
+            c.sendall(words)
+            c.close()
+        t = threading.Thread(target=answer)
+        t.start()
+        assert asked(w)[0] == "revocation-unknown"
+        t.join()
 
 
 # ----------------------------------------------------------------------- bad peers

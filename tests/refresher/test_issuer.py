@@ -38,20 +38,15 @@ def ask_issuer(w, cert, authority="test"):
         c.close()
 
 
-def verdict(w):
-    return json.loads(w.command("verify", "--json", "--profile", "p",
-                                w.path("alice.pem")).stdout)
-
-
 @pytest.mark.parametrize("form", ["der", "pem", "p7c"])
 def test_found(w, form):
     w.http.serve("/ca.cer", {"der": w.ca.der, "pem": w.ca.pem,
                              "p7c": pkcs7(CA("Noise"), w.ca)}[form])
     w.start()
-    assert verdict(w)["reason"] == "no-path"
+    assert w.verdict()["reason"] == "no-path"
     assert ask_issuer(w, w.alice) == (PUBLISHED, b"published")
     assert any(n.startswith("pool.") for n in os.listdir(w.state))
-    assert verdict(w)["reason"] == "ok"
+    assert w.verdict()["reason"] == "ok"
     assert ask_issuer(w, w.alice)[0] == PUBLISHED
 
 
@@ -94,15 +89,15 @@ def test_its_list_is_taken(w):
     assert c.ask(w.alice, w.ca, w.root) == (PUBLISHED, b"published"), w.log()
     assert c.ask(w.ca, w.root)[0] in (PUBLISHED, NOTHING)   # its list may be here already
     c.close()
-    until(lambda: verdict(w)["reason"] == "ok")
+    until(lambda: w.verdict()["reason"] == "ok")
     w.http.serve("/users.crl", w.crl([w.alice], 2))
-    until(lambda: verdict(w)["reason"] == "revoked")
+    until(lambda: w.verdict()["reason"] == "revoked")
     # by hand, too
     with open(w.path("x.crl"), "wb") as f:
         f.write(w.crl([], 3))
     w.http.serve("/users.crl", w.crl([], 3))
     w.command("publish", w.path("x.crl"), status=0)
-    assert verdict(w)["reason"] == "ok"
+    assert w.verdict()["reason"] == "ok"
     assert w.stop(p) == 0
 
 

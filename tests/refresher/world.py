@@ -235,6 +235,11 @@ class World:
             assert p.returncode == status, p.stdout + p.stderr
         return p
 
+    def verdict(self, name="alice"):
+        """From what is published: at a given time the command asks nobody."""
+        return json.loads(self.command("verify", "--json", "--profile", "p", "--time", "@%d" %
+                                       time.time(), self.path(name + ".pem")).stdout)
+
     def show(self, cert, issuer=None):
         issuer = issuer or self.ca
         write_pem(self.path("issuer.pem"), issuer)
