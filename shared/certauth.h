@@ -288,6 +288,44 @@ char	       *certauth_decision_report(struct certauth *,
 char	       *certauth_decision_rest(struct certauth *, int64_t now);
 
 /*
+ * Counters of decisions, in memory that the host shares between its processes:
+ * certauth_counters_size() bytes, 8-aligned, zeroes at first. Profiles and reasons
+ * are all that they are told apart by: never people, nothing a client can invent.
+ * Numbers only grow; with the memory they begin again.
+ *
+ * Open it in one process at a time, before those that count are forked; memory that
+ * was opened before (a reload) goes on counting. Rows are made for the profiles of
+ * `engine` (NULL: none yet). NULL: something else is in that memory.
+ */
+struct certauth_counters;
+size_t		certauth_counters_size(void);
+struct certauth_counters *certauth_counters_open(void *memory,
+		    const struct certauth *engine);
+/*
+ * Counts one decision: where certauth_decision() is called, whether or not it has a
+ * line. NULL as first argument: nothing. Any thread, any process, no lock.
+ */
+void		certauth_counters_add(struct certauth_counters *,
+		    struct certauth *, const struct certauth_verdict *,
+		    const struct certauth_event *, int64_t now);
+/* All of them as Prometheus text (CERTAUTH_METRICS_TYPE) or JSON; `server` as in the
+ * event. The caller frees with free(); NULL: out of memory. */
+#define CERTAUTH_METRICS_TYPE	"text/plain; version=0.0.4; charset=utf-8"
+char	       *certauth_counters_text(const struct certauth_counters *,
+		    const char *server);
+char	       *certauth_counters_json(const struct certauth_counters *,
+		    const char *server);
+/* The next count over zero, for a host's own page; `cursor` 0 at first. False: that
+ * was all. A decision without profile has "" there, borrowed as all of it. */
+struct certauth_count {
+	const char	       *profile;
+	enum certauth_reason	reason;
+	uint64_t		count;
+};
+bool		certauth_counters_next(const struct certauth_counters *,
+		    size_t *cursor, struct certauth_count *count_r);
+
+/*
  * For a backend: the leaf of an ACCEPT as RFC 9440 writes the field Client-Cert, or
  * with `chain` the rest of the validated path, anchor included, as
  * Client-Cert-Chain. The caller frees with free(). NULL: no ACCEPT, nothing to

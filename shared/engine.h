@@ -75,6 +75,9 @@ struct certauth {
 	struct file_ref		 refresher;	/* its socket */
 	atomic_bool		 asks;		/* it is there */
 	_Atomic uint64_t	 num_verdicts;	/* for their ids */
+	/* questions, and those of them that were answered before; since they were
+	 * last added to the host's counters */
+	_Atomic uint64_t	 asked, remembered;
 	struct decision_limit	 logged;	/* under `lock` */
 	struct file_ref		 test_clock;	/* -DCERTAUTH_TEST */
 	struct certauth_note	 notes[ENGINE_MAX_NOTES];

@@ -12,6 +12,7 @@
  * ngx_http_certauth_account.c as which of the certificate's accounts
  * ngx_http_certauth_require.c what a location asks for besides
  * ngx_http_certauth_report.c  what another profile would have said
+ * ngx_http_certauth_status.c  how often was what decided
  * ngx_http_certauth_headers.c  what clients may not say in headers
  * ngx_http_certauth_variables.c  $certauth_* and $remote_user
  *
@@ -55,6 +56,9 @@ typedef struct {
     ngx_array_t                       profiles; /* ngx_certauth_profile_t * */
     ngx_event_t                       poll;
     ngx_connection_t                  dumb;
+
+    ngx_uint_t                        status;   /* certauth_status is used */
+    struct certauth_counters         *counters; /* of all workers, or NULL */
 
     /* of a worker */
     ngx_queue_t                       asks;     /* ngx_certauth_ask_t */
@@ -174,9 +178,10 @@ struct certauth_verdict *ngx_certauth_verify(ngx_connection_t *c,
 /* Keeps nothing: who has this session need not be who ends the handshake. */
 ngx_uint_t ngx_certauth_would_accept(ngx_http_certauth_srv_conf_t *scf,
     ngx_certauth_profile_t *profile, X509 *leaf);
-/* Writes a line when the profile's answer on this connection has changed. */
 void ngx_certauth_event(struct certauth_event *event, ngx_connection_t *c,
     u_char *buf, ngx_msec_t waited);
+/* When the profile's answer on this connection has changed it is counted, and logged
+ * when the level is. */
 void ngx_certauth_log(ngx_http_certauth_main_conf_t *mcf,
     ngx_connection_t *c, ngx_log_t *log, ngx_certauth_profile_t *profile,
     struct certauth_verdict *verdict, ngx_uint_t level, ngx_msec_t waited);
@@ -281,6 +286,12 @@ ngx_int_t ngx_http_certauth_report_init(ngx_conf_t *cf,
     ngx_http_certauth_main_conf_t *mcf, ngx_http_certauth_loc_conf_t *lcf);
 void ngx_http_certauth_report(ngx_http_request_t *r,
     ngx_http_certauth_loc_conf_t *lcf, struct certauth_verdict *verdict);
+
+/* ngx_http_certauth_status.c */
+
+char *ngx_http_certauth_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_certauth_status_init(ngx_conf_t *cf,
+    ngx_http_certauth_main_conf_t *mcf);
 
 /* ngx_http_certauth_headers.c */
 

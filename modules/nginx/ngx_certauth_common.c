@@ -579,11 +579,12 @@ ngx_certauth_log(ngx_http_certauth_main_conf_t *mcf, ngx_connection_t *c,
         }
     }
 
+    ngx_certauth_event(&event, c, client, waited);
+    certauth_counters_add(mcf->counters, mcf->engine, verdict, &event, 0);
+
     if (log->log_level < level) {
         return;
     }
-
-    ngx_certauth_event(&event, c, client, waited);
 
     line = certauth_decision(mcf->engine, verdict, &event, 0);
     if (line == NULL) {

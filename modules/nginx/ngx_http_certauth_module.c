@@ -104,6 +104,13 @@ static ngx_command_t  ngx_http_certauth_commands[] = {
       offsetof(ngx_http_certauth_srv_conf_t, inbound),
       &ngx_http_certauth_inbound },
 
+    { ngx_string("certauth_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_certauth_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("certauth_names"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
       ngx_http_certauth_names,
@@ -165,6 +172,10 @@ ngx_http_certauth_init(ngx_conf_t *cf)
         if (ngx_http_certauth_init_server(cf, cscfp[s], mcf) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
+
+    if (ngx_http_certauth_status_init(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (mcf->engine == NULL) {

@@ -17,13 +17,12 @@ struct reason {
 	const char		*text, *mend;
 };
 
-static const struct reason	reasons[] = {
+static const struct reason	reasons[NUM_REASONS] = {
 #define REASON(number, symbol, slug, rank, stage, x509, http, nginx, imap, flags, text, mend) \
 	{ CERTAUTH_##symbol, slug, rank, stage, x509, http, nginx, imap, flags, text, mend },
 #include "reasons.def"
 #undef REASON
 };
-#define NUM_REASONS	(sizeof(reasons) / sizeof(reasons[0]))
 
 /* An unknown number is our own mistake and refuses as such. */
 static const struct reason *
@@ -114,6 +113,18 @@ bool
 certauth_reason_alert(enum certauth_reason number)
 {
 	return find(number)->x509 != X509_V_ERR_APPLICATION_VERIFICATION;
+}
+
+size_t
+reason_index(enum certauth_reason number)
+{
+	return (size_t)(find(number) - reasons);
+}
+
+enum certauth_reason
+reason_at(size_t i)
+{
+	return reasons[i].number;
 }
 
 int

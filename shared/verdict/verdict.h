@@ -127,5 +127,14 @@ char	   *explain_story(const struct certauth_verdict *);
 /* reasons.c */
 int	reason_rank(enum certauth_reason);
 int	reason_stage(enum certauth_reason);
+/* The rows of the table, in its order; an unknown reason is CERTAUTH_INTERNAL. */
+enum {
+	NUM_REASONS = 0
+#define REASON(...) + 1
+#include "reasons.def"
+#undef REASON
+};
+size_t	reason_index(enum certauth_reason);
+enum certauth_reason reason_at(size_t i);
 
 #endif
