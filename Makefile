@@ -134,7 +134,7 @@ endif
 APXS     := $(firstword $(shell command -v apxs2 apxs 2>/dev/null))
 APACHE   := mod_certauth.c mod_certauth_check.c mod_certauth_ssl.c \
 	mod_certauth_ask.c mod_certauth_gate.c mod_certauth_authz.c mod_certauth_headers.c \
-	mod_certauth_log.c mod_certauth_account.c
+	mod_certauth_log.c mod_certauth_account.c mod_certauth_status.c
 APACHE_O := $(APACHE:%.c=$(B)/modules/apache/%.o)
 ifeq ($(APXS),)
 apache:

@@ -156,6 +156,7 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
                      certauth_proc->fault);
     }
     log_warnings(0, s);
+    certauth_status_open(s);
     if (certauth_is_test_build() && certauth_proc->uses->nelts > 0) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "certauth: this is a "
                      "build for tests, whose clock can be set; never use it "
@@ -466,6 +467,7 @@ static void register_hooks(apr_pool_t *p)
     certauth_gate_register_hooks();
     certauth_headers_register_hooks();
     certauth_authz_register(p);
+    certauth_status_register_hooks();
 }
 
 module AP_MODULE_DECLARE_DATA certauth_module = {

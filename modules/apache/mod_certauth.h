@@ -7,6 +7,7 @@
  *   mod_certauth_ask.c    questions to the refresher, and who waits
  *   mod_certauth_gate.c   the request side: gate, environment, user
  *   mod_certauth_authz.c  Require cert-...
+ *   mod_certauth_status.c how often was what decided
  *
  * No certificate logic anywhere in here: the core decides, this translates.
  */
@@ -55,6 +56,7 @@ typedef struct {
     apr_array_header_t *uses;       /* certauth_use */
     apr_array_header_t *warnings;   /* const char * */
     apr_uint32_t polled;            /* the second of the last poll */
+    struct certauth_counters *counters;     /* of all children; NULL: none */
 } certauth_process;
 
 /* CertAuthProfile inside a section, kept with the server around it: httpd
@@ -138,7 +140,12 @@ certauth_use *certauth_use_at(int use);
 void certauth_poll_sometimes(server_rec *s);
 void certauth_poll_now(server_rec *s);
 
-/* mod_certauth_log.c */
+/* mod_certauth_status.c */
+void certauth_status_register_hooks(void);
+/* In the parent, when the engine is open. */
+void certauth_status_open(server_rec *s);
+
+/* mod_certauth_log.c: what is decided is counted, and logged when the level is. */
 void certauth_log_verdict(request_rec *r, int use,
                           const struct certauth_verdict *v);
 void certauth_log_handshake(const certauth_conn *cc,

@@ -40,12 +40,16 @@ void certauth_log_verdict(request_rec *r, int use,
     if (reason == CERTAUTH_OK || certauth_reason_anybody(reason)) {
         level = APLOG_INFO;
     }
-    if (!APLOG_R_IS_LEVEL(r, level)
-        || (cc != NULL && !certauth_conn_news(cc, use, reason))) {
+    if (cc != NULL && !certauth_conn_news(cc, use, reason)) {
         return;
     }
     event_of(&event, r->connection, cc);
     event.waited = waited != NULL ? (unsigned)strtoul(waited, NULL, 10) : 0;
+    certauth_counters_add(certauth_proc->counters, certauth_proc->engine, v,
+                          &event, 0);
+    if (!APLOG_R_IS_LEVEL(r, level)) {
+        return;
+    }
     line = certauth_decision(certauth_proc->engine, v, &event, 0);
     if (line != NULL) {
         ap_log_rerror(APLOG_MARK, level, 0, r, "certauth: %s", line);
@@ -60,6 +64,8 @@ void certauth_log_handshake(const certauth_conn *cc,
     char *line;
 
     event_of(&event, cc->c, cc);
+    certauth_counters_add(certauth_proc->counters, certauth_proc->engine, v,
+                          &event, 0);
     line = certauth_decision(certauth_proc->engine, v, &event, 0);
     if (line != NULL) {
         ap_log_cerror(APLOG_MARK, APLOG_ERR, 0, cc->c,
