@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+import mounts
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STORE = os.environ.get("CHROOT_STORE") or os.path.join(ROOT, "build", "chroot")
 ENV = {"HOME": "/root", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -92,11 +94,7 @@ class Bare:
         ready = self.path("/run/bare.ready")
         if os.path.exists(ready):
             os.unlink(ready)
-        # In a chroot / is no mount that could be made private; who made the chroot did it.
-        with open("/proc/self/mountinfo", encoding="utf-8") as f:
-            whole = any(line.split()[4] == "/" for line in f)
-        args = ["unshare", "--mount", "--propagation", "private" if whole else "unchanged",
-                "--pid", "--fork", "--kill-child", "--uts", "--ipc"]
+        args = mounts.words() + ["--pid", "--fork", "--kill-child", "--uts", "--ipc"]
         args += [] if network else ["--net"]
         with open(os.path.join(STORE, "init.log"), "ab") as log:
             self.init = subprocess.Popen(

@@ -19,6 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 
 from dovecot_server import Dovecot  # noqa: E402
+from mounts import unshare  # noqa: E402
 from ports import free_ports  # noqa: E402
 from pki import CA, write_pem  # noqa: E402
 
@@ -186,13 +187,7 @@ class Places:
 
 # `certauth check` looks at every server of the machine: those of another test that runs
 # beside this one are none of a page's business. Where namespaces are to be had.
-ALONE = ["unshare", "--pid", "--fork", "--mount-proc", "--"]
-try:
-    if subprocess.run(ALONE + ["true"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                      stderr=subprocess.DEVNULL, check=False).returncode != 0:
-        ALONE = []
-except OSError:
-    ALONE = []
+ALONE = unshare() + ["--pid", "--fork", "--mount-proc", "--"] if unshare() else []
 
 
 def shell(block, place, text):

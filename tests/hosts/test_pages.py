@@ -14,6 +14,7 @@ import time
 import pytest
 
 from test_machine import FLAVOUR, ROOT, Apache, Machine, nginx_server, pytestmark  # noqa: F401
+from mounts import unshare      # (test_machine knows where it lies)
 
 PAGES = os.path.join(ROOT, "conf-examples", "pages")
 
@@ -127,18 +128,12 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 POLICIES = "/etc/chromium/policies"
 
 
-def may_mount():
-    return os.geteuid() == 0 and subprocess.run(
-        ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True,
-        check=False).returncode == 0
-
-
 @pytest.fixture(scope="module")
 def browser(pages):
     """Runs Chromium with one person's certificate in its store; what it shows."""
     if BROWSER is None or shutil.which("pk12util") is None:
         pytest.skip("no Chromium here")
-    if not may_mount():
+    if unshare() is None:
         pytest.skip("no mounts of one's own: a browser that does not ask needs its policy")
     home = pages.w.path("home")
     made = os.path.exists("/etc/chromium")
@@ -164,7 +159,8 @@ def browser(pages):
                                capture_output=True)
         mount = 'mount -t tmpfs tmpfs /etc/chromium && mkdir %s && cp -r "$1"/* %s/ && shift && ' \
             'exec "$@"' % (POLICIES, POLICIES)
-        r = subprocess.run(["unshare", "-m", "sh", "-c", mount, "sh", pages.w.path("policies"), BROWSER, *FLAGS,
+        r = subprocess.run(unshare() + ["sh", "-c", mount, "sh", pages.w.path("policies"),
+                            BROWSER, *FLAGS,
                             "--user-data-dir=" + os.path.join(folder, "data"), *more,
                             "https://127.0.0.1:%d/" % pages.port(server)], text=True, timeout=90,
                            capture_output=True, env=dict(os.environ, HOME=folder), check=False)

@@ -15,16 +15,9 @@ from world import CA, REFRESHER, ROOT, Answer, Http, World, until
 
 import ask  # noqa: E402  (world knows where it lies)
 from ask import NOTHING, OCSP, PUBLISHED, ocsp_response
+from mounts import unshare
 from pki import write_pem
 from test_daemon import Client, aia
-
-
-def own_mounts():
-    """May a process of ours see another file in place of one? Only root's, and not in a chroot,
-    where / is no mount point that could be made private."""
-    return os.geteuid() == 0 and subprocess.run(
-        ["unshare", "-m", "mount", "--bind", "/etc/passwd", "/etc/passwd"],
-        capture_output=True).returncode == 0
 
 
 @pytest.fixture(name="w")
@@ -181,7 +174,7 @@ def test_addresses_of_one_ca_only(w):
     other.close()
 
 
-@pytest.mark.skipif(not own_mounts(), reason="a name server of our own needs mounts of our own")
+@pytest.mark.skipif(unshare() is None, reason="a name server of our own needs mounts of our own")
 def test_name_server_that_is_dead(w):
     """Nobody who is known waits for it."""
     w.policy(crl_urls=[w.http.serve("/a.crl", w.crl([], 1)), "http://a.example/x.crl",
@@ -193,7 +186,7 @@ def test_name_server_that_is_dead(w):
     silent.bind((host, 53))
     with open(w.path("resolv.conf"), "w", encoding="ascii") as f:
         f.write("nameserver %s\noptions timeout:30 attempts:3\n" % host)
-    p = subprocess.Popen(["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && '
+    p = subprocess.Popen(unshare() + ["sh", "-c", 'mount --bind "$0" /etc/resolv.conf && '
                           'exec "$@"', w.path("resolv.conf"), REFRESHER, "--config", w.conf],
                          stdin=subprocess.DEVNULL, stdout=open(w.path("log"), "ab"),
                          stderr=subprocess.STDOUT)
@@ -234,7 +227,7 @@ def unit_lines(name):
         return [line.split("=", 1)[1].split() for line in f if line.startswith(name + "=")]
 
 
-@pytest.mark.skipif(not own_mounts() or shutil.which("strace") is None or
+@pytest.mark.skipif(unshare() is None or shutil.which("strace") is None or
                     shutil.which("systemd-analyze") is None,
                     reason="needs mounts of our own, strace and systemd-analyze")
 def test_the_unit_lets_it_live(w):
@@ -260,7 +253,7 @@ def test_the_unit_lets_it_live(w):
                                                           next_update="+1h")))
     w.policy(crl_urls=[w.http.serve("/a.crl", w.crl([], 1))], private_addresses=True,
              sources=["ocsp", "crl"], top='owner = "nobody";')
-    p = subprocess.Popen(["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/group && '
+    p = subprocess.Popen(unshare() + ["sh", "-c", 'mount --bind "$0" /etc/group && '
                           'exec "$@"', w.path("group"), "strace", "-f", "-qq", "-o",
                           w.path("trace"), REFRESHER, "--config", w.conf],
                          stdin=subprocess.DEVNULL, stdout=open(w.path("log"), "ab"),

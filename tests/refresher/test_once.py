@@ -9,9 +9,8 @@ import time
 import pytest
 from world import CA, REFRESHER, Answer, Http, World, write_pem
 
-from test_fair import own_mounts
-
-from ports import free_port         # (world knows where it lies)
+from mounts import unshare         # (world knows where it lies)
+from ports import free_port
 
 
 @pytest.fixture(name="w")
@@ -517,7 +516,7 @@ def test_proxy_of_the_environment(w):
         proxy.close()
 
 
-@pytest.mark.skipif(not own_mounts(), reason="a name of our own needs mounts of our own")
+@pytest.mark.skipif(unshare() is None, reason="a name of our own needs mounts of our own")
 @pytest.mark.parametrize("variable,opens", [("https_proxy", 0), ("http_proxy", 1),
                                             ("all_proxy", 1)])
 def test_proxy_of_the_other_scheme(w, variable, opens):
@@ -530,7 +529,7 @@ def test_proxy_of_the_other_scheme(w, variable, opens):
         w.policy()
         with open(w.path("hosts"), "w", encoding="ascii") as f:
             f.write("127.0.0.1 localhost proxy.example\n")
-        p = subprocess.run(["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && '
+        p = subprocess.run(unshare() + ["sh", "-c", 'mount --bind "$0" /etc/hosts && '
                             'exec "$@"', w.path("hosts"), REFRESHER, "--config", w.conf,
                             "--once"], capture_output=True, text=True, timeout=60,
                            env=dict(os.environ, **{variable: proxy.base}))
