@@ -21,6 +21,7 @@
 #include "buffer.h"
 #include "fd-util.h"
 #include "ioloop.h"
+#include "time-util.h"
 #include "certauth_login_plugin.h"
 
 #include <fcntl.h>
@@ -48,6 +49,7 @@ struct certauth_ask {
 	ARRAY(struct certauth_bytes) replies;
 	/* rounds begun; replies that this one waits for */
 	unsigned int rounds, awaited;
+	struct timeval begun;
 };
 
 /* The folder of the refresher's socket, opened before the chroot. */
@@ -161,6 +163,8 @@ static void certauth_ask_free(struct certauth_ask *ask)
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
 
 	cclient->ask = NULL;
+	cclient->waited = (unsigned int)
+		I_MAX(timeval_diff_msecs(&ioloop_timeval, &ask->begun), 0);
 	io_remove(&ask->io_read);
 	io_remove(&ask->io_write);
 	timeout_remove(&ask->to_deadline);
@@ -385,6 +389,7 @@ bool certauth_ask_begin(struct client *client, certauth_ask_callback_t *done)
 	ask->client = client;
 	ask->done = done;
 	ask->fd = -1;
+	ask->begun = ioloop_timeval;
 	ask->out = buffer_create_dynamic(default_pool, 1024);
 	ask->in = buffer_create_dynamic(default_pool, 1024);
 	i_array_init(&ask->replies, 4);

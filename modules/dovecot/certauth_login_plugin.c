@@ -105,25 +105,67 @@ void certauth_login_poll(bool now)
 	certauth_login_notes();
 }
 
-/* NULL: it can be judged. */
-char *certauth_login_line(struct client *client,
-			  const struct certauth_verdict *verdict)
+/* What Dovecot's own metrics and event exporters may tell decisions apart by. Who it
+   was is not among them: the line of the log has that, as the policy's `log` wants
+   it. */
+static void
+certauth_login_fields(struct event *event, const struct certauth_event *about,
+		      const struct certauth_verdict *verdict)
 {
-	struct certauth_event event = {
+	static const char *const words[] = {
+		"verdict", "reason", "profile", "authority", "renewal"
+	};
+	intmax_t days;
+
+	for (unsigned int i = 0; i < N_ELEMENTS(words); i++)
+		event_add_str(event, words[i],
+			      certauth_verdict_get(verdict, words[i]));
+	if (str_to_intmax(certauth_verdict_get(verdict, "days_left"),
+			  &days) == 0)
+		event_add_int(event, "days_left", days);
+	event_add_str(event, "resumed", about->resumed ? "yes" : "no");
+	event_add_int(event, "waited", about->waited);
+}
+
+void certauth_login_tell(struct client *client,
+			 const struct certauth_verdict *verdict,
+			 const char *name, const char *before)
+{
+	struct certauth_client *cclient = CERTAUTH_CLIENT(client);
+	struct certauth_event about = {
 		.server = "dovecot",
 		.service = login_binary->protocol,
 		.client = net_ip2addr(&client->ip),
+		.waited = cclient->waited,
 	};
+	struct event *event = event_create(client->event);
+	char *line;
 
 	if (client->ssl_iostream != NULL) {
 		SSL *ssl = client->ssl_iostream->ssl;
 
-		event.host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-		event.resumed = SSL_session_reused(ssl) == 1;
+		about.host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+		about.resumed = SSL_session_reused(ssl) == 1;
 	}
-	return certauth_decision(certauth_login.engine, verdict, &event, 0);
+	cclient->waited = 0;
+	event_set_name(event, name);
+	certauth_login_fields(event, &about, verdict);
+	line = certauth_decision(certauth_login.engine, verdict, &about, 0);
+	if (line != NULL)
+		e_info(event, "certauth: %s%s", before, line);
+	else if (before[0] != '\0')
+		e_info(event, "certauth: %s%s", before,
+		       certauth_verdict_get(verdict, "reason"));
+	else {
+		/* too many of its kind for the log; metrics count it */
+		e_debug(event, "certauth: not logged: %s",
+			certauth_verdict_get(verdict, "reason"));
+	}
+	free(line);
+	event_unref(&event);
 }
 
+/* NULL: it can be judged. */
 static struct certauth_verdict *certauth_login_unfit(struct client *client)
 {
 	struct certauth_client *cclient = CERTAUTH_CLIENT(client);

@@ -91,6 +91,8 @@ struct certauth_client {
 	uint64_t settled_generation;
 	/* the wait that is under way, or NULL; owned */
 	struct certauth_ask *ask;
+	/* how long the last wait took, milliseconds; until it was told */
+	unsigned int waited;
 	/* what the last wait brought; owned, in a pool of their own */
 	const struct certauth_bytes *replies;
 	size_t num_replies;
@@ -135,9 +137,11 @@ extern MODULE_CONTEXT_DEFINE(certauth_login_module, &login_module_register);
    memory; NULL refuses. Owned by the client. Only after the handshake. */
 const struct certauth_verdict *
 certauth_login_judge(struct client *client);
-/* The line of a decision, NULL when none is due; free with free(). */
-char *certauth_login_line(struct client *client,
-			  const struct certauth_verdict *verdict);
+/* Logs a decision, and sends it as an event of this name for Dovecot's metrics.
+   `before` stands in front of the line. */
+void certauth_login_tell(struct client *client,
+			 const struct certauth_verdict *verdict,
+			 const char *name, const char *before);
 /* The same, judged now; `flags` and replies as in struct certauth_request. */
 void certauth_login_verify(struct client *client, unsigned int flags,
 			   const struct certauth_bytes *replies,

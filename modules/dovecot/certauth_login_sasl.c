@@ -47,14 +47,9 @@ static bool certauth_required(void)
 static void certauth_sasl_log(struct client *client,
 			      const struct certauth_verdict *verdict)
 {
-	char *line;
-
 	if (certauth_client_tls(client) && client->ssl_iostream == NULL)
 		return;
-	line = certauth_login_line(client, verdict);
-	if (line != NULL)
-		e_info(client->event, "certauth: %s", line);
-	free(line);
+	certauth_login_tell(client, verdict, "certauth_verdict", "");
 }
 
 /* Takes `verdict`, which may be NULL (out of memory). */

@@ -114,12 +114,9 @@ static char *certauth_session_words(enum certauth_reason reason)
 static void certauth_session_end(struct certauth_session *session,
 				 const struct certauth_verdict *verdict)
 {
-	char *line = certauth_login_line(session->client, verdict);
-
-	e_info(session->client->event, "certauth: session of user=<%s> ended: %s",
-	       session->user, line == NULL ?
-	       certauth_verdict_get(verdict, "reason") : line);
-	free(line);
+	certauth_login_tell(session->client, verdict, "certauth_session_ended",
+			    t_strdup_printf("session of user=<%s> ended: ",
+					    session->user));
 	session->last_words =
 		certauth_session_words(certauth_verdict_reason(verdict));
 	certauth_session_try(session);

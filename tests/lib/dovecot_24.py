@@ -99,6 +99,18 @@ def environment(value):
     return ["import_environment", out]
 
 
+def grouped(value):
+    """group_by of a metric: a block for each field, with a block for how."""
+    for word in value.split():
+        field, *how = word.split(":")
+        if not how:
+            yield "group_by " + field, []
+            continue
+        names = {"exponential": ("min_magnitude", "max_magnitude", "base"),
+                 "linear": ("min", "max", "step")}[how[0]]
+        yield "group_by " + field, [("method " + how[0], list(zip(names, how[1:])))]
+
+
 def converted(nodes, numbers):
     for name, value in nodes:
         if isinstance(value, list):
@@ -112,6 +124,8 @@ def converted(nodes, numbers):
             driver, _, path = value.partition(":")
             yield "mail_driver", driver
             yield "mail_path", variables(path)
+        elif name == "group_by":
+            yield from grouped(value)
         elif name == "disable_plaintext_auth":
             yield "auth_allow_cleartext", "no" if value == "yes" else "yes"
         elif value is None:

@@ -7,6 +7,7 @@ profile's rule decides within the deadline.
 import contextlib
 import grp
 import os
+import re
 import socket
 import threading
 import time
@@ -139,6 +140,7 @@ def test_a_good_answer_lets_in(asking, hard, protocol, starttls):
         assert len(ask.about(w.leafs["alice"])) == 1
         assert ask.wait_closed() == 0
     assert r.log.count("certauth: ACCEPT") == 1, r.log
+    assert 200 < int(re.search(r"certauth: ACCEPT .* waited=(\d+)ms", r.log)[1]) < 1000 * DEADLINE
     assert "Authenticate EXTERNAL failed" not in r.log, r.log
 
 
