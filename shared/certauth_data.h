@@ -78,20 +78,27 @@ struct certauth_compile {
 	double	 seconds;
 	struct certauth_crl_report *crls;	size_t num_crls;
 };
+/* Told at each step of what may take long: `done` of `total` files (more may be found
+ * on the way), which one comes now. NULL instead of one: nobody asks. */
+struct certauth_progress {
+	void	(*fn)(void *context, size_t done, size_t total, const char *name);
+	void	 *context;
+};
 /* Reads the CRLs, checks each against the issuers, publishes one index in
  * `folder` (created 0755 when missing). A bad CRL keeps its last good rows. False: nothing
  * could be published (error_r). Free the report with certauth_compile_free(). */
 bool	certauth_compile(const char *const *issuers, size_t num_issuers,
 	    const char *const *crls, size_t num_crls, const char *folder,
-	    struct certauth_compile *report_r, struct certauth_error *error_r);
+	    const struct certauth_progress *, struct certauth_compile *report_r,
+	    struct certauth_error *error_r);
 /* All CRLs of all authorities of a policy file, and those that the refresher
  * keeps in this folder of its `state`, into its `state`. */
 #define CERTAUTH_SPOOL	"spool/crl"
 /* Lists in it, fetched and pushed. */
 #define CERTAUTH_SPOOL_MAX	16384
 
-bool	certauth_compile_conf(const char *conf, struct certauth_compile *report_r,
-	    struct certauth_error *error_r);
+bool	certauth_compile_conf(const char *conf, const struct certauth_progress *,
+	    struct certauth_compile *report_r, struct certauth_error *error_r);
 void	certauth_compile_free(struct certauth_compile *);
 
 /* -------------------------------------------------------------------- OCSP */

@@ -36,6 +36,8 @@ struct job {
 	struct certauth_compile	 *report;
 	size_t			  capacity;
 	const char		 *file;		/* being read */
+	const struct certauth_progress *progress;	/* NULL: nobody asks */
+	size_t			  num_done, num_files;
 	struct file_ref		  spool;	/* path NULL: none */
 	bool			  spool_read;
 	bool			  no_memory;
@@ -157,6 +159,14 @@ reported(const struct certauth_compile *report, const char *file)
 
 /* ------------------------------------------------------------------- files */
 
+static void
+tell(const struct job *job, const char *name)
+{
+	if (job->progress != NULL)
+		job->progress->fn(job->progress->context, job->num_done,
+		    job->num_files, name);
+}
+
 /* Private memory and the stamp of what is in it. */
 static bool
 read_file(struct job *job, const struct file_ref *ref, struct file_bytes *bytes,
@@ -232,6 +242,8 @@ compile_file(struct job *job, const struct file_ref *ref)
 	struct file_bytes	bytes;
 
 	job->file = ref->path;
+	tell(job, ref->path);
+	job->num_done++;
 	if (compile_long(job, ref))
 		return;
 	if (!read_file(job, ref, &bytes, &error)) {
@@ -270,6 +282,7 @@ compile_ref(struct job *job, const struct file_ref *ref, size_t max)
 		add_error(job, ref->path, error.text);
 		return;
 	}
+	job->num_files += list.num_refs - 1;	/* the folder itself is none */
 	for (i = 0; i < list.num_refs; i++)
 		compile_file(job, &list.refs[i]);
 	file_list_free(&list);
@@ -291,6 +304,7 @@ compile_spool(struct job *job)
 	    owners.num_uids < sizeof(owners.uids) / sizeof(owners.uids[0]))
 		owners.uids[owners.num_uids++] = st.st_uid;
 	job->owners = &owners;
+	job->num_files++;
 	compile_ref(job, &job->spool, CERTAUTH_SPOOL_MAX);
 	job->owners = before;
 	/* A folder that cannot be listed is reported under its own name. */
@@ -390,6 +404,7 @@ compile_all(struct job *job, const char *folder, const struct file_ref *refs,
 	if (job->writer == NULL)
 		goto no_memory;
 	index_writer_set_now(job->writer, engine_clock(NULL));
+	job->num_files = num_refs;
 	for (i = 0; i < num_refs; i++)
 		compile_ref(job, &refs[i], REVOCATION_MAX_FILES);
 	compile_spool(job);
@@ -402,6 +417,7 @@ compile_all(struct job *job, const char *folder, const struct file_ref *refs,
 		    job->report->num_crls > 0 ? job->report->crls[0].error : "");
 		goto out;
 	}
+	tell(job, "the index");
 	if (!index_writer_seal(job->writer, error_r) ||
 	    !publish_commit(&job->folder, job->writer, error_r))
 		goto out;
@@ -448,12 +464,14 @@ open_refs(const char *const *files, size_t num_files, struct file_ref *refs,
 bool
 certauth_compile(const char *const *issuers, size_t num_issuers,
     const char *const *crls, size_t num_crls, const char *folder,
-    struct certauth_compile *report_r, struct certauth_error *error_r)
+    const struct certauth_progress *progress, struct certauth_compile *report_r,
+    struct certauth_error *error_r)
 {
 	struct file_ref		*refs = calloc(num_crls + 1, sizeof(*refs));
 	struct pool		*pool;
 	const struct pool	*pools[1];
-	struct job		 job = { .report = report_r };
+	struct job		 job = { .report = report_r,
+				    .progress = progress };
 	bool			 ok = false;
 
 	memset(report_r, 0, sizeof(*report_r));
@@ -494,13 +512,13 @@ all_crls(const struct config *config, size_t *num_r)
 }
 
 bool
-certauth_compile_conf(const char *conf, struct certauth_compile *report_r,
-    struct certauth_error *error_r)
+certauth_compile_conf(const char *conf, const struct certauth_progress *progress,
+    struct certauth_compile *report_r, struct certauth_error *error_r)
 {
 	struct config	 *config = NULL;
 	struct pool	**pools = NULL;
 	struct file_ref	 *refs = NULL;
-	struct job	  job = { .report = report_r };
+	struct job	  job = { .report = report_r, .progress = progress };
 	size_t		  num_refs, i;
 	bool		  ok = false;
 

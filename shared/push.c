@@ -211,7 +211,7 @@ certauth_push(const char *conf, const char *file, size_t *authority_r,
 		goto out;
 	/* compile takes the lock itself */
 	publish_end(&folder);
-	ok = certauth_compile_conf(conf, &compile, error_r);
+	ok = certauth_compile_conf(conf, NULL, &compile, error_r);
 	certauth_compile_free(&compile);
 out:
 	if (folder.fd >= 0)

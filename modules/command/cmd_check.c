@@ -15,6 +15,7 @@
 #include "command.h"
 #include "doctor.h"
 #include "json.h"
+#include "terminal.h"
 
 /* Who reads the policy on Debian; those who do not exist are passed over. */
 static const char *const	default_users[] = { "www-data", "dovenull" };
@@ -191,9 +192,11 @@ print_line(const json_t *line)
 {
 	const char	*file = text_of(line, "file"), *remedy = text_of(line,
 			    "remedy");
+	const char	*severity = text_of(line, "severity");
 	json_int_t	 number = json_integer_value(json_object_get(line, "line"));
 
-	(void)printf("%-7s %s: ", text_of(line, "severity"), text_of(line, "user"));
+	print_toned(tone_of(severity, strlen(severity)), "%-7s", severity);
+	(void)printf(" %s: ", text_of(line, "user"));
 	if (number > 0)
 		(void)printf("%s:%" JSON_INTEGER_FORMAT ": ", file, number);
 	else if (file[0] != '\0')
@@ -211,9 +214,12 @@ print_report(const struct report *r, int status, bool as_json)
 	if (!as_json) {
 		json_array_foreach(r->lines, i, line)
 			print_line(line);
-		(void)printf("%zu fault%s, %zu warning%s\n", r->faults,
-		    r->faults == 1 ? "" : "s", r->warnings,
-		    r->warnings == 1 ? "" : "s");
+		print_toned(r->faults > 0 ? TONE_BAD : TONE_GOOD, "%zu fault%s",
+		    r->faults, r->faults == 1 ? "" : "s");
+		(void)printf(", ");
+		print_toned(r->warnings > 0 ? TONE_WARN : TONE_NONE,
+		    "%zu warning%s", r->warnings, r->warnings == 1 ? "" : "s");
+		(void)putchar('\n');
 		return status;
 	}
 	return print_json(json_pack("{s:s,s:I,s:I,s:O}", "result",

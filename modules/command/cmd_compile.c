@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "json.h"
+#include "terminal.h"
 
 static json_t *
 report_json(const struct certauth_compile *c)
@@ -46,11 +47,13 @@ print_text(const struct certauth_compile *c)
 	for (i = 0; i < c->num_crls; i++) {
 		crl = &c->crls[i];
 		if (crl->error[0] != '\0') {
-			(void)printf("REFUSED %s: %s\n", crl->file, crl->error);
+			print_toned(TONE_BAD, "REFUSED");
+			(void)printf(" %s: %s\n", crl->file, crl->error);
 			continue;
 		}
 		certauth_time_print(next, sizeof(next), crl->next_update);
-		(void)printf("taken   %s: %s, %snumber %s, %zu entries, next %s\n",
+		print_toned(TONE_GOOD, "taken  ");
+		(void)printf(" %s: %s, %snumber %s, %zu entries, next %s\n",
 		    crl->file, crl->issuer, crl->base[0] != '\0' ? "delta CRL, " :
 		    crl->indirect ? "indirect, " : "",
 		    crl->number[0] != '\0' ? crl->number : "none", crl->entries,
@@ -69,6 +72,7 @@ cmd_compile(struct args *args)
 	int			 status = EXIT_FINE;
 	bool			 ok;
 
+	progress_begin("compile");
 	if (args->issuers.num_items > 0 || args->output != NULL) {
 		if (args->config != NULL)
 			return complain("--issuers and --output cannot be mixed "
@@ -79,13 +83,16 @@ cmd_compile(struct args *args)
 			    "--output DIR CRL...");
 		ok = certauth_compile(args->issuers.items,
 		    args->issuers.num_items, args->rest.items,
-		    args->rest.num_items, args->output, &report, &error);
+		    args->rest.num_items, args->output, &progress_core,
+		    &report, &error);
 	} else {
 		if (args->rest.num_items > 0)
 			return complain("with a policy file the CRLs are those "
 			    "it names");
-		ok = certauth_compile_conf(args_conf(args), &report, &error);
+		ok = certauth_compile_conf(args_conf(args), &progress_core,
+		    &report, &error);
 	}
+	progress_end();
 	if (!ok) {
 		certauth_compile_free(&report);
 		return complain_error(&error);

@@ -14,8 +14,37 @@
 #include "command.h"
 #include "json.h"
 #include "log_lines.h"
+#include "terminal.h"
 
 #define MAX_PENDING	10000
+
+/*
+ * One line for each row of a list, at once: what is enrolled is enrolled, and whoever
+ * reads along knows of it even when this process does not come to its end.
+ */
+static int
+print_row(const char *file, const char *user, const char *result,
+    const struct certauth_enrolled *enrolled, const char *message, int status)
+{
+	status = print_json(json_pack("{s:o,s:o,s:s,s:s,s:o,s:o,s:o}",
+	    "certificate", name_json(file), "user", name_json(user), "result",
+	    result, "reason", enrolled->reason, "message", name_json(message),
+	    "file", name_json(enrolled->file), "line",
+	    name_json(enrolled->line)), status);
+	(void)fflush(stdout);
+	return status;
+}
+
+/* A row that names no certificate, or no user. Said; it has its line all the same. */
+static int
+refuse_row(const struct args *args, const char *file, const char *user,
+    const char *message)
+{
+	static const struct certauth_enrolled	none = { .reason = "malformed" };
+
+	return args->json ? print_row(file, user, "refused", &none, message,
+	    EXIT_REJECTED) : EXIT_REJECTED;
+}
 
 /* 0: enrolled or there already; 1: refused. Says so. */
 static int
@@ -33,22 +62,25 @@ enroll_one(struct certauth *engine, const struct certauth_profile *profile,
 	bool				 ok;
 
 	if (!certauth_read_leaf(file, NULL, &ask.leaf, &ask.sent, &error) ||
-	    ask.leaf == NULL)
-		return complain_error(&error);
+	    ask.leaf == NULL) {
+		(void)complain_error(&error);
+		return args->csv != NULL ? refuse_row(args, file, user,
+		    error.text) : EXIT_USAGE;
+	}
 	ok = certauth_enroll(engine, &ask, &result, &error);
 	X509_free(ask.leaf);
 	sk_X509_pop_free(ask.sent, X509_free);
 	if (args->json) {
-		return print_json(json_pack("{s:o,s:s,s:s,s:s,s:s,s:s,s:s}",
-		    "certificate", name_json(file), "user", user, "result", !ok ? "refused" :
-		    result.already ? "already" : args->dry_run ? "would enroll" :
-		    "enrolled", "reason", result.reason, "message",
-		    ok ? "" : error.text, "file", result.file, "line",
-		    result.line), ok ? EXIT_FINE : EXIT_REJECTED);
-	} else if (!ok)
-		(void)printf("%s: REFUSED %s%s%s\n", file, error.text,
+		return print_row(file, user, !ok ? "refused" : result.already ?
+		    "already" : args->dry_run ? "would enroll" : "enrolled",
+		    &result, ok ? "" : error.text, ok ? EXIT_FINE :
+		    EXIT_REJECTED);
+	} else if (!ok) {
+		(void)printf("%s: ", file);
+		print_toned(TONE_BAD, "REFUSED");
+		(void)printf(" %s%s%s\n", error.text,
 		    result.line[0] != '\0' ? ": " : "", result.line);
-	else if (result.already)
+	} else if (result.already)
 		(void)printf("%s: is %s's already\n", file, user);
 	else
 		(void)printf("%s: %s: %s\n", file, args->dry_run ?
@@ -84,6 +116,8 @@ enroll_csv(struct certauth *engine, const struct certauth_profile *profile,
 		    (groups != NULL && strchr(groups, ',') != NULL)) {
 			(void)complain("%s:%u: expected CERT,USER or "
 			    "CERT,USER,GROUP;GROUP", args->csv, number);
+			(void)refuse_row(args, line, user != NULL ? user : "",
+			    "expected CERT,USER or CERT,USER,GROUP;GROUP");
 			status = EXIT_REJECTED;
 			continue;
 		}
@@ -140,10 +174,12 @@ pending(const struct args *args)
 	size_t		 i;
 	int		 status = EXIT_FINE;
 
+	progress_begin("map enroll");
 	for (i = 0; i < args->pending.num_items; i++)
 		if (!log_lines_read(args->pending.items[i], take_decision,
 		    found))
 			status = EXIT_USAGE;
+	progress_end();
 	json_object_foreach(found, key, row) {
 		profile = text_of(row, "profile");
 		if (args->profile == NULL || strcmp(profile, args->profile) == 0)

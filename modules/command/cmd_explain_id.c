@@ -13,6 +13,7 @@
 #include "command.h"
 #include "json.h"
 #include "log_lines.h"
+#include "terminal.h"
 
 /* Where Debian's servers log. The newest last: what it says is printed last. */
 static const char *const usual[] = {
@@ -60,10 +61,13 @@ print_row(const json_t *row)
 	    "host", "client", "profile", "authority", "subject", "issuer", "serial",
 	    "email", "user", "rule", "strength", "notAfter", "renewal", "revocation",
 	    "message" };
+	bool				accepted = strcmp(text_of(row, "result"),
+					    "accept") == 0;
 	size_t				i;
 
-	(void)printf("%s %s (%s)\n", strcmp(text_of(row, "result"), "accept") == 0 ?
-	    "ACCEPT" : "REJECT", text_of(row, "reason"), text_of(row, "file"));
+	print_toned(accepted ? TONE_GOOD : TONE_BAD, accepted ? "ACCEPT" :
+	    "REJECT");
+	(void)printf(" %s (%s)\n", text_of(row, "reason"), text_of(row, "file"));
 	for (i = 0; i < sizeof(told) / sizeof(told[0]); i++)
 		if (text_of(row, told[i])[0] != '\0')
 			(void)printf("  %-10s %s\n", told[i],
@@ -101,6 +105,7 @@ cmd_explain_id(struct args *args)
 	struct search	 search = { .id = args->id, .found = json_array() };
 	size_t		 i, num_read = 0;
 	int		 status = EXIT_FINE;
+	bool		 ok;
 
 	if (args->rest.num_items != 0 || args->roots.num_items != 0 ||
 	    args->profile != NULL) {
@@ -108,7 +113,10 @@ cmd_explain_id(struct args *args)
 		return complain("expected explain --id ID [--log FILE]...: the log "
 		    "has the decision, not the certificate");
 	}
-	if (!read_logs(args, &search, &num_read) || json_lost()) {
+	progress_begin("explain");
+	ok = read_logs(args, &search, &num_read);
+	progress_end();
+	if (!ok || json_lost()) {
 		json_decref(search.found);
 		return EXIT_USAGE;
 	}

@@ -17,6 +17,7 @@
 #include "command.h"
 #include "json.h"
 #include "log_lines.h"
+#include "terminal.h"
 
 #define DAY		86400
 /* Without --until: people who renew have 90 days. */
@@ -111,12 +112,17 @@ read_folder(struct forecast *f, const char *path)
 	struct dirent	*entry;
 	struct stat	 st;
 	char		 name[4096];
+	size_t		 done = 0, total = 0;
 
 	if (dir == NULL) {
 		(void)complain("%s: %s", path, strerror(errno));
 		return false;
 	}
+	while (readdir(dir) != NULL && total < MAX_FILES)
+		total++;
+	rewinddir(dir);
 	while ((entry = readdir(dir)) != NULL) {
+		progress_at(done++, total, entry->d_name);
 		f->file = path;
 		if (f->read + f->unreadable >= MAX_FILES) {
 			unreadable(f, "too many files; the rest was not read");
@@ -280,20 +286,27 @@ print(const struct forecast *f, const json_t *rows, const json_t *crls)
 {
 	const json_t	*row;
 	size_t		 i;
+	bool		 stale;
 
-	json_array_foreach(rows, i, row)
-		(void)printf("%s  %-18s %-20s %s (serial %s, issued by %s)\n"
-		    "    %s\n", text_of(row, "when"), text_of(row, "reason"),
-		    text_of(row, "user")[0] != '\0' ? text_of(row, "user") :
+	json_array_foreach(rows, i, row) {
+		(void)printf("%s  ", text_of(row, "when"));
+		/* Now, or later. */
+		print_toned(json_integer_value(json_object_get(row, "days")) > 0 ?
+		    TONE_WARN : TONE_BAD, "%-18s", text_of(row, "reason"));
+		(void)printf(" %-20s %s (serial %s, issued by %s)\n"
+		    "    %s\n", text_of(row, "user")[0] != '\0' ? text_of(row, "user") :
 		    text_of(row, "email"), text_of(row, "subject"),
 		    text_of(row, "serial"), text_of(row, "issuer"),
 		    text_of(row, "message"));
-	json_array_foreach(crls, i, row)
-		(void)printf("%s  CRL %s of %s%s\n", text_of(row, "nextUpdate"),
-		    json_is_true(json_object_get(row, "stale")) ? "is stale" :
-		    "ends", text_of(row, "issuer"), json_is_true(
-		    json_object_get(row, "stale")) ? ": those it covers are "
-		    "refused when the grace is over" : "");
+	}
+	json_array_foreach(crls, i, row) {
+		stale = json_is_true(json_object_get(row, "stale"));
+		(void)printf("%s  CRL ", text_of(row, "nextUpdate"));
+		print_toned(stale ? TONE_BAD : TONE_NONE, stale ? "is stale" :
+		    "ends");
+		(void)printf(" of %s%s\n", text_of(row, "issuer"), stale ?
+		    ": those it covers are refused when the grace is over" : "");
+	}
 	(void)printf("%zu read, %zu unreadable; %zu refused or to be refused\n",
 	    f->read, f->unreadable, json_array_size(rows));
 	if (f->others > 0)
@@ -321,9 +334,11 @@ cmd_forecast(struct args *args)
 		complain("--until: \"%s\" is no time", args->until);
 		goto out;
 	}
+	progress_begin("forecast");
 	for (i = 0; i < args->rest.num_items; i++)
 		if (!read_one(&f, args->rest.items[i]))
 			goto out;
+	progress_end();
 	rows = sorted(f.rows);
 	crls = lists(&f);
 	status = json_array_size(rows) > 0 || f.unreadable > 0 || f.others > 0 ?

@@ -4,9 +4,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "json.h"
+#include "terminal.h"
 
 static void
 keep_line(void *context, const struct certauth_map_line *l)
@@ -27,6 +29,28 @@ keep_line(void *context, const struct certauth_map_line *l)
 	    until, "also", l->also));
 }
 
+/* For a person's eyes; a script has tabs, and all of each value. */
+static const struct column	columns[] = {
+	{ "place", "line", COLUMN_PATH }, { "key", "key", COLUMN_TEXT },
+	{ "user", "user", COLUMN_TEXT }, { "groups", "groups", COLUMN_TEXT },
+	{ "also", "also", COLUMN_TEXT }, { "name", "name", COLUMN_TEXT },
+	{ "ends", "ends", COLUMN_TEXT }, { "notBefore", "not before", COLUMN_TEXT },
+	{ "notAfter", "not after", COLUMN_TEXT },
+};
+
+static void
+print_aligned(json_t *rows)
+{
+	json_t	*row;
+	size_t	 i;
+
+	json_array_foreach(rows, i, row)
+		json_object_set_new(row, "place", json_sprintf("%s:%d",
+		    text_of(row, "file"), (int)json_integer_value(
+		    json_object_get(row, "line"))));
+	print_columns(rows, columns, sizeof(columns) / sizeof(columns[0]));
+}
+
 static int
 list(struct certauth *engine, const struct certauth_profile *profile,
     const struct args *args)
@@ -41,6 +65,8 @@ list(struct certauth *engine, const struct certauth_profile *profile,
 		status = complain_error(&error);
 	else if (args->json)
 		return print_json(rows, status);
+	else if (terminal_width(STDOUT_FILENO) > 0)
+		print_aligned(rows);
 	else
 		json_array_foreach(rows, i, row)
 			(void)printf("%s:%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",

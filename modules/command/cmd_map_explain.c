@@ -2,7 +2,7 @@
  * cmd_map_explain.c - map --explain: who would these certificates be?
  *
  * One certificate: the story of each rule. Several, or a folder of them: a table
- * with one line for each and each authority, tabs between.
+ * with one line for each and each authority, tabs between; on a terminal aligned.
  */
 
 #include <dirent.h>
@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "json.h"
+#include "terminal.h"
 
 /* Certificates of one folder. */
 #define EXPLAIN_MAX_FILES	100000
@@ -22,6 +24,8 @@ struct explain {
 	const struct certauth_profile	*profile;
 	const struct args		*args;
 	bool				 table;
+	bool				 keep;	/* rows are printed at the end */
+	size_t				 num_done, num_files;
 	bool				 named;	/* some certificate has a user */
 	bool				 failed; /* some has none, or no rule */
 	const char			*file;
@@ -52,7 +56,7 @@ keep_try(void *context, const struct certauth_map_try *t)
 
 	if (t->reason == CERTAUTH_OK)
 		x->named = true;
-	if (x->args->json) {
+	if (x->keep) {
 		keep_json(x, t);
 		return;
 	}
@@ -65,13 +69,17 @@ keep_try(void *context, const struct certauth_map_try *t)
 	(void)printf("authority %s\n", t->authority);
 	for (i = 0; i < t->num_lines; i++)
 		(void)printf("  %s\n", t->lines[i]);
-	if (t->reason == CERTAUTH_OK)
-		(void)printf("  user %s%s%s, by rule %s, %s\n", t->user,
+	if (t->reason == CERTAUTH_OK) {
+		(void)printf("  ");
+		print_toned(TONE_GOOD, "user %s", t->user);
+		(void)printf("%s%s, by rule %s, %s\n",
 		    t->groups[0] != '\0' ? ", groups " : "", t->groups, t->rule,
 		    t->strength);
-	else
-		(void)printf("  %s: %s\n", certauth_reason_slug(t->reason),
-		    t->detail);
+	} else {
+		(void)printf("  ");
+		print_toned(TONE_BAD, "%s", certauth_reason_slug(t->reason));
+		(void)printf(": %s\n", t->detail);
+	}
 }
 
 static bool
@@ -85,6 +93,7 @@ explain_file(struct explain *x, const char *file)
 
 	x->file = file;
 	x->named = false;
+	progress_at(x->num_done++, x->num_files, file);
 	ok = certauth_read_leaf(file, NULL, &ask.leaf, &sent, &error) &&
 	    ask.leaf != NULL && certauth_map_explain(x->engine, x->profile, &ask,
 	    keep_try, x, &error);
@@ -114,6 +123,7 @@ explain_folder(struct explain *x, const char *folder)
 		complain("%s: cannot be read", folder);
 		return false;
 	}
+	x->num_files += (size_t)n;
 	for (i = 0; i < n; i++) {
 		if (i < EXPLAIN_MAX_FILES &&
 		    asprintf(&path, "%s/%s", folder, entries[i]->d_name) > 0) {
@@ -134,6 +144,19 @@ is_folder(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+static void
+print_table(const json_t *rows)
+{
+	static const struct column	columns[] = {
+		{ "certificate", "certificate", COLUMN_PATH },
+		{ "authority", "authority", COLUMN_TEXT }, { "reason", "reason", COLUMN_REASON },
+		{ "user", "user", COLUMN_TEXT }, { "groups", "groups", COLUMN_TEXT },
+		{ "rule", "rule", COLUMN_TEXT }, { "strength", "strength", COLUMN_TEXT },
+	};
+
+	print_columns(rows, columns, sizeof(columns) / sizeof(columns[0]));
+}
+
 int
 cmd_map_explain(struct args *args)
 {
@@ -152,7 +175,12 @@ cmd_map_explain(struct args *args)
 		return EXIT_USAGE;
 	x.rows = json_array();
 	x.table = args->rest.num_items > 1 || is_folder(args->rest.items[0]);
-	if (x.table && !args->json)
+	x.keep = args->json || (x.table && terminal_width(STDOUT_FILENO) > 0);
+	x.num_files = args->rest.num_items;
+	/* Not between lines that are printed on the same terminal. */
+	if (x.keep || terminal_width(STDOUT_FILENO) == 0)
+		progress_begin("map");
+	if (x.table && !x.keep)
 		(void)printf("certificate\tauthority\treason\tuser\tgroups\trule"
 		    "\tstrength\n");
 	for (i = 0; i < args->rest.num_items; i++)
@@ -160,8 +188,14 @@ cmd_map_explain(struct args *args)
 		    explain_folder(&x, args->rest.items[i]) :
 		    explain_file(&x, args->rest.items[i])) && ok;
 	status = !ok ? EXIT_USAGE : x.failed ? EXIT_REJECTED : EXIT_FINE;
+	progress_end();
 	if (args->json && ok)
 		status = print_json(json_incref(x.rows), status);
+	else if (x.table && x.keep && !args->json) {
+		print_table(x.rows);
+		if (json_lost())
+			status = EXIT_USAGE;
+	}
 	json_decref(x.rows);
 	certauth_free(x.engine);
 	return status;

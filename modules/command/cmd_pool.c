@@ -44,8 +44,10 @@ static void
 print_line(const json_t *row)
 {
 	const char	*group = text_of(row, "group");
+	const char	*word = text_of(row, "word");
 
-	(void)printf("%-14s %s%s%s", text_of(row, "word"), group,
+	print_toned(tone_of(word, strlen(word)), "%-14s", word);
+	(void)printf(" %s%s%s", group,
 	    group[0] != '\0' ? ": " : "", text_of(row, "name")[0] != '\0' ?
 	    text_of(row, "name") : text_of(row, "file"));
 	if (text_of(row, "sha256")[0] != '\0')
@@ -61,6 +63,7 @@ pool_report(struct pool_run *run, int status)
 	json_t	*counts, *row;
 	size_t	 i;
 
+	progress_end();
 	if (!run->args->json) {
 		json_array_foreach(run->lines, i, row)
 			print_line(row);

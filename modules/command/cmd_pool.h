@@ -5,6 +5,7 @@
 #include "certauth_family.h"
 #include "command.h"
 #include "json.h"
+#include "terminal.h"
 
 #ifndef CERTAUTH_SHARE
 #define CERTAUTH_SHARE	"/usr/share/certauth"

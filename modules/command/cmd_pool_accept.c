@@ -102,9 +102,11 @@ pool_pending(struct pool_run *run)
 	for (i = 0; certauth_pending_at(engine, i, &p); i++)
 		add_row(run, p.sha256, p.name, p.authority, "fetched");
 	certauth_free(engine);
+	progress_begin("pool pending");
 	for (i = 0; ok && i < run->args->rest.num_items; i++)
 		ok = log_lines_read(run->args->rest.items[i], take_decision,
 		    &(struct log_of){ run, run->args->rest.items[i] });
+	progress_end();
 	if (!ok)
 		return EXIT_USAGE;
 	if (json_array_size(run->lines) == 0 && !run->args->json)

@@ -86,19 +86,23 @@ read_one(FILE *in, char **url, size_t *size, char *body, size_t *len_r)
 }
 
 static bool
-take_bodies(struct pool_run *run, FILE *in)
+take_bodies(struct pool_run *run, FILE *in, size_t num_urls)
 {
 	struct certauth_error	error = { .line = 0 };
 	char			*url = NULL, *body = malloc(MAX_BODY);
-	size_t			 size = 0, len;
+	size_t			 size = 0, len, num = 0;
 	bool			 ok = body != NULL;
 
+	progress_begin("pool fetch");
+	progress_at(0, num_urls, "");
 	while (ok && read_one(in, &url, &size, body, &len)) {
+		progress_at(++num, num_urls, url);
 		ok = certauth_family_import(run->family, run->folder, url, body,
 		    len, pool_line, run, &error);
 		if (!ok)
 			complain_error(&error);
 	}
+	progress_end();
 	free(url);
 	free(body);
 	return ok;
@@ -134,7 +138,7 @@ pool_fetch(struct pool_run *run)
 	}
 	(void)close(fds[1]);
 	in = fdopen(fds[0], "r");
-	ok = in != NULL && take_bodies(run, in);
+	ok = in != NULL && take_bodies(run, in, w.num - 2);
 	if (in != NULL)
 		(void)fclose(in);
 	else

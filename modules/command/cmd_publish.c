@@ -13,6 +13,7 @@
 
 #include "command.h"
 #include "json.h"
+#include "terminal.h"
 
 int
 cmd_publish(struct args *args)
@@ -24,9 +25,11 @@ cmd_publish(struct args *args)
 
 	if (args->rest.num_items != 1)
 		return complain("expected publish FILE");
+	progress_begin("publish");
 	if (!certauth_push(args_conf(args), args->rest.items[0], &authority,
 	    &report, &error))
 		return complain_fault(&error);
+	progress_end();
 	certauth_time_print(next, sizeof(next), report.next_update);
 	if (args->json)
 		return print_json(json_pack("{s:s,s:s,s:s,s:I}", "issuer",

@@ -9,6 +9,7 @@
 
 #include "command.h"
 #include "json.h"
+#include "terminal.h"
 
 /* RFC 5280 5.3.1; 7 is not used. */
 static const char *const	reasons[] = { "unspecified", "keyCompromise",
@@ -84,11 +85,13 @@ cmd_show_authorities(struct args *args)
 			if (strcmp(last, text_of(row, "authority")) != 0)
 				(void)printf("%s\n", text_of(row, "authority"));
 			last = text_of(row, "authority");
-			(void)printf("  %-12s %s\n      until %s%s, %s\n",
+			(void)printf("  %-12s %s\n      until %s",
 			    text_of(row, "role"), text_of(row, "subject"),
-			    text_of(row, "notAfter"), json_integer_value(
-			    json_object_get(row, "ends")) < now ? " (ENDED)" :
-			    "", text_of(row, "file"));
+			    text_of(row, "notAfter"));
+			if (json_integer_value(json_object_get(row, "ends")) <
+			    now)
+				print_toned(TONE_BAD, " (ENDED)");
+			(void)printf(", %s\n", text_of(row, "file"));
 		}
 	json_decref(rows);
 	certauth_free(engine);

@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "json.h"
+#include "terminal.h"
 
 #define STATUS_FILE	"status.json"
 
@@ -94,12 +95,13 @@ print_lists(const json_t *lists)
 		(void)printf("%s\n    %s, ", text_of(row, "issuer"),
 		    text_of(row, "source"));
 		print_age(json_integer_value(json_object_get(row, "age")));
-		(void)printf(", %d entries, next %s%s\n",
+		(void)printf(", %d entries, next %s",
 		    (int)json_integer_value(json_object_get(row, "entries")),
 		    text_of(row, "nextUpdate")[0] != '\0' ?
-		    text_of(row, "nextUpdate") : "not given",
-		    json_is_true(json_object_get(row, "stale")) ? " (STALE)" :
-		    "");
+		    text_of(row, "nextUpdate") : "not given");
+		if (json_is_true(json_object_get(row, "stale")))
+			print_toned(TONE_BAD, " (STALE)");
+		(void)putchar('\n');
 	}
 	if (json_array_size(lists) == 0)
 		(void)printf("no CRL is known\n");
@@ -116,17 +118,21 @@ print_sources(const json_t *status)
 		return;
 	}
 	(void)printf("\nthe refresher, %s:\n", text_of(status, "written"));
-	json_array_foreach(json_object_get(status, "sources"), i, row)
+	json_array_foreach(json_object_get(status, "sources"), i, row) {
 		(void)printf("%s: %s (%s)\n    number %s, %s; last success %s, "
-		    "next try %s%s%s\n", text_of(row, "authority"),
+		    "next try %s\n", text_of(row, "authority"),
 		    text_of(row, "url"), text_of(row, "origin"),
 		    text_of(row, "number")[0] != '\0' ? text_of(row, "number") :
 		    "none", text_of(row, "issuer")[0] != '\0' ?
 		    text_of(row, "issuer") : "nothing fetched yet",
 		    text_of(row, "lastSuccess")[0] != '\0' ?
 		    text_of(row, "lastSuccess") : "never",
-		    text_of(row, "nextTry"), text_of(row, "error")[0] != '\0' ?
-		    "\n    ERROR " : "", text_of(row, "error"));
+		    text_of(row, "nextTry"));
+		if (text_of(row, "error")[0] == '\0')
+			continue;
+		print_toned(TONE_BAD, "    ERROR");
+		(void)printf(" %s\n", text_of(row, "error"));
+	}
 }
 
 int
@@ -157,11 +163,13 @@ cmd_show_revocation(struct args *args)
 		print_lists(json_object_get(root, "lists"));
 		(void)printf("%zu OCSP answers, %zu of them revoked\n", answers,
 		    revoked);
-		json_array_foreach(overrides, i, row)
-			(void)printf("OVERRIDE %s: stale data counts until %s; "
+		json_array_foreach(overrides, i, row) {
+			print_toned(TONE_WARN, "OVERRIDE");
+			(void)printf(" %s: stale data counts until %s; "
 			    "%s: %s\n", text_of(row, "authority"),
 			    text_of(row, "until"), text_of(row, "by"),
 			    text_of(row, "reason"));
+		}
 		print_sources(status);
 	}
 	json_decref(root);

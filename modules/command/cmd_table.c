@@ -9,6 +9,7 @@
 
 #include "command.h"
 #include "json.h"
+#include "terminal.h"
 
 /* A user name has 255 bytes at most, groups are the rest of a line. */
 #define USER_BYTES	512
@@ -35,9 +36,12 @@ cmd_table_build(struct args *args)
 
 	if (args->output == NULL || args->rest.num_items < 1)
 		return complain("expected table build --output FILE MAP...");
+	progress_begin("table build");
+	progress_at(0, 0, args->output);
 	if (!certauth_table_build(args->rest.items, args->rest.num_items,
 	    args->output, &r, &error))
 		return complain_fault(&error);
+	progress_end();
 	return report(args, args->output, &r);
 }
 
@@ -49,8 +53,11 @@ cmd_table_check(struct args *args)
 
 	if (args->rest.num_items != 1)
 		return complain("expected table check MAP");
+	progress_begin("table check");
+	progress_at(0, 0, args->rest.items[0]);
 	if (!certauth_table_check(args->rest.items[0], &r, &error))
 		return complain_fault(&error);
+	progress_end();
 	return report(args, args->rest.items[0], &r);
 }
 

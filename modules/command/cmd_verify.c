@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "terminal.h"
 
 /* More intermediates than the search ever tries are not worth asking for. */
 #define DEFAULT_MAX_DEPTH	10
@@ -248,9 +249,11 @@ ask(struct args *a, bool explain)
 	} else if (a->json)
 		(void)printf("%s\n", certauth_verdict_json(verdict));
 	else if (explain)
-		(void)printf("%s", certauth_verdict_explain(verdict));
-	else
-		(void)printf("%s\n", certauth_verdict_text(verdict));
+		print_story(certauth_verdict_explain(verdict));
+	else {
+		print_story(certauth_verdict_text(verdict));
+		(void)putchar('\n');
+	}
 	status = certauth_verdict_decision(verdict) == CERTAUTH_ACCEPT ?
 	    EXIT_FINE : EXIT_REJECTED;
 out:

@@ -11,16 +11,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "command.h"
 #include "json.h"
 #include "log_lines.h"
+#include "terminal.h"
 
 #define MARK		"certauth: "
 /* A server cuts its lines at 2 or 8 KB; one of JSON through syslog may have 64. */
 #define MAX_LINE	(128 * 1024)
 /* Names of one line; ours have a dozen. */
 #define MAX_FIELDS	64
+/* Lines between two words of how far it is. */
+#define STEP		1000u
 /* Lines looked at to tell a log from a certificate. */
 #define FIRST_LINES	1000
 
@@ -240,10 +244,19 @@ log_lines_read(const char *file, log_lines_fn *fn, void *context)
 	char		*line = NULL;
 	const char	*why;
 	json_t		*row;
-	size_t		 size = 0;
+	struct stat	 st;
+	size_t		 size = 0, done = 0, total, num = 0;
+	ssize_t		 len;
 	bool		 ok = f != NULL;
 
-	while (ok && getline(&line, &size, f) >= 0) {
+	total = ok && fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) ?
+	    (size_t)st.st_size : 0;
+	if (ok)
+		progress_bytes(0, total, file);
+	while (ok && (len = getline(&line, &size, f)) >= 0) {
+		if (++num % STEP == 0)
+			progress_bytes(done, total, file);
+		done += (size_t)len;
 		line[strcspn(line, "\r\n")] = '\0';
 		row = NULL;
 		why = "a line that is too long";

@@ -8,17 +8,21 @@
 #include <string.h>
 
 #include "command.h"
+#include "json.h"
+#include "terminal.h"
 
 int
 complain(const char *format, ...)
 {
 	va_list	ap;
 
+	progress_hold();
 	(void)fputs("certauth: ", stderr);
 	va_start(ap, format);
 	(void)vfprintf(stderr, format, ap);
 	va_end(ap);
 	(void)fputc('\n', stderr);
+	progress_release();
 	return EXIT_USAGE;
 }
 
@@ -77,6 +81,9 @@ run(struct args *args)
 	const struct command	*command;
 	bool			 help = args->help;
 
+	if (args->version && args->json)
+		return print_json(json_pack("{s:s}", "version",
+		    certauth_version()), EXIT_FINE);
 	if (args->version) {
 		(void)printf("%s\n", certauth_version());
 		return EXIT_FINE;
@@ -106,6 +113,7 @@ main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "complete") == 0)
 		return cmd_complete((size_t)argc - 2, argv + 2);
 	status = args_read(&args, argc - 1, argv + 1) ? run(&args) : EXIT_USAGE;
+	progress_end();
 	args_free(&args);
 	/* A full disk behind the pipe: what was promised is not there. */
 	if (fflush(stdout) != 0 || ferror(stdout))

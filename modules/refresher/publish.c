@@ -156,7 +156,7 @@ work(void *context)
 		news = news || p->running.items[i].news == CERTAUTH_CRL_NEWER;
 	}
 	if (news) {
-		r->compiled = certauth_compile_conf(p->conf, &r->report,
+		r->compiled = certauth_compile_conf(p->conf, NULL, &r->report,
 		    &r->error);
 		r->failed = !r->compiled;
 	}

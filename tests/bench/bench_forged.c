@@ -63,7 +63,7 @@ publish(struct chain *c, const char *mkcrl, unsigned long entries, char *crl)
 	snprintf(command, sizeof(command), "%s %s %s %lu %s", mkcrl, ca, key,
 	    entries, crl);
 	must(system(command) == 0);
-	must(certauth_compile_conf(c->conf, &report, &error));
+	must(certauth_compile_conf(c->conf, NULL, &report, &error));
 	must(report.entries == entries);
 	certauth_compile_free(&report);
 	free(ca);

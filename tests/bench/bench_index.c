@@ -64,7 +64,8 @@ compile(void)
 	struct certauth_compile	report;
 	struct certauth_error	error;
 
-	if (!certauth_compile(&ca_file, 1, &crl_file, 1, state, &report, &error)) {
+	if (!certauth_compile(&ca_file, 1, &crl_file, 1, state, NULL, &report,
+	    &error)) {
 		fprintf(stderr, "%s: %s\n", error.file, error.text);
 		exit(1);
 	}

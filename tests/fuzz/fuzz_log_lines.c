@@ -23,6 +23,14 @@ complain(const char *format, ...)
 	return EXIT_USAGE;
 }
 
+void
+progress_bytes(size_t done, size_t total, const char *name)
+{
+	(void)done;
+	(void)total;
+	(void)name;
+}
+
 static void
 must_be_shown(const json_t *row)
 {

@@ -114,7 +114,8 @@ compile(void)
 	struct certauth_compile	 report;
 	bool			 ok;
 
-	ok = certauth_compile(issuers, 1, crls, 1, folder, &report, &error) &&
+	ok = certauth_compile(issuers, 1, crls, 1, folder, NULL, &report,
+	    &error) &&
 	    report.num_crls == 1 && report.crls[0].error[0] == '\0';
 	certauth_compile_free(&report);
 	return ok;

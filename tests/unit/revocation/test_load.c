@@ -520,8 +520,8 @@ compile(const char *name)
 	crl_files[0] = name != NULL ? path : crls;
 	certauth_compile_free(&report);
 	memset(&error, 0, sizeof(error));
-	return certauth_compile(ca_files, 1, crl_files, 1, state_path, &report,
-	    &error);
+	return certauth_compile(ca_files, 1, crl_files, 1, state_path, NULL,
+	    &report, &error);
 }
 
 static enum certauth_listed
@@ -716,7 +716,8 @@ test_compile_nothing(void **state)
 	/* an issuer that is not there */
 	certauth_compile_free(&report);
 	assert_false(certauth_compile((const char *const[]){ "/nonexistent" }, 1,
-	    (const char *const[]){ crls }, 1, state_path, &report, &error));
+	    (const char *const[]){ crls }, 1, state_path, NULL, &report,
+	    &error));
 	certauth_compile_free(&report);
 }
 
@@ -740,10 +741,10 @@ test_compile_conf(void **state)
 	write_file(folder, "certauth.conf", conf, sizeof(conf) - 1);
 	snprintf(path, sizeof(path), "%s/certauth.conf", folder);
 	snprintf(bad, sizeof(bad), "%s/nothing.conf", folder);
-	assert_false(certauth_compile_conf(bad, &report, &error));
+	assert_false(certauth_compile_conf(bad, NULL, &report, &error));
 	certauth_compile_free(&report);
 	put("a.crl", "05", 1);
-	assert_true(certauth_compile_conf(path, &report, &error));
+	assert_true(certauth_compile_conf(path, NULL, &report, &error));
 	/* a.crl by two ways, and the one that is missing */
 	assert_int_equal(report.num_crls, 3);
 	assert_string_equal(report.crls[0].error, "");
