@@ -54,6 +54,10 @@ char   *certauth_time_print(char *buf, size_t buf_len, int64_t seconds);
  * UTF-8 become \xHH. `size`: 4 times its length and 1 holds all. Returns buf. */
 char   *certauth_printable(char *buf, size_t size, const char *text);
 
+/* A distinguished name in the order of RFC 4514, printable. The caller frees with
+ * free(). NULL: out of memory. */
+char   *certauth_name_print(const X509_NAME *);
+
 /* All of it, however the kernel cuts it up. False: errno. */
 bool	certauth_write(int fd, const void *data, size_t data_len);
 /* A file in the folder `dirfd` (not O_PATH), whole or as it was: a

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "verdict/name.h"
 #include "certauth_data.h"
 
 char *
@@ -42,4 +43,10 @@ certauth_replace(int dirfd, const char *name, const void *data,
     size_t data_len, mode_t mode, struct certauth_error *error_r)
 {
 	return file_replace_mode(dirfd, name, data, data_len, mode, error_r);
+}
+
+char *
+certauth_name_print(const X509_NAME *name)
+{
+	return name_print(name);
 }

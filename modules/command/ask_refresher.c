@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sys/socket.h>
@@ -52,30 +51,6 @@ refresher_dial(const char *path)
 	return fd;
 }
 
-static int64_t
-ticks(void)
-{
-	struct timespec	t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* False: the deadline is over. */
-static bool
-wait_for(const struct talk *t, short events)
-{
-	struct pollfd	p = { .fd = t->fd, .events = events };
-	int64_t		left;
-	int		n;
-
-	do {
-		left = t->end - ticks();
-		n = left > 0 ? poll(&p, 1, (int)left) : 0;
-	} while (n < 0 && errno == EINTR);
-	return n > 0;
-}
-
 static bool
 tell(const struct talk *t, const struct certauth_bytes *question)
 {
@@ -88,7 +63,7 @@ tell(const struct talk *t, const struct certauth_bytes *question)
 		if (n > 0)
 			at += (size_t)n;
 		else if (n == 0 || (errno != EAGAIN && errno != EINTR) ||
-		    !wait_for(t, POLLOUT))
+		    !wait_until(t->fd, POLLOUT, t->end))
 			return false;
 	}
 	return true;
@@ -129,7 +104,7 @@ hear(struct talk *t)
 			return false;
 		t->data = grown;
 		do {
-			if (!wait_for(t, POLLIN))
+			if (!wait_until(t->fd, POLLIN, t->end))
 				return false;
 			n = recv(t->fd, t->data + t->len, READ_BYTES, 0);
 		} while (n < 0 && (errno == EAGAIN || errno == EINTR));
@@ -181,7 +156,7 @@ refresher_settle(struct certauth *engine, struct certauth_request *request,
 
 	if (certauth_verdict_decision(verdict) != CERTAUTH_UNDECIDED)
 		return verdict;
-	t.end = ticks() + (int64_t)certauth_profile_deadline(request->profile);
+	t.end = monotonic_ms() + (int64_t)certauth_profile_deadline(request->profile);
 	/* Of another time it knows nothing. */
 	if (request->now == 0) {
 		t.fd = refresher_dial(certauth_refresher(engine));

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "connect.h"
 #include "doctor.h"
 #include "json.h"
 #include "terminal.h"
@@ -28,7 +29,8 @@ struct report {
 	json_t	*lines;		/* { severity, user, text }, of a server's
 				   configuration with file, line, remedy */
 	size_t	 faults, warnings;
-	const char *server;	/* of --server */
+	const char *server;	/* of --server, or of --connect */
+	json_t	*seen;		/* by --connect; NULL */
 };
 
 /* --------------------------------------------------------- the child's side */
@@ -222,10 +224,10 @@ print_report(const struct report *r, int status, bool as_json)
 		(void)putchar('\n');
 		return status;
 	}
-	return print_json(json_pack("{s:s,s:I,s:I,s:O}", "result",
+	return print_json(json_pack("{s:s,s:I,s:I,s:O,s:O*}", "result",
 	    r->faults == 0 ? "fine" : "faults", "faults",
 	    (json_int_t)r->faults, "warnings", (json_int_t)r->warnings,
-	    "lines", r->lines), status);
+	    "lines", r->lines, "visits", r->seen), status);
 }
 
 /* As whoever asks, since root opens before nginx, Apache and Dovecot drop; then as
@@ -252,6 +254,46 @@ check_users(struct report *r, const struct args *args, const char *const *users,
 	return ok;
 }
 
+/* --connect: a server is asked, and nothing else. */
+static int
+check_connection(struct report *r, const struct args *args)
+{
+	int	status = EXIT_USAGE;
+
+	r->server = args->connect;
+	if (connect_look(args, server_line, r, &r->seen))
+		status = print_report(r, r->faults > 0 ? EXIT_REJECTED : EXIT_FINE,
+		    args->json);
+	json_decref(r->seen);
+	json_decref(r->lines);
+	return status;
+}
+
+/* Options that go with another one. False: said. */
+static bool
+go_together(const struct args *args)
+{
+	if (args->rest.num_items > 0)
+		(void)complain("check takes no file; the policy file is --config");
+	else if (args->server == NULL && (args->server_config != NULL ||
+	    args->server_binary != NULL))
+		(void)complain("--server-config and --server-binary want --server");
+	else if (args->connect == NULL && (args->cert != NULL || args->key != NULL ||
+	    args->starttls != NULL || args->password_file != NULL))
+		(void)complain("--cert, --key, --password-file and --starttls want "
+		    "--connect");
+	else if (args->cert == NULL && (args->key != NULL ||
+	    args->password_file != NULL))
+		(void)complain("--key and --password-file want --cert");
+	else if (args->connect != NULL && (args->server != NULL ||
+	    args->users.num_items > 0))
+		(void)complain("--connect asks a server that runs; --server and "
+		    "--user are other questions");
+	else
+		return true;
+	return false;
+}
+
 int
 cmd_check(struct args *args)
 {
@@ -263,14 +305,12 @@ cmd_check(struct args *args)
 	int		status = EXIT_USAGE;
 	const char *const *users = default_users;
 
-	if (args->rest.num_items > 0)
-		return complain("check takes no file; the policy file is "
-		    "--config");
-	if (args->server == NULL && (args->server_config != NULL ||
-	    args->server_binary != NULL))
-		return complain("--server-config and --server-binary want --server");
+	if (!go_together(args))
+		return EXIT_USAGE;
 	if (r.lines == NULL)
 		return complain("out of memory");
+	if (args->connect != NULL)
+		return check_connection(&r, args);
 	if (args->server != NULL) {
 		ok = doctor_look(&d);
 		if (d.policy != NULL && args->config == NULL)

@@ -137,8 +137,7 @@ open_profile(const struct args *a, const struct certauth_profile **profile_r)
 	return open_config(a, profile_r);	/* says which there are */
 }
 
-/* First line of the file; NULL (said) when it cannot be read. */
-static char *
+char *
 read_password(const char *file)
 {
 	FILE	*f = fopen(file, "r");

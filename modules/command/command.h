@@ -31,6 +31,7 @@ struct args {
 	struct list	 pending;
 	const char	*id;		/* explain --id */
 	const char	*server, *server_config, *server_binary;
+	const char	*connect, *cert, *key, *starttls;
 	bool		 html, dot;
 	struct list	 logs;
 	bool		 dry_run, story;
@@ -90,6 +91,9 @@ int	complain_error(const struct certauth_error *);
 /* The same after a door that left EINVAL where what was handed in is at fault: then
  * EXIT_REJECTED. */
 int	complain_fault(const struct certauth_error *);
+/* waiting.c: of a clock that nobody sets; until it says so, is the descriptor ready? */
+int64_t	monotonic_ms(void);
+bool	wait_until(int fd, short events, int64_t until);
 /* The core's remarks, on stderr. */
 void	print_notes(struct certauth *);
 
@@ -129,6 +133,8 @@ int	cmd_forecast(struct args *);
 int	cmd_map_enroll(struct args *);
 /* cmd_map_explain.c */
 int	cmd_map_explain(struct args *);
+/* cmd_verify.c: first line of the file, the caller's; NULL (said): it cannot be read. */
+char   *read_password(const char *file);
 /* cmd_verify.c: the engine of --config and the profile of --profile, or the only
  * one there is. NULL: said on stderr. */
 struct certauth *open_profile(const struct args *,

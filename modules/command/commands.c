@@ -43,6 +43,9 @@ const struct command	commands[] = {
 	    "[--server-config FILE] [--server-binary FILE] [--config FILE] "
 	    "[--time T]",
 	    "the same, and what in a server's configuration would hurt" },
+	{ "check", cmd_check, "--connect HOST:PORT [--cert FILE [--key FILE]] "
+	    "[--starttls imap|pop3|submission|sieve] [--password-file FILE]",
+	    "what a server that runs says to a client, and what that means" },
 	{ "compile", cmd_compile, "[--config FILE]",
 	    "CRLs into the index that all processes map" },
 	{ "compile", cmd_compile, "--issuers FILE... --output DIR CRL...", "" },

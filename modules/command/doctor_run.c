@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "doctor.h"
@@ -40,15 +39,6 @@ child(const char *const *argv, int out, int err)
 		(void)execvp(argv[0], (char *const *)(uintptr_t)argv);
 	(void)fprintf(stderr, "cannot be started: %s\n", strerror(errno));
 	_exit(127);
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec	ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /* Takes what is there. False: too much, or no memory. */
@@ -78,11 +68,11 @@ static const char *
 listen_to(struct pipe_end ends[2])
 {
 	struct pollfd	fds[2];
-	int64_t		end = now_ms() + DEADLINE_MS, left;
+	int64_t		end = monotonic_ms() + DEADLINE_MS, left;
 	size_t		i;
 
 	while (ends[0].fd >= 0 || ends[1].fd >= 0) {
-		left = end - now_ms();
+		left = end - monotonic_ms();
 		for (i = 0; i < 2; i++)
 			fds[i] = (struct pollfd){ .fd = ends[i].fd,
 			    .events = POLLIN };
