@@ -7,7 +7,6 @@
  * is accepted is judged again here, with plain calls of OpenSSL and nothing of ours.
  */
 
-#include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +16,10 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
-#include <sanitizer/lsan_interface.h>
 
 #include "certauth.h"
 #include "certauth_data.h"
+#include "unit/trust/policy_leak.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -116,27 +115,6 @@ static const struct {
 
 static EVP_PKEY	*keys[NUM_KEYS];
 static char	 roots_file[64];
-
-/* OpenSSL's policy_cache_new() (3.0 to 3.5) loses the policyConstraints of a certificate
- * without certificatePolicies, once for each X509 object that is asked. What is allocated
- * in that call counts as no leak; by a stack it could not be told everywhere, as Debian
- * 13's libcrypto keeps no frame pointers. */
-int
-X509_policy_check(X509_POLICY_TREE **tree, int *explicit_policy, STACK_OF(X509) *certs,
-    STACK_OF(ASN1_OBJECT) *oids, unsigned int flags)
-{
-	static int	(*openssl)(X509_POLICY_TREE **, int *, STACK_OF(X509) *,
-			    STACK_OF(ASN1_OBJECT) *, unsigned int);
-	int		  rc;
-
-	if (openssl == NULL)
-		*(void **)&openssl = dlsym(RTLD_NEXT, "X509_policy_check");
-	MUST(openssl != NULL);
-	__lsan_disable();
-	rc = openssl(tree, explicit_policy, certs, oids, flags);
-	__lsan_enable();
-	return rc;
-}
 
 /* ---------------------------------------------------------------- the program */
 

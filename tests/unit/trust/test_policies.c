@@ -5,6 +5,7 @@
 
 #include "trust/mesh.h"
 #include "trust/policies.h"
+#include "trust/policy_leak.h"
 
 #define PATHS	1000
 #define LONGEST	6
