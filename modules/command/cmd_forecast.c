@@ -105,6 +105,20 @@ read_certificate(struct forecast *f, const char *path)
 	sk_X509_pop_free(ask.sent, X509_free);
 }
 
+/* Of files and folders, for how far the work has come. */
+static size_t
+count_entries(DIR *dir)
+{
+	const struct dirent	*entry;
+	size_t			 n = 0;
+
+	while (n < MAX_FILES && (entry = readdir(dir)) != NULL)
+		n += strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0;
+	rewinddir(dir);
+	return n;
+}
+
 static bool
 read_folder(struct forecast *f, const char *path)
 {
@@ -112,17 +126,14 @@ read_folder(struct forecast *f, const char *path)
 	struct dirent	*entry;
 	struct stat	 st;
 	char		 name[4096];
-	size_t		 done = 0, total = 0;
+	size_t		 done = 0, total;
 
 	if (dir == NULL) {
 		(void)complain("%s: %s", path, strerror(errno));
 		return false;
 	}
-	while (readdir(dir) != NULL && total < MAX_FILES)
-		total++;
-	rewinddir(dir);
+	total = count_entries(dir);
 	while ((entry = readdir(dir)) != NULL) {
-		progress_at(done++, total, entry->d_name);
 		f->file = path;
 		if (f->read + f->unreadable >= MAX_FILES) {
 			unreadable(f, "too many files; the rest was not read");
@@ -134,8 +145,10 @@ read_folder(struct forecast *f, const char *path)
 		else if (stat(name, &st) != 0) {
 			f->file = name;
 			unreadable(f, strerror(errno));
-		} else if (S_ISREG(st.st_mode))
+		} else if (S_ISREG(st.st_mode)) {
+			progress_at(done++, total, name);
 			read_certificate(f, name);
+		}
 	}
 	(void)closedir(dir);
 	return true;

@@ -17,6 +17,7 @@ import pwd
 import re
 import shutil
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -29,6 +30,10 @@ from cryptography.hazmat.primitives.serialization import pkcs7         # noqa: E
 from cryptography.x509.oid import ExtendedKeyUsageOID as EKU           # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+
+from terminal import on_terminal, shown                                # noqa: E402
+
 SHIPPED = os.path.join(ROOT, "conf-examples", "personalsign")
 BUILD = os.path.join(ROOT, "build", os.environ.get("FLAVOUR", "test"))
 BINARY = os.path.join(BUILD, "certauth")
@@ -523,6 +528,10 @@ def test_fetch(tmp_path, family, web):
     assert site.shelf() == {sha256(family.root.cert): "anchors",
                             sha256(family.smime.cert): "issuers"}
     assert sha256(family.ps3.cert) in site.shelf("ps3")
+    raw, _ = on_terminal([BINARY, "pool", "fetch", "--config", site.conf], columns=200,
+                         env={"CERTAUTH_PROGRESS_AT_ONCE": "1"})
+    assert re.search(r"\r\x1b\[Kpool fetch: 3 of \d, \S+\.crt, \d+ s\r", raw), raw
+    assert "there already" in shown(raw) and "pool fetch:" not in shown(raw)
     with_crls(site, family)
     assert site.verify(family.smime.leaf("bob@example.com"))[1] == "no-user"
 
