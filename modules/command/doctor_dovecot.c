@@ -217,6 +217,13 @@ top(const struct doctor *d, const char *name)
 	return setting(&d->conf, NO_LINE, name);
 }
 
+/* Each configuration of 2.4 begins with it, and none of 2.3 may have it. */
+static bool
+is_24(const struct doctor *d)
+{
+	return top(d, "dovecot_config_version") != NO_LINE;
+}
+
 static bool
 is_yes(const struct doctor *d, const char *name)
 {
@@ -333,8 +340,9 @@ check_passdb(struct doctor *d, size_t passdb)
 	if (open)
 		doctor_say(d, CERTAUTH_FATAL, passdb, "this passdb asks for no "
 		    "password and is not for EXTERNAL alone: anybody logs in as "
-		    "anybody, with any password", "write \"mechanisms = external\" "
-		    "into it (Dovecot 2.4: mechanisms_filter)");
+		    "anybody, with any password", is_24(d) ?
+		    "write \"mechanisms_filter = external\" into it" :
+		    "write \"mechanisms = external\" into it");
 }
 
 static void
@@ -401,8 +409,10 @@ check_profiles(struct doctor *d)
 		value = imported(d, names[i], &at, &word);
 		if (value == NULL && i == 0)
 			doctor_say(d, CERTAUTH_FATAL, at, "no CERTAUTH_PROFILE: "
-			    "nobody gets in with a certificate", "write "
-			    "\"import_environment = $import_environment "
+			    "nobody gets in with a certificate", is_24(d) ?
+			    "write \"import_environment { CERTAUTH_PROFILE = NAME "
+			    "}\", in three lines, and restart Dovecot" :
+			    "write \"import_environment = $import_environment "
 			    "CERTAUTH_PROFILE=NAME\" and restart Dovecot");
 		else if (value != NULL && value[0] == '\0')
 			doctor_say(d, CERTAUTH_WARNING, at, "a profile comes from "

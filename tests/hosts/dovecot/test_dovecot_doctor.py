@@ -152,6 +152,16 @@ def test_fault_and_near_miss(world, name):
     assert doctor(written(world, near)) == (0, [])
 
 
+@pytest.mark.parametrize("old,new,of_23,of_24", [
+    ("  mechanisms = external\n", "", "mechanisms = external", "mechanisms_filter = external"),
+    (" CERTAUTH_PROFILE=mail", "", "import_environment = $import_environment CERTAUTH_PROFILE=",
+     "import_environment { CERTAUTH_PROFILE = "),
+])
+def test_the_remedy_is_in_its_language(world, old, new, of_23, of_24):
+    _, said = doctor(written(world, "", old, new))
+    assert [(of_24 if version() >= (2, 4) else of_23) in x["remedy"] for x in said] == [True], said
+
+
 @pytest.mark.parametrize("old,new,words", [
     ("login_plugins = certauth", "", "not loaded"),
     ("auth_ssl_username_from_cert = yes", "", "logs nobody in"),
