@@ -332,7 +332,7 @@ endif
 	$(call unit_files,certauth-compile.service certauth-compile.path)
 	install -D -m 644 conf-examples/certauth.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/certauth.conf
 	install -D -m 644 conf-examples/certauth.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/certauth.conf
-	@for f in $$(cd conf-examples && find personalsign pages -type f); do install -D -m 644 conf-examples/$$f $(DESTDIR)$(PREFIX)/share/certauth/$$f; done
+	@for f in $$(cd conf-examples && find personalsign pages metrics -type f); do install -D -m 644 conf-examples/$$f $(DESTDIR)$(PREFIX)/share/certauth/$$f; done
 	install -D -m 644 conf-examples/completions/certauth.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/certauth
 	install -D -m 644 conf-examples/completions/_certauth $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_certauth
 	install -D -m 644 conf-examples/completions/certauth.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/certauth.fish

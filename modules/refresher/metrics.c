@@ -86,47 +86,74 @@ succeeded(const struct source *s, int64_t now)
 	return s->succeeded;
 }
 
+/* One number without labels. */
 static void
-add_counter(FILE *out, const char *name, const char *help, uint64_t value)
+add_number(FILE *out, const char *name, const char *type, const char *help,
+    uint64_t value)
 {
-	(void)fprintf(out, "# HELP %s %s\n# TYPE %s counter\n%s %" PRIu64 "\n",
-	    name, help, name, name, value);
+	(void)fprintf(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n",
+	    name, help, name, type, name, value);
+}
+
+static void
+add_lists(FILE *out, const struct refresher *r, int64_t now)
+{
+	static const struct {
+		const char	*name, *help;
+		int64_t		(*value)(const struct source *, int64_t);
+	}	rows[] = {
+		{ "certauth_crl_age_seconds",
+		    "Time since thisUpdate of the last good list; -1: none.", age },
+		{ "certauth_crl_next_update_seconds",
+		    "nextUpdate of the last good list; 0: none.", next_update },
+		{ "certauth_crl_entries",
+		    "Serial numbers on the last good list.", entries },
+		{ "certauth_crl_failures", "Failures in a row.", failures },
+		{ "certauth_crl_last_success_seconds",
+		    "When the address last gave a good answer.", succeeded },
+	};
+	size_t	i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		add_rows(out, r, rows[i].name, rows[i].help, rows[i].value, now);
 }
 
 static void
 add_all(FILE *out, const struct refresher *r, int64_t now)
 {
-	add_rows(out, r, "certauth_crl_age_seconds",
-	    "Time since thisUpdate of the last good list; -1: none.", age, now);
-	add_rows(out, r, "certauth_crl_next_update_seconds",
-	    "nextUpdate of the last good list; 0: none.", next_update, now);
-	add_rows(out, r, "certauth_crl_entries",
-	    "Serial numbers on the last good list.", entries, now);
-	add_rows(out, r, "certauth_crl_failures",
-	    "Failures in a row.", failures, now);
-	add_rows(out, r, "certauth_crl_last_success_seconds",
-	    "When the address last gave a good answer.", succeeded, now);
-	add_counter(out, "certauth_fetches_total",
-	    "Lists asked for.", r->fetches);
-	add_counter(out, "certauth_fetch_errors_total",
-	    "Of these, transfers that failed.", r->fetch_errors);
-	add_counter(out, "certauth_fetch_bytes_total",
-	    "Bytes of bodies received.", r->bytes);
-	add_counter(out, "certauth_refused_total",
-	    "Lists that came and were refused.", r->refused);
-	add_counter(out, "certauth_published_total",
-	    "Indexes published.", r->published);
-	add_counter(out, "certauth_questions_total",
-	    "Questions of servers.", r->questions);
-	add_counter(out, "certauth_answers_total",
-	    "Of these, answered with data.", r->answered);
-	add_counter(out, "certauth_questions_cached_total",
-	    "Of these, answered without asking a CA.", r->cached);
-	add_counter(out, "certauth_ocsp_fetches_total",
-	    "Questions to OCSP responders.", r->ocsp_fetches);
-	(void)fprintf(out, "# HELP certauth_refresher_time_seconds When this was "
-	    "written.\n# TYPE certauth_refresher_time_seconds gauge\n"
-	    "certauth_refresher_time_seconds %" PRId64 "\n", now);
+	const struct {
+		const char	*name, *help;
+		uint64_t	 value;
+	}	counters[] = {
+		{ "certauth_fetches_total", "Lists asked for.", r->fetches },
+		{ "certauth_fetch_errors_total",
+		    "Of these, transfers that failed.", r->fetch_errors },
+		{ "certauth_fetch_bytes_total",
+		    "Bytes of bodies received.", r->bytes },
+		{ "certauth_refused_total",
+		    "Lists that came and were refused.", r->refused },
+		{ "certauth_published_total",
+		    "Indexes published.", r->published },
+		{ "certauth_questions_total",
+		    "Questions of servers.", r->questions },
+		{ "certauth_answers_total",
+		    "Of these, answered with data.", r->answered },
+		{ "certauth_questions_cached_total",
+		    "Of these, answered without asking a CA.", r->cached },
+		{ "certauth_ocsp_fetches_total",
+		    "Questions to OCSP responders.", r->ocsp_fetches },
+	};
+	size_t	i;
+
+	add_lists(out, r, now);
+	for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+		add_number(out, counters[i].name, "counter", counters[i].help,
+		    counters[i].value);
+	add_number(out, "certauth_publish_fault", "gauge",
+	    "1: a list was left out of what was published last.",
+	    r->publish_fault[0] != '\0' || r->publish_error[0] != '\0');
+	add_number(out, "certauth_refresher_time_seconds", "gauge",
+	    "When this was written.", now > 0 ? (uint64_t)now : 0);
 }
 
 void

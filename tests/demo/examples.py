@@ -3,6 +3,7 @@ examples.py - is every file of conf-examples/ taken by the program that reads it
 """
 
 import configparser
+import json
 import os
 import pwd
 import re
@@ -274,6 +275,19 @@ def completions(_, __):
     return sorted(os.listdir(d)) == ["_certauth", "certauth.bash", "certauth.fish"], ""
 
 
+def metrics(_, __):
+    """promtool and a parser of JSON; what they ask for is told by servers in tests/hosts."""
+    d = os.path.join(world.EXAMPLES, "metrics")
+    with open(os.path.join(d, "dashboard.json"), encoding="utf-8") as f:
+        if not json.load(f)["panels"]:
+            return False, "dashboard.json has no panels"
+    if shutil.which("promtool"):
+        good = run("promtool", "check", "rules", os.path.join(d, "rules.yml"))
+        if not good[0]:
+            return good
+    return sorted(os.listdir(d)) == ["dashboard.json", "rules.yml"], ""
+
+
 READERS = {
     "certauth.conf": policy_certauth, "minimal.conf": policy_minimal,
     "smartcard.conf": policy_smartcard, "nginx-http.conf": nginx,
@@ -285,6 +299,7 @@ READERS = {
     "certauth-refresh.service": refresh_service, "certauth-refresh.timer": refresh_timer,
     "certauth-directory@.service": directory_service, "certauth.sysusers": sysusers,
     "personalsign": personalsign, "pages": refusal_pages, "completions": completions,
+    "metrics": metrics,
 }
 # These look at the world, the others at its folder.
 WORLDLY = {nginx, apache, dovecot}

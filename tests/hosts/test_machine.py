@@ -94,7 +94,7 @@ CertAuthConfig %s
             plugin=os.path.join(BUILD, "lib50_certauth_plugin.so"),
             environment={"CERTAUTH_CONF": w.conf, "CERTAUTH_PROFILE": "p"},
             passwords={"alice": "secret", "bob": "hush"})
-        self.daemon = None
+        self.daemon, self.options = None, ()
 
     def policy(self, **more):
         more.setdefault("sources", ["ocsp"])
@@ -118,7 +118,7 @@ CertAuthConfig %s
                       headers={"Content-Type": "application/ocsp-response"})
 
     def __enter__(self):
-        self.daemon = self.w.start()
+        self.daemon = self.w.start(*self.options)
         os.chmod(self.w.socket, 0o666)      # no group certauth here
         self.nginx.start()
         self.apache.start()

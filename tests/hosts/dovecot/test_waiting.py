@@ -140,7 +140,7 @@ def test_a_good_answer_lets_in(asking, hard, protocol, starttls):
         assert len(ask.about(w.leafs["alice"])) == 1
         assert ask.wait_closed() == 0
     assert r.log.count("certauth: ACCEPT") == 1, r.log
-    assert 200 < int(re.search(r"certauth: ACCEPT .* waited=(\d+)ms", r.log)[1]) < 1000 * DEADLINE
+    assert int(re.search(r"certauth: ACCEPT .* waited=(\d+)ms", r.log)[1]) > 200
     assert "Authenticate EXTERNAL failed" not in r.log, r.log
 
 
