@@ -59,7 +59,9 @@ def test_counts_of_all_workers(server, world):
     assert m[left + "_count", {"profile": "staff"}] == 12
     assert m[left + "_bucket", {"profile": "staff", "le": "15552000"}] == 0
     assert m[left + "_bucket", {"profile": "staff", "le": "31536000"}] == 12
+    # each worker judges alice once, and remembers
     assert m["certauth_verifications_total", {}] >= 12
+    assert m["certauth_verifications_remembered_total", {}] >= 12 - 4
     assert m["certauth_wait_seconds_count", {}] == 0
     text = plain(server.port["PLAIN"], "/certauth").body
     lint(text)
