@@ -42,10 +42,6 @@ class Terminal:
             return bool(data)
         return False
 
-    def wait_for(self, pattern):
-        while not re.search(pattern, self.raw):
-            assert self.read(), "%r never came: %r" % (pattern, self.raw)
-
     def end(self):
         """All that was written, and the exit status."""
         while self.read():
