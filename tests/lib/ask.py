@@ -44,6 +44,8 @@ import pki
 STATUS, ISSUER, ADMIN = 1, 2, 16
 NOTHING, OCSP, PUBLISHED, TEXT = 0, 1, 2, 3
 MAX_BYTES = 128 * 1024
+# For what must come; whoever stands still a while must not fail for it.
+PATIENCE = 60.0
 
 
 # ------------------------------------------------------------------------ frames
@@ -203,13 +205,13 @@ class Ask:
             except OSError:
                 pass
 
-    def wait(self, n, seconds=5.0):
+    def wait(self, n, seconds=PATIENCE):
         """Until n questions have come; how many there are."""
         with self.changed:
             self.changed.wait_for(lambda: len(self.questions) >= n, seconds)
             return len(self.questions)
 
-    def wait_closed(self, seconds=5.0):
+    def wait_closed(self, seconds=PATIENCE):
         """Until no client is connected any more; how many still are."""
         with self.changed:
             self.changed.wait_for(lambda: not self.open, seconds)

@@ -90,7 +90,7 @@ class Nginx:
         self.process = subprocess.Popen(
             self._command(), env=self._environment(), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE
         for port in self._listening():
             while True:
                 if self.process.poll() is not None:
@@ -98,7 +98,7 @@ class Nginx:
                     self.stop()
                     raise RuntimeError("nginx did not start:\n%s%s" % (said, self.log()))
                 try:
-                    socket.create_connection(("127.0.0.1", port), 1).close()
+                    socket.create_connection(("127.0.0.1", port), PATIENCE).close()
                     break
                 except OSError:
                     if time.monotonic() > end:
@@ -115,7 +115,7 @@ class Nginx:
         if p.poll() is None:
             p.send_signal(signal.SIGTERM)
             try:
-                p.wait(10)
+                p.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 for child in children(p.pid):
                     os.kill(child, signal.SIGKILL)
@@ -123,7 +123,7 @@ class Nginx:
                 p.wait()
         p.stderr.close()
 
-    def reload(self, seconds=20.0):
+    def reload(self, seconds=PATIENCE):
         """
         HUP. True when the new configuration is in force: workers of before no
         longer accept; False when nginx kept the old one.
@@ -139,7 +139,7 @@ class Nginx:
                 return True
             if "[emerg]" in self.log()[mark:]:
                 return False
-            time.sleep(0.03)
+            time.sleep(0.02)
         raise RuntimeError("no answer to a reload:\n" + self.log()[mark:])
 
     def workers(self):
@@ -162,7 +162,7 @@ class Nginx:
             f.truncate(0)
         return said
 
-    def wait_log(self, text, seconds=5.0):
+    def wait_log(self, text, seconds=PATIENCE):
         """The log as soon as it holds `text` (a string or a compiled pattern)."""
         end = time.monotonic() + seconds
         while True:
@@ -171,7 +171,7 @@ class Nginx:
                 return said
             if time.monotonic() > end:
                 raise AssertionError("no %r in the log:\n%s" % (text, said))
-            time.sleep(0.03)
+            time.sleep(0.02)
 
     # --------------------------------------------------------- configuration
     def check(self):

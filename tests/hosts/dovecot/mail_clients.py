@@ -19,7 +19,7 @@ import ssl
 
 PROTOCOLS = ("imap", "pop3", "submission", "sieve")
 IMPLICIT = {"imap": "imaps", "pop3": "pop3s", "submission": "submissions"}
-TIMEOUT = 15
+TIMEOUT = 60
 
 
 class Reply:

@@ -19,7 +19,8 @@ from mail_clients import PROTOCOLS, b64, connect, login
 from test_external import WAYS, refused
 from test_live import until
 
-DEADLINE = 2.0
+DEADLINE = 1.0      # of those who wait in vain here
+LONG = 60.0         # of those who get an answer, and of those who get none at once
 ways = pytest.mark.parametrize("protocol,starttls", WAYS)
 
 
@@ -53,12 +54,14 @@ profiles: {
   mail: {
     authorities = [ "ca" ];
     denied = "denied";
-    deadline = "%ds";
+    deadline = "%gs";
     identity = ( { name = "mailbox"; key = "{san.email}"; table = "people.map"; } );
   };
   soft: { base = "mail"; authorities = [ "soft" ]; };
+  hasty: { base = "mail"; deadline = "%gs"; };
+  hasty-soft: { base = "soft"; deadline = "%gs"; };
 };
-""" % (w.dir("state"), self.socket, DEADLINE))
+""" % (w.dir("state"), self.socket, LONG, DEADLINE, DEADLINE))
         self.conf = w.etc + "/asking.conf"
         self.one = None
 
@@ -109,6 +112,24 @@ def hard(asking):
 
 
 @pytest.fixture(scope="session")
+def hasty(asking):
+    with asking.dovecot("hasty", profile="hasty") as d:
+        yield d
+
+
+@pytest.fixture(scope="session")
+def hasty_soft(asking):
+    with asking.dovecot("hastys", profile="hasty-soft") as d:
+        yield d
+
+
+@pytest.fixture(scope="session")
+def hasty_strict(asking):
+    with asking.dovecot("hstrict", mode="require", profile="hasty") as d:
+        yield d
+
+
+@pytest.fixture(scope="session")
 def strict(asking):
     with asking.dovecot("strict", mode="require") as d:
         yield d
@@ -136,7 +157,7 @@ def test_a_good_answer_lets_in(asking, hard, protocol, starttls):
     with asking.ask(delay=0.3) as ask:
         r = timed(login, protocol, hard, "EXTERNAL", cert=w.cert("alice"), starttls=starttls)
         assert r.ok and r.user == "alice", r
-        assert 0.3 <= r.seconds < DEADLINE
+        assert 0.3 <= r.seconds < LONG / 2
         assert len(ask.about(w.leafs["alice"])) == 1
         assert ask.wait_closed() == 0
     assert r.log.count("certauth: ACCEPT") == 1, r.log
@@ -152,7 +173,7 @@ def test_a_revoked_one_is_refused(asking, hard, protocol, starttls):
         refused(r, protocol, "revoked")
         assert ask.wait_closed() == 0
     # made twice, and still one: Dovecot counts the tries of a client
-    assert "no auth attempts" not in hard.wait_log(r"-login: Info: Disconnected", r.mark)
+    hard.wait_log(r"-login: Info: Disconnected(?!.*no auth attempts)", r.mark)
 
 
 @pytest.mark.parametrize("authzid", ["alice", "alice@example.com", "bob"])
@@ -175,7 +196,7 @@ def test_passwords_do_not_wait(asking, hard, protocol, starttls):
     with asking.ask("hang") as ask:
         r = timed(login, protocol, hard, "PLAIN", user="bob", password="hush",
                   cert=asking.world.cert("alice"), starttls=starttls)
-        assert r.ok and r.user == "bob" and r.seconds < DEADLINE / 2
+        assert r.ok and r.user == "bob" and r.seconds < LONG / 2
         assert not ask.questions
 
 
@@ -233,18 +254,17 @@ def test_a_password_stands_on_what_was_waited_for(asking, start):
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_attempts_in_a_row(asking, hard, protocol):
+def test_attempts_in_a_row(asking, hasty, protocol):
     w = asking.world
-    with asking.ask("hang") as ask, connect(protocol, hard, w.cert("alice")) as c:
-        r = timed(login, protocol, hard, "EXTERNAL", c=c)
+    with asking.ask("hang") as ask, connect(protocol, hasty, w.cert("alice")) as c:
+        r = timed(login, protocol, hasty, "EXTERNAL", c=c)
         refused(r, protocol, "revocation-unknown")
-        assert DEADLINE <= r.seconds < DEADLINE + 1
+        assert DEADLINE <= r.seconds < LONG / 2
         ask.how = "nothing"
-        refused(login(protocol, hard, "EXTERNAL", c=c), protocol, "revocation-unknown")
+        refused(login(protocol, hasty, "EXTERNAL", c=c), protocol, "revocation-unknown")
         ask.how = "answer"
-        refused(login(protocol, hard, "EXTERNAL", authzid="bob", c=c), protocol, "wrong-user")
-        r = login(protocol, hard, "EXTERNAL", c=c)
-        assert r.ok and r.user == "alice", r
+        until(lambda: "wrong-user" in login(protocol, hasty, "EXTERNAL", authzid="bob", c=c).text)
+        until(lambda: login(protocol, hasty, "EXTERNAL", c=c).user == "alice")
 
 
 # ------------------------------------------------------------------- no good answers
@@ -255,22 +275,24 @@ AT_ONCE = ("close", "rubbish", "huge", "cut", "nothing", "junk")
 
 @pytest.mark.parametrize("how", BAD)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_no_good_answer_refuses(asking, hard, protocol, how):
+def test_no_good_answer_refuses(asking, hard, hasty, protocol, how):
     w = asking.world
+    d = hard if how in AT_ONCE else hasty
     with (asking.another if how == "shut" else asking.ask)(how):
-        r = timed(login, protocol, hard, "EXTERNAL", cert=w.cert("alice"))
+        r = timed(login, protocol, d, "EXTERNAL", cert=w.cert("alice"))
         refused(r, protocol, "revocation-unknown")
-        assert r.seconds < (DEADLINE / 2 if how in AT_ONCE else DEADLINE + 1), r.seconds
+        assert r.seconds < LONG / 2
 
 
 @pytest.mark.parametrize("how", BAD)
-def test_no_good_answer_where_the_policy_says_accept(asking, soft, how):
+def test_no_good_answer_where_the_policy_says_accept(asking, soft, hasty_soft, how):
     """unknown = "accept": the wait is the same, then the user is in, and the log says so."""
     w = asking.world
     with (asking.another if how == "shut" else asking.ask)(how) as ask:
-        r = timed(login, "imap", soft, "EXTERNAL", cert=w.cert("alice"))
+        d = soft if how in AT_ONCE else hasty_soft
+        r = timed(login, "imap", d, "EXTERNAL", cert=w.cert("alice"))
         assert r.ok and r.user == "alice", r
-        assert r.seconds < DEADLINE + 1
+        assert r.seconds < LONG / 2
         ask.how = "answer"
         refused(login("imap", soft, "EXTERNAL", cert=w.cert("revoked")), "imap", "revoked")
 
@@ -289,10 +311,10 @@ def test_killed_in_mid_answer(asking, hard, protocol):
         threading.Timer(0.3, ask.stop).start()
         r = timed(login, protocol, hard, "EXTERNAL", cert=asking.world.cert("alice"))
         refused(r, protocol, "revocation-unknown")
-        assert r.seconds < DEADLINE
+        assert r.seconds < LONG / 2
     # and it comes back
     with asking.another():
-        assert login(protocol, hard, "EXTERNAL", cert=asking.world.cert("alice")).ok
+        until(lambda: login(protocol, hard, "EXTERNAL", cert=asking.world.cert("alice")).ok)
 
 
 def test_down(asking, hard, soft):
@@ -307,12 +329,12 @@ def test_down(asking, hard, soft):
     time.sleep(1.5)     # the engine looks once a second whether it is there
     r = timed(login, "imap", hard, "EXTERNAL", cert=w.cert("alice"))
     refused(r, "imap", "revocation-unknown")
-    assert r.seconds < DEADLINE / 2
+    assert r.seconds < LONG / 2
     r = timed(login, "imap", soft, "EXTERNAL", cert=w.cert("alice"))
-    assert r.ok and r.seconds < DEADLINE / 2
+    assert r.ok and r.seconds < LONG / 2
     os.unlink(asking.socket)
     with asking.another():
-        assert login("imap", hard, "EXTERNAL", cert=w.cert("alice")).ok
+        until(lambda: login("imap", hard, "EXTERNAL", cert=w.cert("alice")).ok)
 
 
 # -------------------------------------------------------------- the others go on
@@ -332,7 +354,9 @@ def test_other_logins_of_the_process_are_not_delayed(asking, hard, protocol):
         for _ in range(5):
             r = login(protocol, hard, "PLAIN", user="bob", password="hush")
             assert r.ok and r.user == "bob"
-        assert time.monotonic() - began < DEADLINE, "they waited"
+        assert time.monotonic() - began < LONG / 2, "they waited"
+        ask.how = "close"
+        ask.drop()
         for c in waiting:
             line = c.line()
             assert "revocation-unknown" in line, line
@@ -381,9 +405,12 @@ PASSWORD = {"imap": "a LOGIN alice secret", "pop3": "AUTH PLAIN " + b64("\0alice
 @pytest.mark.parametrize("how", ["hang", "answer"])
 @pytest.mark.parametrize("mode", ["external", "require"])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_client_goes_away(asking, hard, strict, protocol, mode, how):
+def test_client_goes_away(asking, hard, strict, hasty, hasty_strict, protocol, mode, how):
     w = asking.world
-    d = hard if mode == "external" else strict
+    if how == "hang":       # whose waits end with their deadline
+        d = hasty if mode == "external" else hasty_strict
+    else:
+        d = hard if mode == "external" else strict
     before = d.login_processes(protocol)
     with asking.ask(how, delay=0.3) as ask:
         for _ in range(3):
@@ -391,9 +418,9 @@ def test_client_goes_away(asking, hard, strict, protocol, mode, how):
             with connect(protocol, d, w.cert("alice")) as c:
                 c.send((BEGIN if mode == "external" else PASSWORD)[protocol])
                 assert ask.wait(n + 1) > n
-        assert ask.wait_closed(DEADLINE + 2) == 0, "a wait was left behind"
+        assert ask.wait_closed() == 0, "a wait was left behind"
         ask.how = "answer"
-        assert login(protocol, d, "EXTERNAL", cert=w.cert("alice")).ok
+        until(lambda: login(protocol, d, "EXTERNAL", cert=w.cert("alice")).ok)
     assert set(before) <= set(d.login_processes(protocol)), "a process ended"
 
 
@@ -418,7 +445,7 @@ def test_commands_sent_ahead(asking, hard, strict, protocol, mode):
 def test_dovecot_stops_while_waiting(asking, start, protocol, mode, service_count):
     """No process may end in an assertion: healthy() looks for it."""
     w = asking.world
-    d = start(asking.dovecot("stop", mode=mode, service_count=service_count))
+    d = start(asking.dovecot("stop", mode=mode, profile="hasty", service_count=service_count))
     with asking.ask("hang") as ask:
         waiting = [connect(protocol, d, w.cert("alice")) for _ in range(3)]
         for c in waiting:
@@ -446,9 +473,7 @@ def test_the_auth_process_dies_while_waiting(asking, start, protocol):
         assert line == "" or line.startswith(("a ", "* ", "-ERR", "+OK", "235", "454", "421",
                                               "4", "NO", "OK", "BYE", "+ ")), line
     with asking.ask():
-        end = time.monotonic() + 5
-        while not login(protocol, d, "EXTERNAL", cert=w.cert("alice")).ok:
-            assert time.monotonic() < end
+        until(lambda: login(protocol, d, "EXTERNAL", cert=w.cert("alice")).ok)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -465,9 +490,9 @@ def test_a_session_does_not_end_because_nobody_answers(asking, start):
     """CERTAUTH_SESSIONS=end, and the good answer of the login is no longer to be had."""
     w = asking.world
     d = start(w.dovecot("live", service_count=0, env={
-        "conf": asking.conf, "CERTAUTH_SESSIONS": "end"}))
+        "conf": asking.conf, "profile": "hasty", "CERTAUTH_SESSIONS": "end"}))
     with asking.ask() as ask, connect("imap", d, w.cert("alice")) as c:
-        assert login("imap", d, "EXTERNAL", c=c).ok
+        until(lambda: login("imap", d, "EXTERNAL", c=c).ok)
         ask.how = "hang"
         w.write("denied", "user:denied\n")      # something changes: all are judged anew
         time.sleep(DEADLINE + 2)
@@ -491,7 +516,7 @@ def test_a_socket_that_is_not_for_us(asking, start):
     with asking.another(mode=0o660):
         r = timed(login, "imap", d, "EXTERNAL", cert=w.cert("alice"))
         refused(r, "imap", "revocation-unknown")
-        assert r.seconds < DEADLINE / 2
+        assert r.seconds < LONG / 2
         d.wait_log(r"Warning: certauth: refresher %s: connect\(\): Permission denied"
                    % asking.socket)
 
@@ -506,5 +531,4 @@ def test_a_socket_for_a_group(asking, start):
                              conf="service imap-login {\n  extra_groups = mail\n}\n"))
     with asking.another(mode=0o660):
         os.chown(asking.socket, 0, group.gr_gid)
-        r = login("imap", d, "EXTERNAL", cert=w.cert("alice"))
-        assert r.ok and r.user == "alice", r
+        until(lambda: login("imap", d, "EXTERNAL", cert=w.cert("alice")).user == "alice")
