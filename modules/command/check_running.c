@@ -67,29 +67,41 @@ check_sources(const json_t *status, certauth_audit_fn *say, void *context)
 	}
 }
 
-void
-check_refresher(struct certauth *engine, certauth_audit_fn *say, void *context)
+bool
+refresher_dead(const struct certauth *engine, const json_t *status, char *line,
+    size_t line_size)
 {
-	json_t		*status = state_read(engine);
 	const char	*path = certauth_refresher(engine);
-	char		 line[1500];
 	struct stat	 st;
 	int64_t		 written;
 
-	if (status != NULL)
-		check_sources(status, say, context);
-	if (path[0] != '\0' && lstat(path, &st) == 0 && !answers(path)) {
-		(void)snprintf(line, sizeof(line), "%s is there but nobody "
+	if (path[0] == '\0' || answers(path))
+		return false;
+	if (lstat(path, &st) == 0) {
+		(void)snprintf(line, line_size, "%s is there but nobody "
 		    "answers on it: the refresher has died, or this user may not "
 		    "ask it", path);
-		say(context, CERTAUTH_WARNING, line);
-	} else if (status != NULL && path[0] != '\0' && !answers(path) &&
-	    certauth_time_parse(text_of(status, "written"), &written) &&
-	    written + SILENT < certauth_now(engine)) {
-		(void)snprintf(line, sizeof(line), "the refresher does not run; "
-		    "its last word is of %s", text_of(status, "written"));
-		say(context, CERTAUTH_WARNING, line);
+		return true;
 	}
+	if (status == NULL ||
+	    !certauth_time_parse(text_of(status, "written"), &written) ||
+	    written + SILENT >= certauth_now(engine))
+		return false;
+	(void)snprintf(line, line_size, "the refresher does not run; its last "
+	    "word is of %s", text_of(status, "written"));
+	return true;
+}
+
+void
+check_refresher(struct certauth *engine, certauth_audit_fn *say, void *context)
+{
+	json_t	*status = state_read(engine);
+	char	 line[1500];
+
+	if (status != NULL)
+		check_sources(status, say, context);
+	if (refresher_dead(engine, status, line, sizeof(line)))
+		say(context, CERTAUTH_WARNING, line);
 	json_decref(status);
 }
 

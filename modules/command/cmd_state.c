@@ -108,7 +108,7 @@ print_lists(const json_t *lists)
 }
 
 static void
-print_sources(const json_t *status)
+print_sources(const json_t *status, const char *dead)
 {
 	const json_t	*row;
 	size_t		 i;
@@ -118,6 +118,10 @@ print_sources(const json_t *status)
 		return;
 	}
 	(void)printf("\nthe refresher, %s:\n", text_of(status, "written"));
+	if (dead[0] != '\0') {
+		print_toned(TONE_BAD, "NOBODY FETCHES");
+		(void)printf(": %s\n", dead);
+	}
 	json_array_foreach(json_object_get(status, "sources"), i, row) {
 		(void)printf("%s: %s (%s)\n    number %s, %s; last success %s, "
 		    "next try %s\n", text_of(row, "authority"),
@@ -141,6 +145,7 @@ cmd_show_revocation(struct args *args)
 	struct certauth_error	 error = { .line = 0 };
 	struct certauth		*engine;
 	json_t			*root, *status, *overrides, *row;
+	char			 dead[1500] = "";
 	size_t			 i, answers, revoked;
 	int			 result = EXIT_FINE;
 
@@ -151,12 +156,13 @@ cmd_show_revocation(struct args *args)
 		return complain_error(&error);
 	certauth_answers_count(engine, &answers, &revoked);
 	status = state_read(engine);
+	(void)refresher_dead(engine, status, dead, sizeof(dead));
 	overrides = overrides_json(engine);
-	root = json_pack("{s:o,s:o,s:{s:I,s:I},s:O?}", "lists",
+	root = json_pack("{s:o,s:o,s:{s:I,s:I},s:s,s:O?}", "lists",
 	    lists_json(engine, args->now != 0 ? args->now :
 	    certauth_now(engine)), "overrides", overrides, "answers", "known",
-	    (json_int_t)answers, "revoked", (json_int_t)revoked, "refresher",
-	    status);
+	    (json_int_t)answers, "revoked", (json_int_t)revoked,
+	    "refresherFault", dead, "refresher", status);
 	if (args->json || root == NULL)
 		result = print_json(json_incref(root), EXIT_FINE);
 	else {
@@ -170,7 +176,7 @@ cmd_show_revocation(struct args *args)
 			    text_of(row, "until"), text_of(row, "by"),
 			    text_of(row, "reason"));
 		}
-		print_sources(status);
+		print_sources(status, dead);
 	}
 	json_decref(root);
 	json_decref(status);

@@ -106,7 +106,11 @@ int	refresher_dial(const char *path);
  * Takes `verdict`, which may be decided already or NULL; NULL: out of memory. */
 struct certauth_verdict *refresher_settle(struct certauth *,
 	    struct certauth_request *, struct certauth_verdict *verdict);
-/* check_running.c: lines for `certauth check` */
+/* check_running.c: does nobody fetch any more? True: `line` says why it looks so. A
+ * refresher that never was is none that is missing. */
+bool	refresher_dead(const struct certauth *, const struct json_t *status,
+	    char *line, size_t line_size);
+/* Lines for `certauth check`. */
 void	check_refresher(struct certauth *, certauth_audit_fn *, void *context);
 /* `published`: the format of the index in force; 0: there is none. */
 void	check_processes(unsigned published, certauth_audit_fn *, void *context);

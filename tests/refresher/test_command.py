@@ -3,6 +3,7 @@ administrator does by hand, seen by servers that run."""
 
 import json
 import os
+import socket
 
 import pytest
 from world import CA, Answer, World, until
@@ -221,6 +222,36 @@ def test_show_revocation(w):
     with open(os.path.join(w.state, "status.json"), "w", encoding="utf-8") as f:
         f.write("{")
     assert "no refresher has worked here" in w.command("show", "revocation", status=0).stdout
+
+
+def test_nobody_fetches(w):
+    """check and show say it in the same words; a refresher that has just written is none."""
+    def told():
+        data = json.loads(w.command("show", "revocation", "--json", status=0).stdout)
+        text = w.command("show", "revocation", status=0).stdout
+        check = w.command("check").stdout
+        fault = data["refresherFault"]
+        assert ("NOBODY FETCHES: " in text) == (fault != "")
+        assert fault in text and fault in check
+        return fault
+    w.policy(crl_urls=[w.http.serve("/a.crl", w.crl())])
+    assert told() == ""                 # there never was one
+    w.once()
+    assert told() == ""
+    path = os.path.join(w.state, "status.json")
+    with open(path, encoding="utf-8") as f:
+        status = json.load(f)
+    status["written"] = "2026-01-02T03:04:05Z"
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(status, f)
+    assert told() == "the refresher does not run; its last word is of 2026-01-02T03:04:05Z"
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(w.socket)                # and is closed: what a killed one leaves behind
+    assert "nobody answers on it: the refresher has died" in told()
+    os.unlink(w.socket)
+    daemon = w.start()
+    assert told() == ""
+    w.stop(daemon)
 
 
 def test_check_says_who_cannot_be_reached(w):
