@@ -41,6 +41,8 @@ CORE_O  := $(CORE:%.c=$(B)/shared/%.o)
 CMD     := main.c terminal.c columns.c progress.c args.c ask_refresher.c commands.c json.c log_lines.c cmd_verify.c complete.c cmd_explain_id.c cmd_check.c doctor.c doctor_conf.c doctor_run.c doctor_nginx.c doctor_apache.c doctor_dovecot.c cmd_compile.c cmd_show.c cmd_publish.c \
 	cmd_state.c cmd_deny.c cmd_map.c cmd_map_explain.c cmd_enroll.c cmd_forecast.c cmd_table.c check_running.c module_stamp.c \
 	cmd_pool.c cmd_pool_setup.c cmd_pool_fetch.c cmd_pool_accept.c
+# certauth apply
+CMD     += cmd_apply.c
 # certauth check
 CMD     += connect.c connect_link.c connect_talk.c connect_mean.c waiting.c
 CMD_O   := $(CMD:%.c=$(B)/modules/command/%.o)

@@ -14,6 +14,7 @@
 #include <openssl/sha.h>
 
 #include "base/text.h"
+#include "certauth_apply.h"
 #include "certauth_data.h"
 #include "engine.h"
 #include "revocation/index_format.h"
@@ -255,8 +256,11 @@ open_data(struct certauth *e, struct certauth_error *error_r)
 	    engine_load(e, true, &changed, &failed, error_r);
 }
 
-struct certauth *
-certauth_open(const char *conf, struct certauth_error *error_r)
+enum source { IN_FORCE, THE_FILE, GENERATION };
+
+static struct certauth *
+open_policy(const char *conf, enum source source, const char *name,
+    struct certauth_error *error_r)
 {
 	struct certauth	*e;
 
@@ -267,7 +271,9 @@ certauth_open(const char *conf, struct certauth_error *error_r)
 		return NULL;
 	}
 	ERR_set_mark();
-	e->config = config_load(conf, error_r);
+	e->config = source == IN_FORCE ? config_load_in_force(conf, error_r) :
+	    source == THE_FILE ? config_load(conf, error_r) :
+	    config_load_applied(conf, name, error_r);
 	if (e->config == NULL || !open_authorities(e, error_r) ||
 	    !open_profiles(e, error_r) || !open_data(e, error_r)) {
 		certauth_free(e);
@@ -275,6 +281,32 @@ certauth_open(const char *conf, struct certauth_error *error_r)
 	}
 	ERR_pop_to_mark();
 	return e;
+}
+
+struct certauth *
+certauth_open(const char *conf, struct certauth_error *error_r)
+{
+	return open_policy(conf, IN_FORCE, NULL, error_r);
+}
+
+struct certauth *
+certauth_open_file(const char *conf, struct certauth_error *error_r)
+{
+	return open_policy(conf, THE_FILE, NULL, error_r);
+}
+
+struct certauth *
+certauth_open_applied(const char *conf, const char *name,
+    struct certauth_error *error_r)
+{
+	return open_policy(conf, GENERATION, name, error_r);
+}
+
+unsigned
+certauth_applied(const struct certauth *e)
+{
+	return e->config != NULL && e->config->applied != NULL ?
+	    e->config->applied->number : 0;
 }
 
 void

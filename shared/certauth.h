@@ -75,7 +75,8 @@ bool	    certauth_reason_anybody(enum certauth_reason);
 /* ------------------------------------------------------------------- engine */
 
 /*
- * Reads the policy file `conf` and everything it names. NULL after filling
+ * Reads the policy file `conf` and everything it names; where a generation of it was
+ * applied, that one instead of the file. NULL after filling
  * `error_r` (file, line, what was expected). The caller frees the engine with
  * certauth_free(). Stale or missing revocation data is not an error; a missing,
  * empty, unreadable or wrongly owned policy file, anchor, map or denied file is.

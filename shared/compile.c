@@ -523,7 +523,7 @@ certauth_compile_conf(const char *conf, const struct certauth_progress *progress
 	bool		  ok = false;
 
 	memset(report_r, 0, sizeof(*report_r));
-	config = config_load(conf, error_r);
+	config = config_load_in_force(conf, error_r);
 	if (config == NULL)
 		return false;
 	if (!config->has_state) {

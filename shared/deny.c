@@ -138,7 +138,7 @@ certauth_deny(const char *conf, const struct certauth_deny *ask,
     certauth_deny_fn *tell, void *context, struct certauth_error *error_r)
 {
 	struct certauth_deny	 now = *ask;
-	struct config		*config = config_load(conf, error_r);
+	struct config		*config = config_load_in_force(conf, error_r);
 	struct certauth_error	 later;
 	size_t			 i;
 	bool			 ok = config != NULL, found = false;

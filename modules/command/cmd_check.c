@@ -25,14 +25,6 @@ static const char *const	default_users[] = { "www-data", "dovenull" };
 #define MAX_LINES	1000
 #define MAX_GROUPS	64
 
-struct report {
-	json_t	*lines;		/* { severity, user, text }, of a server's
-				   configuration with file, line, remedy */
-	size_t	 faults, warnings;
-	const char *server;	/* of --server, or of --connect */
-	json_t	*seen;		/* by --connect; NULL */
-};
-
 /* --------------------------------------------------------- the child's side */
 
 static void
@@ -59,7 +51,8 @@ become(const char *user)
 	    setuid(pw->pw_uid) == 0;
 }
 
-static void
+/* False: nothing works as this user. */
+static bool
 child(FILE *out, const char *user, const struct args *args)
 {
 	struct certauth_error	 error;
@@ -68,9 +61,9 @@ child(FILE *out, const char *user, const struct args *args)
 
 	if (user != NULL && !become(user)) {
 		child_line(out, CERTAUTH_FATAL, "cannot become this user");
-		return;
+		return false;
 	}
-	engine = certauth_open(args_conf(args), &error);
+	engine = args_open(args, &error);
 	if (engine == NULL) {
 		(void)fprintf(out, "%d ", (int)CERTAUTH_FATAL);
 		if (error.file[0] != '\0' && error.line > 0)
@@ -78,18 +71,19 @@ child(FILE *out, const char *user, const struct args *args)
 		else if (error.file[0] != '\0')
 			(void)fprintf(out, "%s: ", error.file);
 		(void)fprintf(out, "%s\n", error.text);
-		return;
+		return false;
 	}
 	while (certauth_take_note(engine, &note))
 		child_line(out, note.severity, note.text);
 	certauth_audit(engine, args->now, child_line, out);
 	certauth_free(engine);
+	return true;
 }
 
 /* -------------------------------------------------------- the parent's side */
 
 static void
-add_row(struct report *r, const char *user, int severity, const char *text,
+add_row(struct check_report *r, const char *user, int severity, const char *text,
     json_t *where)
 {
 	const char	*word = severity == CERTAUTH_FATAL ? "fault" :
@@ -106,14 +100,14 @@ add_row(struct report *r, const char *user, int severity, const char *text,
 }
 
 static void
-add_line(struct report *r, const char *user, int severity, const char *text)
+add_line(struct check_report *r, const char *user, int severity, const char *text)
 {
 	add_row(r, user, severity, text, NULL);
 }
 
 /* One child per user: rights once given up do not come back. */
 static bool
-check_as(struct report *r, const char *user, const struct args *args)
+check_as(struct check_report *r, const char *user, const struct args *args)
 {
 	const char	*shown = user != NULL ? user : "this user";
 	char		*line = NULL;
@@ -122,6 +116,7 @@ check_as(struct report *r, const char *user, const struct args *args)
 	int		 fds[2], status = 0;
 	pid_t		 pid;
 	ssize_t		 len;
+	bool		 opened;
 
 	(void)fflush(NULL);
 	if (pipe(fds) != 0 || (pid = fork()) < 0) {
@@ -133,9 +128,9 @@ check_as(struct report *r, const char *user, const struct args *args)
 		out = fdopen(fds[1], "w");
 		if (out == NULL)
 			_exit(EXIT_USAGE);
-		child(out, user, args);
+		opened = child(out, user, args);
 		(void)fflush(out);
-		_exit(EXIT_FINE);
+		_exit(opened ? EXIT_FINE : EXIT_REJECTED);
 	}
 	(void)close(fds[1]);
 	in = fdopen(fds[0], "r");
@@ -147,7 +142,11 @@ check_as(struct report *r, const char *user, const struct args *args)
 	if (in != NULL)
 		(void)fclose(in);
 	(void)waitpid(pid, &status, 0);
-	if (in == NULL || !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_FINE)
+	opened = in != NULL && WIFEXITED(status) &&
+	    WEXITSTATUS(status) == EXIT_FINE;
+	r->unopened += !opened;
+	if (in == NULL || !WIFEXITED(status) || (!opened &&
+	    (WEXITSTATUS(status) != EXIT_REJECTED || r->faults == before)))
 		add_line(r, shown, CERTAUTH_FATAL, "the check ended by itself");
 	if (r->faults == before)
 		add_line(r, shown, CERTAUTH_NOTE, "can open everything");
@@ -162,12 +161,12 @@ running_line(void *context, enum certauth_severity severity, const char *text)
 
 /* What is the same for everybody: the refresher, old code in memory. */
 static void
-check_running(struct report *r, const struct args *args)
+check_running(struct check_report *r, const struct args *args)
 {
 	struct certauth_error	 error;
 	struct certauth		*engine;
 
-	engine = certauth_open(args_conf(args), &error);
+	engine = args_open(args, &error);
 	if (engine != NULL)
 		check_refresher(engine, running_line, r);
 	check_processes(engine != NULL ? certauth_index_version(
@@ -180,7 +179,7 @@ static void
 server_line(void *context, enum certauth_severity severity, const char *file,
     unsigned line, const char *text, const char *remedy)
 {
-	struct report	*r = context;
+	struct check_report	*r = context;
 	json_t		*where = json_pack("{s:s,s:I,s:s}", "file", file, "line",
 			    (json_int_t)line, "remedy", remedy);
 
@@ -207,21 +206,27 @@ print_line(const json_t *line)
 	    "; " : "", remedy);
 }
 
-static int
-print_report(const struct report *r, int status, bool as_json)
+void
+check_print(const struct check_report *r)
 {
 	json_t	*line;
 	size_t	 i;
 
+	json_array_foreach(r->lines, i, line)
+		print_line(line);
+	print_toned(r->faults > 0 ? TONE_BAD : TONE_GOOD, "%zu fault%s",
+	    r->faults, r->faults == 1 ? "" : "s");
+	(void)printf(", ");
+	print_toned(r->warnings > 0 ? TONE_WARN : TONE_NONE,
+	    "%zu warning%s", r->warnings, r->warnings == 1 ? "" : "s");
+	(void)putchar('\n');
+}
+
+static int
+print_report(const struct check_report *r, int status, bool as_json)
+{
 	if (!as_json) {
-		json_array_foreach(r->lines, i, line)
-			print_line(line);
-		print_toned(r->faults > 0 ? TONE_BAD : TONE_GOOD, "%zu fault%s",
-		    r->faults, r->faults == 1 ? "" : "s");
-		(void)printf(", ");
-		print_toned(r->warnings > 0 ? TONE_WARN : TONE_NONE,
-		    "%zu warning%s", r->warnings, r->warnings == 1 ? "" : "s");
-		(void)putchar('\n');
+		check_print(r);
 		return status;
 	}
 	return print_json(json_pack("{s:s,s:I,s:I,s:O,s:O*}", "result",
@@ -233,7 +238,7 @@ print_report(const struct report *r, int status, bool as_json)
 /* As whoever asks, since root opens before nginx, Apache and Dovecot drop; then as
  * each of the users. */
 static bool
-check_users(struct report *r, const struct args *args, const char *const *users,
+check_users(struct check_report *r, const struct args *args, const char *const *users,
     size_t n)
 {
 	bool	ok = check_as(r, NULL, args), root = geteuid() == 0;
@@ -241,6 +246,7 @@ check_users(struct report *r, const struct args *args, const char *const *users,
 
 	for (i = 0; ok && root && i < n; i++) {
 		if (getpwnam(users[i]) == NULL) {
+			r->unopened += args->users.num_items > 0;
 			add_line(r, users[i], args->users.num_items > 0 ?
 			    CERTAUTH_FATAL : CERTAUTH_NOTE,
 			    "there is no such user here");
@@ -256,7 +262,7 @@ check_users(struct report *r, const struct args *args, const char *const *users,
 
 /* --connect: a server is asked, and nothing else. */
 static int
-check_connection(struct report *r, const struct args *args)
+check_connection(struct check_report *r, const struct args *args)
 {
 	int	status = EXIT_USAGE;
 
@@ -294,16 +300,52 @@ go_together(const struct args *args)
 	return false;
 }
 
+bool
+check_as_servers(struct check_report *r, const struct args *args)
+{
+	return args->users.num_items > 0 ?
+	    check_users(r, args, args->users.items, args->users.num_items) :
+	    check_users(r, args, default_users, sizeof(default_users) /
+	    sizeof(default_users[0]));
+}
+
+/* Which of the two was looked at, and what that means for the other. */
+static void
+check_which(struct check_report *r, const struct args *args)
+{
+	struct certauth_error	 error;
+	char			 text[1024];
+	unsigned		 number;
+	bool			 file = args->config != NULL && !args->in_force;
+
+	if (!certauth_generations(args_conf(args), NULL, NULL, &number, &error) ||
+	    number == 0)
+		return;		/* it is told of as each user, or there is none */
+	if (file)
+		(void)snprintf(text, sizeof(text), "%.500s was looked at; the "
+		    "servers read generation %u of it, as long as certauth apply "
+		    "makes no other", args_conf(args), number);
+	else if (certauth_applied_differs(args_conf(args), &error) ==
+	    CERTAUTH_DIFFERENCE_NONE)
+		(void)snprintf(text, sizeof(text), "generation %u is in force, "
+		    "and %.500s is the same", number, args_conf(args));
+	else
+		(void)snprintf(text, sizeof(text), "generation %u is in force and "
+		    "was looked at; %.500s differs from it: certauth diff says "
+		    "what that would change, certauth apply puts it in force",
+		    number, args_conf(args));
+	add_line(r, "policy", file || strstr(text, " differs ") == NULL ?
+	    CERTAUTH_NOTE : CERTAUTH_WARNING, text);
+}
+
 int
 cmd_check(struct args *args)
 {
-	struct report	r = { .lines = json_array(), .server = args->server };
+	struct check_report	r = { .lines = json_array(), .server = args->server };
 	struct doctor	d = { .args = args, .say = server_line, .context = &r };
 	struct args	mine = *args;
-	size_t		n = sizeof(default_users) / sizeof(default_users[0]);
 	bool		ok = true;
 	int		status = EXIT_USAGE;
-	const char *const *users = default_users;
 
 	if (!go_together(args))
 		return EXIT_USAGE;
@@ -313,18 +355,20 @@ cmd_check(struct args *args)
 		return check_connection(&r, args);
 	if (args->server != NULL) {
 		ok = doctor_look(&d);
-		if (d.policy != NULL && args->config == NULL)
+		if (d.policy != NULL && args->config == NULL) {
 			mine.config = d.policy;
-		users = (const char *const *)&d.user;
-		n = d.user != NULL ? 1 : 0;
+			mine.in_force = true;
+		}
 	}
-	if (args->users.num_items > 0) {
-		users = args->users.items;
-		n = args->users.num_items;
-	}
-	ok = ok && check_users(&r, &mine, users, n);
-	if (ok)
+	if (args->server != NULL && args->users.num_items == 0)
+		ok = ok && check_users(&r, &mine, (const char *const *)&d.user,
+		    d.user != NULL ? 1 : 0);
+	else
+		ok = ok && check_as_servers(&r, &mine);
+	if (ok) {
+		check_which(&r, &mine);
 		check_running(&r, &mine);
+	}
 	if (ok)
 		status = print_report(&r, r.faults > 0 ? EXIT_REJECTED :
 		    EXIT_FINE, args->json);

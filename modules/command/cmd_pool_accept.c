@@ -93,7 +93,7 @@ pool_pending(struct pool_run *run)
 {
 	struct certauth_pending	 p;
 	struct certauth_error	 error = { .line = 0 };
-	struct certauth		*engine = certauth_open(run->conf, &error);
+	struct certauth		*engine = certauth_open_file(run->conf, &error);
 	size_t			 i;
 	bool			 ok = true;
 
@@ -112,6 +112,17 @@ pool_pending(struct pool_run *run)
 	if (json_array_size(run->lines) == 0 && !run->args->json)
 		(void)printf("nothing is pending\n");
 	return pool_report(run, EXIT_FINE);
+}
+
+static const char *
+when_taken(const char *conf)
+{
+	struct certauth_error	error;
+	unsigned		number;
+
+	return certauth_generations(conf, NULL, NULL, &number, &error) &&
+	    number == 0 ? "the servers take it at their reload" :
+	    "the servers take it after certauth apply, at their reload";
 }
 
 int
@@ -136,7 +147,7 @@ pool_accept(struct pool_run *run)
 		    args->rest.items[0] + 2 * i);
 		sha256[i] = (unsigned char)strtoul(path, NULL, 16);
 	}
-	engine = certauth_open(run->conf, &error);
+	engine = certauth_open_file(run->conf, &error);
 	if (engine == NULL)
 		return complain_error(&error);
 	for (i = 0; args->rest.num_items > 1 &&
@@ -154,10 +165,10 @@ pool_accept(struct pool_run *run)
 		add_json(run->lines, json_pack("{s:s,s:s,s:s,s:s,s:o,s:s}",
 		    "word", "accepted", "sha256", args->rest.items[0], "name", "",
 		    "group", name != NULL ? name : "", "file", name_json(path),
-		    "text", "the servers take it at their reload"));
+		    "text", when_taken(run->conf)));
 	else
-		(void)printf("accepted, as %s; the servers take it at their "
-		    "reload\n", path);
+		(void)printf("accepted, as %s; %s\n", path,
+		    when_taken(run->conf));
 	certauth_free(engine);
 	return args->json && status != EXIT_USAGE ? pool_report(run, status) :
 	    status;

@@ -266,7 +266,7 @@ try_policy(struct pool_run *run, size_t profiles)
 		    "the CA's pages or a record of the Common CA Database");
 		return EXIT_REJECTED;
 	}
-	engine = certauth_open(run->conf, &error);
+	engine = certauth_open_file(run->conf, &error);
 	if (engine == NULL) {
 		complain_error(&error);
 		return EXIT_REJECTED;

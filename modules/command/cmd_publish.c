@@ -44,8 +44,8 @@ cmd_publish(struct args *args)
 
 /* ----------------------------------------------------------------- override */
 
-/* Who sits at the terminal; sudo says whom it let in. */
-static const char *
+/* Sudo says whom it let in. */
+const char *
 who(void)
 {
 	const char		*name = getuid() == 0 ? getenv("SUDO_USER") : NULL;

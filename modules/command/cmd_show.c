@@ -57,7 +57,6 @@ add_authority(struct certauth *engine, size_t from, json_t *rows)
 int
 cmd_show_authorities(struct args *args)
 {
-	struct certauth_error	 error = { .line = 0 };
 	struct certauth_ca	 ca;
 	struct certauth		*engine;
 	json_t			*rows = json_array(), *row;
@@ -66,13 +65,11 @@ cmd_show_authorities(struct args *args)
 	size_t			 i;
 	int			 status = EXIT_FINE;
 
-	engine = args->rest.num_items > 0 ? NULL :
-	    certauth_open(args_conf(args), &error);
+	engine = args->rest.num_items > 0 ? NULL : args_open_saying(args);
 	if (engine == NULL) {
 		json_decref(rows);
 		return args->rest.num_items > 0 ? complain("show authorities "
-		    "takes no file; the policy file is --config") :
-		    complain_error(&error);
+		    "takes no file; the policy file is --config") : EXIT_USAGE;
 	}
 	now = args->now != 0 ? args->now : certauth_now(engine);
 	for (i = 0; certauth_ca_at(engine, i, &ca);)

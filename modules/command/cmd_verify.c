@@ -39,7 +39,8 @@ mixes_ways(const struct args *a)
 {
 	bool	roots_way = a->roots.num_items > 0;
 
-	if (roots_way && (a->config != NULL || a->profile != NULL)) {
+	if (roots_way && (a->config != NULL || a->profile != NULL ||
+	    a->in_force)) {
 		complain("--roots cannot be mixed with --config or --profile: "
 		    "either the policy file decides, or the command line");
 		return true;
@@ -90,17 +91,13 @@ open_roots(const struct args *a)
 static struct certauth *
 open_config(const struct args *a, const struct certauth_profile **profile_r)
 {
-	struct certauth_error		 error;
 	const struct certauth_profile	*p;
 	struct certauth			*engine;
 	size_t				 i;
 
-	engine = certauth_open(args_conf(a),
-	    &error);
-	if (engine == NULL) {
-		complain_error(&error);
+	engine = args_open_saying(a);
+	if (engine == NULL)
 		return NULL;
-	}
 	*profile_r = certauth_profile_find(engine, a->profile);
 	if (*profile_r != NULL)
 		return engine;
@@ -119,17 +116,13 @@ open_config(const struct args *a, const struct certauth_profile **profile_r)
 struct certauth *
 open_profile(const struct args *a, const struct certauth_profile **profile_r)
 {
-	struct certauth_error		 error;
 	struct certauth			*engine;
 
 	if (a->profile != NULL)
 		return open_config(a, profile_r);
-	engine = certauth_open(args_conf(a),
-	    &error);
-	if (engine == NULL) {
-		complain_error(&error);
+	engine = args_open_saying(a);
+	if (engine == NULL)
 		return NULL;
-	}
 	*profile_r = certauth_profile_at(engine, 0);
 	if (certauth_profile_at(engine, 1) == NULL)
 		return engine;

@@ -11,6 +11,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <jansson.h>
+
+#include "certauth_apply.h"
 #include "certauth_data.h"
 
 /* INTERFACE: accepted or fine; rejected or faults found; usage or I/O. */
@@ -35,6 +38,10 @@ struct args {
 	bool		 html, dot;
 	struct list	 logs;
 	bool		 dry_run, story;
+	bool		 list, remove, force;	/* apply */
+	bool		 in_force;	/* what the servers read, though `config` is set */
+	/* No option: a generation, by its name, instead of it; "": the file; or NULL. */
+	const char	*generation;
 	const char	*service, *into, *account;
 	struct list	 given;		/* the names of the options, as typed */
 	const char	*verb;		/* "enroll" of map enroll; "" none */
@@ -52,6 +59,13 @@ void	args_free(struct args *);
 void	args_give_last(struct args *);
 /* The policy file: --config, or the one that everybody has. */
 const char *args_conf(const struct args *);
+
+/* cmd_apply.c: the policy that a command looks at. --config names a file, and that file
+ * is looked at; without it what the servers read: the generation in force. */
+struct certauth *args_open(const struct args *, struct certauth_error *error_r);
+/* The same, for who asks one question: NULL was said on stderr, and so is which of the
+ * two it was, where they differ. */
+struct certauth *args_open_saying(const struct args *);
 
 /*
  * commands.c: one row for each way to call a command. An option belongs to a
@@ -97,9 +111,25 @@ bool	wait_until(int fd, short events, int64_t until);
 /* The core's remarks, on stderr. */
 void	print_notes(struct certauth *);
 
+/* cmd_publish.c: who sits at the terminal. */
+const char *who(void);
+
+/* cmd_check.c: what was found, as each user who opens the policy. */
+struct check_report {
+	json_t	*lines;		/* { severity, user, text }, of a server's
+				   configuration with file, line, remedy */
+	size_t	 faults, warnings;
+	size_t	 unopened;	/* users for whom nothing works at all */
+	const char *server;	/* of --server, or of --connect */
+	json_t	*seen;		/* by --connect; NULL */
+};
+/* As whoever asks, and as root as each of --user, else of the servers' on Debian.
+ * False: said on stderr. */
+bool	check_as_servers(struct check_report *, const struct args *);
+void	check_print(const struct check_report *);
+
 /* cmd_state.c: the refresher's status file, the caller's; NULL: none. */
-struct json_t;
-struct json_t *state_read(const struct certauth *);
+json_t *state_read(const struct certauth *);
 /* ask_refresher.c: a connection that does not block; -1 with errno. */
 int	refresher_dial(const char *path);
 /* What a login would be told in the end, with `request`'s profile and its deadline.
@@ -144,6 +174,8 @@ char   *read_password(const char *file);
 struct certauth *open_profile(const struct args *,
 	    const struct certauth_profile **profile_r);
 int	cmd_allow(struct args *);
+int	cmd_apply(struct args *);
+int	cmd_rollback(struct args *);
 int	cmd_table_build(struct args *);
 int	cmd_table_check(struct args *);
 int	cmd_table_lookup(struct args *);

@@ -16,7 +16,7 @@
 /* These look at all profiles and at now; saying so was never wrong. */
 #define LOOKS_AT_ALL	"--profile --time"
 
-#define BY_PROFILE	"[--config FILE] --profile NAME [--sent FILE]... [--time T] " \
+#define BY_PROFILE	"[--config FILE [--in-force]] --profile NAME [--sent FILE]... [--time T] " \
 			"[--service NAME] [--account NAME] " \
 			"[--password-file FILE] CERT"
 #define BY_ROOTS	"--roots FILE... [--intermediates FILE]... " \
@@ -37,7 +37,7 @@ const struct command	commands[] = {
 	{ "explain", cmd_explain, "[--html | --dot] " BY_ROOTS, "" },
 	{ "explain", cmd_explain, "--id ID [--log FILE]...",
 	    "a decision of the past, from the servers' logs" },
-	{ "check", cmd_check, "[--config FILE] [--user NAME]... [--time T]",
+	{ "check", cmd_check, "[--config FILE [--in-force]] [--user NAME]... [--time T]",
 	    "opens everything as the servers' users would" },
 	{ "check", cmd_check, "--server nginx|apache|dovecot "
 	    "[--server-config FILE] [--server-binary FILE] [--config FILE] "
@@ -46,6 +46,14 @@ const struct command	commands[] = {
 	{ "check", cmd_check, "--connect HOST:PORT [--cert FILE [--key FILE]] "
 	    "[--starttls imap|pop3|submission|sieve] [--password-file FILE]",
 	    "what a server that runs says to a client, and what that means" },
+	{ "apply", cmd_apply, "[--config FILE] [--user NAME]... [--force] "
+	    "[--time T]",
+	    "the policy, checked, as one generation that the servers read" },
+	{ "apply", cmd_apply, "[--config FILE] --list", "" },
+	{ "apply", cmd_apply, "[--config FILE] --remove [--user NAME]... "
+	    "[--force]", "" },
+	{ "rollback", cmd_rollback, "[--config FILE] [N] [--user NAME]...",
+	    "back to generation N, or to the one before" },
 	{ "compile", cmd_compile, "[--config FILE]",
 	    "CRLs into the index that all processes map" },
 	{ "compile", cmd_compile, "--issuers FILE... --output DIR CRL...", "" },
@@ -75,7 +83,7 @@ const struct command	commands[] = {
 	    "issuing CAs that were seen and are not listed" },
 	{ "pool accept", cmd_pool, "SHA256 [AUTHORITY] [FILE...]",
 	    "lists one of them" },
-	{ "map", cmd_map_explain, "--explain [--profile NAME] [--service NAME] "
+	{ "map", cmd_map_explain, "[--in-force] --explain [--profile NAME] [--service NAME] "
 	    "[--time T] CERT|FOLDER...",
 	    "what each rule matched, took and found; of several, a table" },
 	{ "map enroll", cmd_map_enroll, "[--profile NAME] --user USER "
@@ -90,7 +98,7 @@ const struct command	commands[] = {
 	    "what is in the maps of the profile's rules" },
 	{ "map remove", cmd_map_remove, "[--profile NAME] CERT | KEY | user:NAME",
 	    "takes lines out of them" },
-	{ "forecast", cmd_forecast, "[--profile NAME] [--service NAME] "
+	{ "forecast", cmd_forecast, "[--in-force] [--profile NAME] [--service NAME] "
 	    "[--until TIME] [--time T] FOLDER | LOG.json | CERT...",
 	    "who will be refused, when and why (90 days unless --until)" },
 	{ "table build", cmd_table_build, "--output FILE MAP...",
@@ -102,7 +110,7 @@ const struct command	commands[] = {
 	    "[--map NAME] FILE", "a list of another program as a map" },
 	{ "table export", cmd_table_export, "--format grid-mapfile|pg_ident|ad "
 	    "[--map NAME] MAP", "a map as a list for another program" },
-	{ "show authorities", cmd_show_authorities, "[--config FILE] [--time T]",
+	{ "show authorities", cmd_show_authorities, "[--config FILE [--in-force]] [--time T]",
 	    "whom the policy file trusts, until when, and from which file" },
 	{ "show revocation", cmd_show_revocation, "[--config FILE] [--time T]",
 	    "how fresh is what is known, and who could not be reached" },

@@ -83,8 +83,9 @@ look_up_profiles(struct doctor *d)
 	const char		*name;
 	size_t			 i, len = 0;
 
-	engine = certauth_open(d->args->config != NULL ? d->args->config :
-	    d->policy != NULL ? d->policy : DEFAULT_CONFIG, &error);
+	/* What the server reads, unless a file is named. */
+	engine = d->args->config == NULL && d->policy != NULL ?
+	    certauth_open(d->policy, &error) : args_open(d->args, &error);
 	if (engine == NULL)
 		return;
 	len = (size_t)snprintf(there, sizeof(there), "name a profile of %.500s:",

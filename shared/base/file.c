@@ -149,6 +149,10 @@ file_stat(const struct file_ref *ref, struct file_stamp *stamp_r)
 {
 	struct stat	st;
 
+	if (ref->bundle != NULL) {
+		bundle_stat(ref, stamp_r);
+		return;
+	}
 	memset(stamp_r, 0, sizeof(*stamp_r));
 	if (ref->path == NULL || ref->folder_fd < 0)
 		return;
@@ -161,6 +165,8 @@ file_is_folder(const struct file_ref *ref)
 {
 	struct stat	st;
 
+	if (ref->bundle != NULL)
+		return bundle_is_folder(ref);
 	if (ref->path == NULL || ref->folder_fd < 0)
 		return false;
 	return fstatat(ref->folder_fd, ref->name, &st, 0) == 0 &&
@@ -264,6 +270,8 @@ file_read(const struct file_ref *ref, const struct file_owners *owners,
 	int			 fd, saved;
 	bool			 ok = false, changed;
 
+	if (ref->bundle != NULL)
+		return bundle_read(ref, max, bytes_r, error_r);
 	memset(bytes_r, 0, sizeof(*bytes_r));
 	fd = file_open(ref, owners, max, &bytes_r->stamp, error_r);
 	if (fd < 0)

@@ -33,11 +33,13 @@ struct file_stamp {
 };
 bool	file_stamp_equal(const struct file_stamp *, const struct file_stamp *);
 
+struct bundle;
 struct file_ref {
 	char	*path;		/* absolute, as in messages */
 	char	*name;		/* last component, in `folder_fd` */
 	int	 folder_fd;	/* O_PATH, close-on-exec; -1: no such folder */
 	bool	 borrowed;	/* folder_fd belongs to a file_list */
+	const struct bundle *bundle;	/* it is in there (bundle.h); NULL: on the disk */
 };
 /* `path` absolute, or relative to `base` (a folder, NULL: the cwd). The file
  * need not exist, its folder must. False: error_r filled, nothing to free. */

@@ -127,6 +127,8 @@ file_list_read(const struct file_ref *folder, const struct file_owners *owners,
 	int		 fd, saved;
 	bool		 ok = false;
 
+	if (folder->bundle != NULL)
+		return bundle_list(folder, max_files, list_r, error_r);
 	memset(list_r, 0, sizeof(*list_r));
 	list_r->folder_fd = -1;
 	fd = open_checked(folder, owners, O_DIRECTORY, error_r);

@@ -9,6 +9,14 @@
 
 #include "base/file.h"
 
+/* bundle.c: what file_stat() and its like do for a ref into a bundle. */
+void	bundle_stat(const struct file_ref *, struct file_stamp *stamp_r);
+bool	bundle_is_folder(const struct file_ref *);
+bool	bundle_read(const struct file_ref *, size_t max,
+	    struct file_bytes *bytes_r, struct certauth_error *error_r);
+bool	bundle_list(const struct file_ref *folder, size_t max_files,
+	    struct file_list *list_r, struct certauth_error *error_r);
+
 /* base/path, or path when it is absolute. The caller's. NULL: out of memory or
  * no current folder. */
 char   *open_absolute(const char *base, const char *path);

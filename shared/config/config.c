@@ -6,6 +6,7 @@
  * places it names and reads none of them.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -218,7 +219,8 @@ load_revocation(struct load *load, const struct chain *parent,
 		return load_expected(load, at, "a duration over 0, or \"\" for "
 		    "no limit");
 	at = values_find(load, &chain, "crls");
-	return (at == NULL || refs_open_list(load, at, true, &authority->crls)) &&
+	return (at == NULL || refs_open_list(load, at, REFS_LIVE,
+	    &authority->crls)) &&
 	    online_revocation(load, &chain, authority);
 }
 
@@ -236,18 +238,19 @@ load_authority(struct load *load, const config_setting_t *group,
 	if (authority->name == NULL)
 		return load_no_memory(load);
 	if (!values_required(load, &chain) ||
-	    !refs_open_list(load, values_find(load, &chain, "anchors"), false,
+	    !refs_open_list(load, values_find(load, &chain, "anchors"), REFS_KEPT,
 	    &authority->anchors))
 		return false;
 	at = values_find(load, &chain, "issuers");
-	if (at != NULL && !refs_open_list(load, at, false, &authority->issuers))
+	if (at != NULL && !refs_open_list(load, at, REFS_KEPT,
+	    &authority->issuers))
 		return false;
 	if (!values_word(load, values_find(load, &chain, "new_issuers"), words,
 	    2, &word))
 		return false;
 	authority->new_issuers = word == 1;
 	at = values_find(load, &chain, "intermediates");
-	if (at != NULL && !refs_open_list(load, at, false,
+	if (at != NULL && !refs_open_list(load, at, REFS_KEPT,
 	    &authority->intermediates))
 		return false;
 	return load_revocation(load, &chain, authority);
@@ -310,8 +313,23 @@ load_tree(struct load *load)
 	    load_profiles(load, values_find(load, &top, "profiles"));
 }
 
-struct config *
-config_load(const char *path, struct certauth_error *error_r)
+/* What was wrong is in the generation; the words name the file as it was then. */
+static void
+say_generation(const struct applied *applied, struct certauth_error *error_r)
+{
+	char	text[sizeof(error_r->text)];
+
+	if (error_r == NULL)
+		return;
+	(void)snprintf(text, sizeof(text), "%s", error_r->text);
+	(void)snprintf(error_r->text, sizeof(error_r->text), "(generation %u) "
+	    "%.*s", applied->number, (int)sizeof(text) - 40, text);
+}
+
+/* `applied` (taken over) NULL: the file. */
+static struct config *
+load_from(const char *path, struct applied *applied,
+    struct certauth_error *error_r)
 {
 	struct load	 load = { .error_r = error_r };
 	struct config	*config;
@@ -321,13 +339,19 @@ config_load(const char *path, struct certauth_error *error_r)
 	config = calloc(1, sizeof(*config));
 	if (config == NULL) {
 		load_no_memory(&load);
+		if (applied != NULL)
+			applied_free(applied);
+		free(applied);
 		return NULL;
 	}
+	config->applied = applied;
+	load.bundle = applied != NULL ? &applied->bundle : NULL;
 	load.config = config;
 	config_init(&load.tree);
 	config_init(&load.fallbacks);
 	file_owners_init(&config->owners);
-	if (!conf_source_read(&load.source, path, &config->owners, error_r))
+	if (!conf_source_read(&load.source, load.bundle, path, &config->owners,
+	    error_r))
 		goto out;
 	main_file = load.source.files[0];
 	config->path = strdup(main_file);
@@ -349,10 +373,61 @@ out:
 	config_destroy(&load.tree);
 	free(load.folder);
 	if (!ok) {
+		if (applied != NULL)
+			say_generation(applied, error_r);
 		config_free(config);
 		config = NULL;
 	}
 	return config;
+}
+
+struct config *
+config_load(const char *path, struct certauth_error *error_r)
+{
+	return load_from(path, NULL, error_r);
+}
+
+struct config *
+config_load_applied(const char *path, const char *name,
+    struct certauth_error *error_r)
+{
+	struct applied		*applied = calloc(1, sizeof(*applied));
+	struct file_owners	 owners;
+
+	file_owners_init(&owners);
+	if (applied == NULL) {
+		error_set(error_r, path, 0, "out of memory");
+		return NULL;
+	}
+	if (!applied_read(path, name, &owners, applied, error_r)) {
+		free(applied);
+		return NULL;
+	}
+	return load_from(path, applied, error_r);
+}
+
+struct config *
+config_load_in_force(const char *path, struct certauth_error *error_r)
+{
+	struct applied		*applied = calloc(1, sizeof(*applied));
+	struct file_owners	 owners;
+
+	file_owners_init(&owners);
+	if (applied == NULL) {
+		error_set(error_r, path, 0, "out of memory");
+		return NULL;
+	}
+	switch (applied_in_force(path, &owners, applied, error_r)) {
+	case APPLIED_FOUND:
+		return load_from(path, applied, error_r);
+	case APPLIED_NONE:
+		free(applied);
+		return load_from(path, NULL, error_r);
+	case APPLIED_BAD:
+		break;
+	}
+	free(applied);
+	return NULL;
 }
 
 static void
@@ -394,6 +469,9 @@ config_free(struct config *config)
 	for (i = 0; i < config->num_files; i++)
 		free(config->files[i]);
 	free(config->files);
+	if (config->applied != NULL)
+		applied_free(config->applied);
+	free(config->applied);
 	free(config->refresher);
 	free(config->test_clock);
 	free(config->path);

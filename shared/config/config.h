@@ -1,11 +1,13 @@
 /*
- * config.h - the policy file, read and checked. Reads no other file than it
- * and what it includes; opens (file_ref) the places it names.
+ * config.h - the policy, read and checked: the file, or the generation of it that is
+ * in force. Reads no other file than it and what it includes; opens (file_ref) the
+ * places it names.
  */
 #ifndef CERTAUTH_CONFIG_CONFIG_H
 #define CERTAUTH_CONFIG_CONFIG_H
 
 #include "base/file.h"
+#include "config/applied.h"
 #include "identity/rules.h"
 #include "revocation/revocation.h"
 #include "trust/policy.h"
@@ -88,10 +90,21 @@ struct config {
 	char		       **files;		size_t num_files;
 	/* Descriptors of the folders that the refs share. */
 	int			*folder_fds;	size_t num_folder_fds;
+	/* The generation it was read from, which refs of anchors, issuers and
+	 * intermediates lead into. NULL: it was the file. */
+	struct applied		*applied;
 };
 
-/* NULL: error_r names file and line. Out of memory too. */
+/* What servers use: the generation in force, without one the file. A generation that
+ * cannot be read is an error; the file does not take its place. NULL: error_r names
+ * file and line. Out of memory too. */
+struct config *config_load_in_force(const char *path,
+	    struct certauth_error *error_r);
+/* The file, whatever is in force. */
 struct config *config_load(const char *path, struct certauth_error *error_r);
+/* The generation whose file is called `name`, in force or not. */
+struct config *config_load_applied(const char *path, const char *name,
+	    struct certauth_error *error_r);
 void	config_free(struct config *);
 
 #endif

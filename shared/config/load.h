@@ -13,6 +13,7 @@
 
 struct load {
 	struct config		*config;
+	const struct bundle	*bundle;	/* NULL: the disk */
 	struct conf_source	 source;
 	config_t		 tree;
 	config_t		 fallbacks;	/* every default, parsed alike */
@@ -88,7 +89,10 @@ char   *canonical_profile(struct load *, const struct chain *);
 /* refs.c: the place a setting names, relative to the main policy file. */
 bool	refs_open(struct load *, const config_setting_t *, bool may_miss,
 	    struct file_ref *);
-bool	refs_open_list(struct load *, const config_setting_t *, bool may_miss,
+/* KEPT: must be there, and a generation has it; LIVE: may be missing, and is always
+ * looked for on the disk. */
+enum refs_kind { REFS_KEPT, REFS_LIVE };
+bool	refs_open_list(struct load *, const config_setting_t *, enum refs_kind,
 	    struct config_refs *);
 void	refs_free_list(struct config_refs *);
 /* Its number in config.live, -1: error_r. */

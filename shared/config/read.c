@@ -115,7 +115,9 @@ scan_file(struct scan *scan, const char *base, const char *path)
 	struct file_bytes	 bytes = { 0 };
 	bool			 ok = false;
 
-	if (!file_ref_open(&ref, base, path, scan->error_r))
+	if (!(scan->bundle != NULL ?
+	    bundle_ref(&ref, scan->bundle, base, path, scan->error_r) :
+	    file_ref_open(&ref, base, path, scan->error_r)))
 		return false;
 	if (!file_read(&ref, scan->owners, CONFIG_MAX_BYTES, &bytes,
 	    scan->error_r) || !check_file(scan, ref.path, &bytes) ||
@@ -133,11 +135,13 @@ out:
 }
 
 bool
-conf_source_read(struct conf_source *source, const char *path,
-    const struct file_owners *owners, struct certauth_error *error_r)
+conf_source_read(struct conf_source *source, const struct bundle *bundle,
+    const char *path, const struct file_owners *owners,
+    struct certauth_error *error_r)
 {
 	struct certauth_error	 own;
-	struct scan		 scan = { .source = source, .owners = owners };
+	struct scan		 scan = { .source = source, .bundle = bundle,
+				    .owners = owners };
 	bool			 ok;
 
 	memset(source, 0, sizeof(*source));

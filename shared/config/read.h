@@ -4,7 +4,7 @@
 #ifndef CERTAUTH_CONFIG_READ_H
 #define CERTAUTH_CONFIG_READ_H
 
-#include "base/file.h"
+#include "base/bundle.h"
 
 /* Includes within includes. */
 #define SOURCE_MAX_DEPTH	8
@@ -25,12 +25,13 @@ struct conf_source {
 };
 
 /*
- * Reads `path` and resolves its includes. Every byte was checked: the text holds
+ * Reads `path` (in the bundle, NULL: on the disk) and resolves its includes. Every byte was checked: the text holds
  * no @include, no unclosed string or comment, no NUL, no number that libconfig
  * would cut. False: error_r filled, nothing to free.
  */
-bool	conf_source_read(struct conf_source *, const char *path,
-	    const struct file_owners *, struct certauth_error *error_r);
+bool	conf_source_read(struct conf_source *, const struct bundle *,
+	    const char *path, const struct file_owners *,
+	    struct certauth_error *error_r);
 void	conf_source_free(struct conf_source *);		/* zeroed struct allowed */
 
 /* Where line `line` (from 1) of the text came from. Borrowed from the source. */

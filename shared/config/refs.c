@@ -80,9 +80,24 @@ fail:
 	return false;
 }
 
+static bool
+open_kept(struct load *load, const config_setting_t *at, struct file_ref *ref)
+{
+	struct certauth_error	 why;
+
+	if (load->bundle == NULL)
+		return refs_open(load, at, false, ref);
+	if (bundle_ref(ref, load->bundle, load->folder, at->value.sval, &why) &&
+	    exists(ref))
+		return true;
+	file_ref_close(ref);
+	return load_fault(load, at, "found no file \"%s\" in the generation",
+	    at->value.sval);
+}
+
 bool
-refs_open_list(struct load *load, const config_setting_t *at, bool may_miss,
-    struct config_refs *refs)
+refs_open_list(struct load *load, const config_setting_t *at,
+    enum refs_kind kind, struct config_refs *refs)
 {
 	const config_setting_t	*elem;
 	size_t			 num = (size_t)config_setting_length(at), i;
@@ -94,7 +109,9 @@ refs_open_list(struct load *load, const config_setting_t *at, bool may_miss,
 		return load_no_memory(load);
 	for (i = 0; i < num; i++) {
 		elem = config_setting_get_elem(at, (unsigned)i);
-		if (!refs_open(load, elem, may_miss, &refs->refs[i]))
+		if (!(kind == REFS_KEPT ?
+		    open_kept(load, elem, &refs->refs[i]) :
+		    refs_open(load, elem, true, &refs->refs[i])))
 			return false;
 		refs->num_refs++;
 		refs->files[i] = load_place(load, elem, &refs->lines[i]);

@@ -12,6 +12,7 @@ struct file_identity { uint64_t device, inode; };
 /* What all files of one policy share. */
 struct scan {
 	struct conf_source		*source;
+	const struct bundle	*bundle;	/* NULL: the disk */
 	const struct file_owners *owners;
 	struct certauth_error	*error_r;
 	struct text		 out;

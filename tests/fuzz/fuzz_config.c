@@ -92,7 +92,7 @@ check_source(void)
 	size_t			 lines = 1;
 
 	file_owners_init(&owners);
-	if (!conf_source_read(&source, main_file, &owners, NULL))
+	if (!conf_source_read(&source, NULL, main_file, &owners, NULL))
 		return;
 	for (at = source.text; at != NULL; at = strchr(at, '\n')) {
 		if (*at == '\n') {

@@ -263,7 +263,7 @@ test_include_never_seen(void **state)
 	file_owners_init(&owners);
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		put("certauth.conf", texts[i]);
-		assert_true(conf_source_read(&source, in_base("certauth.conf"),
+		assert_true(conf_source_read(&source, NULL, in_base("certauth.conf"),
 		    &owners, &error));
 		for (at = source.text; (at = strchr(at, '@')) != NULL; at++)
 			assert_true(at > source.text && at[-1] == '"');
