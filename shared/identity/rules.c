@@ -24,20 +24,30 @@ struct question {
 
 enum outcome { OUTCOME_DECIDED, OUTCOME_MISS, OUTCOME_PASS };
 
+/* Does anybody hear why a rule let somebody in, or passed the question on? */
+static bool
+heard(const struct question *q)
+{
+	return q->query->tell != NULL;
+}
+
 /* The end of the story for one rule: tells it and keeps it for the finding. */
 static enum outcome
 conclude(struct question *q, const struct rule *rule, enum outcome outcome,
     enum certauth_reason reason, const char *detail)
 {
-	char	*line, *name;
+	const char	*line = "", *name;
 
-	line = arena_printf(q->extractor.arena, "rule %s: %s", rule->name,
-	    detail != NULL ? detail : "out of memory");
+	if (outcome == OUTCOME_PASS && !heard(q))
+		return outcome;
+	if (reason != CERTAUTH_OK || heard(q))
+		line = arena_printf(q->extractor.arena, "rule %s: %s", rule->name,
+		    detail != NULL ? detail : "out of memory");
 	/* The answer outlives the rules. */
 	name = arena_string(q->extractor.arena, rule->name);
 	if (name == NULL)
 		line = NULL;
-	if (q->query->tell != NULL)
+	if (heard(q))
 		q->query->tell(q->query->context, line != NULL ? line : "out of memory");
 	if (outcome == OUTCOME_PASS)
 		return outcome;
@@ -394,8 +404,8 @@ note_miss(struct question *q, const struct rule *rule,
 
 /* Who it is, once the rule's own template is filled. */
 static enum outcome
-name_user(struct question *q, const struct rule *rule, const char *shown,
-    const struct template_results *results)
+name_user(struct question *q, const struct rule *rule,
+    const struct template *template, const struct template_results *results)
 {
 	struct text	 groups = { 0 };
 	const char	*user, *found, *what;
@@ -407,8 +417,8 @@ name_user(struct question *q, const struct rule *rule, const char *shown,
 		goto out;
 	if (user == NULL) {
 		note_miss(q, rule, results);
-		what = arena_printf(q->extractor.arena, "%s, which %s", shown,
-		    rule->key != NULL ? rule->must_exist >= 0 ?
+		what = arena_printf(q->extractor.arena, "%s, which %s",
+		    show_results(q, template, results), rule->key != NULL ? rule->must_exist >= 0 ?
 		    "the tables do not lead to a user for" :
 		    "is not in the table" : "must_exist does not list");
 		outcome = what != NULL ? miss(q, rule, what) : conclude(q, rule,
@@ -433,12 +443,13 @@ name_user(struct question *q, const struct rule *rule, const char *shown,
 	q->answer->found = arena_string(q->extractor.arena, found);
 	q->answer->groups = arena_string(q->extractor.arena,
 	    groups.data != NULL ? groups.data : "");
+	what = !heard(q) ? "" : arena_printf(q->extractor.arena,
+	    "%s: the user is \"%s\" (%s)", show_results(q, template, results),
+	    text_printable(name, sizeof(name), user, strlen(user)),
+	    q->answer->strength);
 	outcome = conclude(q, rule, OUTCOME_DECIDED,
 	    q->answer->user != NULL && q->answer->found != NULL &&
-	    q->answer->groups != NULL ? CERTAUTH_OK : CERTAUTH_INTERNAL, arena_printf(q->extractor.arena,
-	    "%s: the user is \"%s\" (%s)", shown,
-	    text_printable(name, sizeof(name), user, strlen(user)),
-	    q->answer->strength));
+	    q->answer->groups != NULL ? CERTAUTH_OK : CERTAUTH_INTERNAL, what);
 out:
 	text_free(&groups);
 	return outcome;
@@ -464,7 +475,7 @@ decide(struct question *q, const struct rule *rule)
 	outcome = template_outcome(q, rule, status, results.detail);
 	if (outcome != OUTCOME_PASS)
 		return outcome;
-	return name_user(q, rule, show_results(q, template, &results), &results);
+	return name_user(q, rule, template, &results);
 }
 
 /* The first rule that can never be strong enough, even under pinned issuers. */
@@ -504,6 +515,8 @@ ask_rule(struct question *q, const struct rule *rule)
 	case WHEN_TRUE:
 		return decide(q, rule);
 	case WHEN_FALSE:
+		if (!heard(q))
+			return OUTCOME_PASS;
 		text_printable(shown, sizeof(shown), rule->when_text,
 		    strlen(rule->when_text));
 		return conclude(q, rule, OUTCOME_PASS, CERTAUTH_NO_USER,

@@ -75,7 +75,8 @@ struct rules_answer {
 	struct rules_account { const char *user, *found; } also[RULES_MAX_ALSO];
 	size_t		 num_also;
 	const char	*strength;	/* weak, medium, strong; static */
-	const char	*detail;	/* printable, for the finding */
+	/* printable, for the finding; of a good answer only if it was told */
+	const char	*detail;
 	struct rules_miss misses[RULES_MAX_MISSES];	/* in the order asked */
 	size_t		 num_misses;
 };
