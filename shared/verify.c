@@ -49,20 +49,28 @@ set_id(struct certauth_verdict *v, struct certauth *e)
 	verdict_set(v, VERDICT_ID, id);
 }
 
-/* Most clients send what the pool has: that one is decoded already. */
+/* Most clients send what the pool has, which is decoded already, and in the order
+ * of the path: `below` is the one before. */
 static struct cert *
-view_sent(const struct question *q, X509 *x)
+view_sent(const struct question *q, X509 *x, const struct cert *below)
 {
 	const struct pool_member	*m;
+	const struct pool		*pool;
 	struct cert			*known;
 	unsigned char			 sha256[32];
 	size_t				 i;
 
+	for (i = 0; i < q->profile->num_authorities; i++) {
+		pool = q->engine->authorities[q->profile->authorities[i]].pool;
+		known = pool_find_alike(pool, below->issuer_sha256, x);
+		if (known != NULL)
+			return cert_ref(known);
+	}
 	if (!digest_x509(x, CERT_MAX_BYTES, sha256))
 		return NULL;
 	for (i = 0; i < q->profile->num_authorities; i++) {
-		m = pool_find(q->engine->authorities[
-		    q->profile->authorities[i]].pool, sha256);
+		pool = q->engine->authorities[q->profile->authorities[i]].pool;
+		m = pool_find(pool, sha256);
 		if (m != NULL && (known = pool_cert(m)) != NULL)
 			return cert_ref(known);
 	}
@@ -74,6 +82,7 @@ static bool
 read_sent(struct question *q)
 {
 	const STACK_OF(X509)	*sent = q->request->sent;
+	const struct cert	*below = q->leaf;
 	struct cert		*c;
 	int			 i, n = sent != NULL ? sk_X509_num(sent) : 0;
 
@@ -83,7 +92,7 @@ read_sent(struct question *q)
 			    "Over %d certificates were sent.", VERIFY_MAX_SENT);
 			return false;
 		}
-		c = view_sent(q, sk_X509_value(sent, i));
+		c = view_sent(q, sk_X509_value(sent, i), below);
 		if (c == NULL)
 			continue;	/* helps nobody; not fatal */
 		if (memcmp(c->sha256, q->leaf->sha256, 32) == 0 ||
@@ -92,6 +101,7 @@ read_sent(struct question *q)
 			continue;
 		}
 		q->sent[q->num_sent++] = c;
+		below = c;
 	}
 	q->first_fetched = q->num_sent;
 	q->num_sent += fetched_give(q->data->fetched, q->sent + q->num_sent);

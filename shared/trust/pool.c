@@ -435,6 +435,33 @@ pool_find(const struct pool *pool, const unsigned char sha256[32])
 	return NULL;
 }
 
+/* Only to tell a few of one name from each other. */
+#define MAX_ALIKE	8
+
+struct cert *
+pool_find_alike(const struct pool *pool, const unsigned char subject_sha256[32],
+    const X509 *x)
+{
+	const ASN1_BIT_STRING	*want, *have;
+	const uint32_t		*found;
+	struct cert		*c;
+	size_t			 i, n;
+
+	X509_get0_signature(&want, NULL, x);
+	n = pool_by_subject(pool, subject_sha256, &found);
+	for (i = 0; i < n && i < MAX_ALIKE; i++) {
+		c = pool_cert(pool_at(pool, found[i]));
+		if (c == NULL)
+			continue;
+		X509_get0_signature(&have, NULL, c->x509);
+		if (ASN1_STRING_cmp(have, want) == 0 &&
+		    ASN1_INTEGER_cmp(X509_get0_serialNumber(c->x509),
+		    X509_get0_serialNumber(x)) == 0)
+			return c;
+	}
+	return NULL;
+}
+
 bool
 pool_key_has_role(const struct pool *pool, const unsigned char spki_sha256[32],
     enum pool_role role)

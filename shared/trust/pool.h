@@ -74,6 +74,14 @@ size_t	pool_by_subject(const struct pool *, const unsigned char sha256[32],
 /* The member with this exact certificate, or NULL. */
 const struct pool_member *pool_find(const struct pool *,
 	    const unsigned char sha256[32]);
+/*
+ * The member of that name with the serial and the signature of this certificate,
+ * or NULL; without encoding or hashing it. Of two different ones with the same
+ * signature one is a forgery: good for leaving out what somebody sent, never for
+ * trusting it.
+ */
+struct cert *pool_find_alike(const struct pool *,
+	    const unsigned char subject_sha256[32], const X509 *);
 /* Is a key with this SPKI hash listed with that role? */
 bool	pool_key_has_role(const struct pool *, const unsigned char spki_sha256[32],
 	    enum pool_role);

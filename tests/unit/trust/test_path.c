@@ -180,6 +180,59 @@ test_mesh(void **state)
 	mesh(false);
 }
 
+static struct cert *
+alike(const struct pool *pool, const struct cert *ca, X509 *x)
+{
+	struct cert	*found = pool_find_alike(pool, ca->subject_sha256, x);
+
+	X509_free(x);
+	return found;
+}
+
+/* What was sent stands for the member it seems to be, and never for itself. */
+static void
+test_alike(void **state)
+{
+	EVP_PKEY	*key = mesh_key(), *root = mesh_key();
+	struct pool	*pool = pool_new();
+	X509		*x = mesh_cert("CA", key, "Root", root, true, NOW - DAY,
+			    NOW + DAY), *other;
+	struct cert	*ca = cert_new(x), *leaf = leaf_of("CA", key), *found;
+
+	(void)state;
+	assert_true(pool_add(pool, x, POOL_INTERMEDIATE, "test"));
+	add(pool, mesh_cert("CA", key, "Root", root, true, NOW - DAY,
+	    NOW + DAY), POOL_INTERMEDIATE);
+	assert_true(pool_seal(pool));
+	found = alike(pool, ca, X509_dup(x));
+	assert_non_null(found);
+	assert_memory_equal(found->sha256, ca->sha256, 32);
+	assert_null(pool_find_alike(pool, leaf->subject_sha256, x));
+
+	/* a forgery with the signature of the real one */
+	other = X509_dup(x);
+	assert_int_equal(X509_set_pubkey(other, root), 1);
+	found = alike(pool, ca, other);
+	assert_non_null(found);
+	assert_memory_equal(found->sha256, ca->sha256, 32);
+	assert_memory_equal(found->spki_sha256, ca->spki_sha256, 32);
+
+	/* another serial; the same with another signature */
+	other = X509_dup(x);
+	ASN1_INTEGER_set(X509_get_serialNumber(other), 7);
+	assert_null(alike(pool, ca, other));
+	other = X509_dup(x);
+	assert_true(X509_sign(other, root, EVP_sha256()) > 0);
+	assert_null(alike(pool, ca, other));
+
+	X509_free(x);
+	cert_free(ca);
+	cert_free(leaf);
+	pool_free(pool);
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(root);
+}
+
 int
 main(void)
 {
@@ -187,6 +240,7 @@ main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_faulty_last),
 		cmocka_unit_test(test_mesh),
+		cmocka_unit_test(test_alike),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
