@@ -175,10 +175,18 @@ text_time_parse(const char *string, int64_t *seconds_r)
 	return true;
 }
 
+static void
+put_digits(char *at, int64_t number, unsigned count)
+{
+	for (; count > 0; number /= 10)
+		at[--count] = (char)('0' + number % 10);
+}
+
 char *
 text_time_print(char *buf, size_t buf_len, int64_t seconds)
 {
 	int64_t	days, rest, era, doe, yoe, doy, mp, year, month, day;
+	char	text[] = "0000-00-00T00:00:00Z";
 
 	if (buf_len == 0)
 		return buf;
@@ -202,9 +210,14 @@ text_time_print(char *buf, size_t buf_len, int64_t seconds)
 	day = doy - (153 * mp + 2) / 5 + 1;
 	month = mp < 10 ? mp + 3 : mp - 9;
 	year = yoe + era * 400 + (month <= 2 ? 1 : 0);
-	snprintf(buf, buf_len, "%04d-%02d-%02dT%02d:%02d:%02dZ", (int)year,
-	    (int)month, (int)day, (int)(rest / 3600), (int)(rest / 60 % 60),
-	    (int)(rest % 60));
+	/* by hand: it is done with every answer */
+	put_digits(text, year, 4);
+	put_digits(text + 5, month, 2);
+	put_digits(text + 8, day, 2);
+	put_digits(text + 11, rest / 3600, 2);
+	put_digits(text + 14, rest / 60 % 60, 2);
+	put_digits(text + 17, rest % 60, 2);
+	snprintf(buf, buf_len, "%s", text);
 	return buf;
 }
 
