@@ -40,6 +40,7 @@ loader.exec_module(check)
 check.LOGS = os.path.abspath(sys.argv[1])
 folder = sys.argv[1]
 check.PARTS = [("once", lambda part, _: part.counted(check.PYTEST + [folder]))]
+check.STAGES = [[("once",)]]
 sys.argv[1:] = []
 sys.exit(check.main())
 PY
