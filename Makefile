@@ -43,8 +43,8 @@ CMD     := main.c terminal.c columns.c progress.c args.c ask_refresher.c command
 	cmd_pool.c cmd_pool_setup.c cmd_pool_fetch.c cmd_pool_accept.c
 # certauth apply
 CMD     += cmd_apply.c
-# certauth check
-CMD     += connect.c connect_link.c connect_talk.c connect_mean.c waiting.c
+# certauth check, init
+CMD     += cmd_init.c init_servers.c connect.c connect_link.c connect_talk.c connect_mean.c waiting.c
 CMD_O   := $(CMD:%.c=$(B)/modules/command/%.o)
 UNIT    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
 

@@ -54,6 +54,9 @@ char   *certauth_time_print(char *buf, size_t buf_len, int64_t seconds);
  * UTF-8 become \xHH. `size`: 4 times its length and 1 holds all. Returns buf. */
 char   *certauth_printable(char *buf, size_t size, const char *text);
 
+/* Has the profile rules that lead to users? */
+bool	certauth_profile_maps(const struct certauth_profile *);
+
 /* A distinguished name in the order of RFC 4514, printable. The caller frees with
  * free(). NULL: out of memory. */
 char   *certauth_name_print(const X509_NAME *);

@@ -72,6 +72,12 @@ try_authority(struct certauth *e, const struct certauth_profile *profile,
 }
 
 bool
+certauth_profile_maps(const struct certauth_profile *profile)
+{
+	return profile->rules != NULL;
+}
+
+bool
 certauth_map_explain(struct certauth *e, const struct certauth_profile *profile,
     const struct certauth_map_ask *ask, certauth_map_try_fn *fn, void *context,
     struct certauth_error *error_r)

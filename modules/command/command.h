@@ -152,6 +152,7 @@ int	cmd_verify(struct args *);
 int	cmd_explain(struct args *);
 int	cmd_explain_id(struct args *);
 int	cmd_check(struct args *);
+int	cmd_init(struct args *);
 int	cmd_compile(struct args *);
 int	cmd_show(struct args *);
 int	cmd_show_authorities(struct args *);

@@ -46,6 +46,9 @@ const struct command	commands[] = {
 	{ "check", cmd_check, "--connect HOST:PORT [--cert FILE [--key FILE]] "
 	    "[--starttls imap|pop3|submission|sieve] [--password-file FILE]",
 	    "what a server that runs says to a client, and what that means" },
+	{ "init", cmd_init, "--server nginx|apache|dovecot --profile NAME "
+	    "[--config FILE] [--server-config FILE] [--server-binary FILE]",
+	    "the least to paste into a server's configuration" },
 	{ "apply", cmd_apply, "[--config FILE] [--user NAME]... [--force] "
 	    "[--time T]",
 	    "the policy, checked, as one generation that the servers read" },

@@ -56,7 +56,12 @@ bool	conf_has(const struct conf_line *, const char *word);	/* behind the name */
 bool	conf_inside(const struct conf *, size_t at, size_t block);
 /* The last `name` directly in `block`. NO_LINE: none. */
 size_t	conf_in(const struct conf *, size_t block, const char *name);
-/* The same, looked for outwards from `block` to the top. */
+/* The same of a setting "a_b_c", which may stand as "c" in a block "a_b". */
+size_t	conf_setting(const struct conf *, size_t block, const char *name);
+/* Of a list, on one line or a block of "WORD = yes": is it in, how many are? */
+bool	conf_lists(const struct conf *, size_t at, const char *word);
+size_t	conf_num_listed(const struct conf *, size_t at);
+/* As conf_in(), looked for outwards from `block` to the top. */
 size_t	conf_effective(const struct conf *, size_t block, const char *name);
 
 /* ------------------------------------------------------------- doctor_run.c */
@@ -82,6 +87,7 @@ struct doctor {
 	struct conf	 sources;	/* its files, where conf is what they come to */
 	char		*policy;	/* that the server names; NULL: none */
 	char		*user;		/* who reads it; NULL: unknown */
+	bool		 refused;	/* the server does not take it: conf is empty */
 	size_t		*profiles;	/* pairs: line, word */
 	size_t		 num_profiles;
 };
@@ -96,6 +102,16 @@ void	doctor_say_at(struct doctor *, enum certauth_severity, const char *file,
 void	doctor_profile(struct doctor *, size_t at, size_t word);
 /* The server's program: --server-binary, or `name`. */
 const char *doctor_binary(const struct doctor *, const char *name);
+
+#define NGINX_MODULE		"ngx_http_certauth_module.so"
+#define APACHE_MODULE		"mod_certauth.so"
+#define DOVECOT_PLUGIN		"lib50_certauth_plugin.so"
+#define DOVECOT_PLUGIN_DIR	"/usr/lib/dovecot/modules/login"
+
+/* Is it a Dovecot that speaks the language of 2.4? */
+bool	doctor_dovecot_24(const struct doctor *);
+/* Apache: is NAME_module among what is loaded? */
+bool	doctor_apache_loaded(const struct conf *, const char *module);
 
 /* One for each server: fills conf, policy, user, and says what is wrong. False:
  * nothing could be read (said). */

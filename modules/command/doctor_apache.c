@@ -72,8 +72,8 @@ include(struct reading *r, size_t from, unsigned line, size_t parent)
 	return true;
 }
 
-static bool
-is_loaded(const struct conf *c, const char *module)
+bool
+doctor_apache_loaded(const struct conf *c, const char *module)
 {
 	/* linked into Debian's httpd */
 	static const char *const	built_in[] = { "core_module", "so_module",
@@ -110,7 +110,7 @@ if_module(const struct conf *c, const char *word)
 		(void)snprintf(name, sizeof(name), "%s", word);
 	else
 		return true;	/* worker.c and the like: not known */
-	loaded = is_loaded(c, name);
+	loaded = doctor_apache_loaded(c, name);
 	return not ? !loaded : loaded;
 }
 
@@ -348,10 +348,10 @@ check_all(struct doctor *d)
 	}
 	if (num == 0 && any)
 		check_host(d, NO_LINE);
-	if (!is_loaded(c, "ssl_module"))
+	if (!doctor_apache_loaded(c, "ssl_module"))
 		doctor_say(d, CERTAUTH_FATAL, NO_LINE, "mod_ssl is not loaded: "
 		    "nobody can show a certificate", "a2enmod ssl");
-	if (!is_loaded(c, "certauth_module"))
+	if (!doctor_apache_loaded(c, "certauth_module"))
 		doctor_say(d, CERTAUTH_FATAL, NO_LINE, "mod_certauth is not loaded",
 		    "a2enmod certauth");
 	else if (!any)
@@ -448,6 +448,7 @@ doctor_apache(struct doctor *d)
 		return false;
 	if (ran.status != 0) {
 		pass_on(d, ran.err);
+		d->refused = true;
 		doctor_say(d, CERTAUTH_FATAL, NO_LINE, "httpd does not take its "
 		    "configuration", "mend what apachectl configtest says, and ask "
 		    "again");

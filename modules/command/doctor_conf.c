@@ -222,3 +222,42 @@ conf_effective(const struct conf *c, size_t block, const char *name)
 	}
 	return found;
 }
+
+/* Dovecot 2.4 takes "a_b_c = x" and "a_b { c = x", and prints the second. */
+size_t
+conf_setting(const struct conf *c, size_t block, const char *name)
+{
+	size_t		 at = conf_in(c, block, name), i;
+	const char	*p;
+
+	for (p = strchr(name, '_'); at == NO_LINE && p != NULL; p = strchr(p + 1, '_'))
+		for (i = c->num_lines; at == NO_LINE && i-- > 0;)
+			if (c->lines[i].parent == block && c->lines[i].block &&
+			    c->lines[i].num_words == 1 &&
+			    strlen(c->lines[i].words[0]) == (size_t)(p - name) &&
+			    strncasecmp(c->lines[i].words[0], name,
+			    (size_t)(p - name)) == 0)
+				at = conf_setting(c, i, p + 1);
+	return at;
+}
+
+/* A list is "name = a b", or in 2.4 also "name { a = yes", each on its line. */
+bool
+conf_lists(const struct conf *c, size_t at, const char *word)
+{
+	size_t	own = conf_in(c, at, word);
+
+	return conf_has(&c->lines[at], word) || (own != NO_LINE &&
+	    strcasecmp(conf_at(&c->lines[own], 1), "yes") == 0);
+}
+
+size_t
+conf_num_listed(const struct conf *c, size_t at)
+{
+	size_t	i, n = c->lines[at].num_words - 1;
+
+	for (i = at + 1; i < c->num_lines; i++)
+		n += c->lines[i].parent == at &&
+		    strcasecmp(conf_at(&c->lines[i], 1), "no") != 0;
+	return n;
+}

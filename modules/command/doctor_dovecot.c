@@ -14,8 +14,6 @@
 
 #include "doctor.h"
 
-#define PLUGIN		"lib50_certauth_plugin.so"
-#define PLUGIN_DIR	"/usr/lib/dovecot/modules/login"
 #define DEFAULT_FILE	"/etc/dovecot/dovecot.conf"
 /* Includes within includes; blocks within blocks. */
 #define MAX_DEPTH	20
@@ -94,25 +92,6 @@ read_file(struct conf *c, const char *path, size_t parent, unsigned depth)
 	    read_lines(c, text, name, parent, depth);
 }
 
-/* The last setting of that name. 2.4 takes "a_b_c = x" and "a_b { c = x", and
- * prints the second. */
-static size_t
-setting(const struct conf *c, size_t block, const char *name)
-{
-	size_t		 at = conf_in(c, block, name), i;
-	const char	*p;
-
-	for (p = strchr(name, '_'); at == NO_LINE && p != NULL; p = strchr(p + 1, '_'))
-		for (i = c->num_lines; at == NO_LINE && i-- > 0;)
-			if (c->lines[i].parent == block && c->lines[i].block &&
-			    c->lines[i].num_words == 1 &&
-			    strlen(c->lines[i].words[0]) == (size_t)(p - name) &&
-			    strncasecmp(c->lines[i].words[0], name,
-			    (size_t)(p - name)) == 0)
-				at = setting(c, i, p + 1);
-	return at;
-}
-
 static bool
 same_block(const struct conf_line *a, const struct conf_line *b)
 {
@@ -149,15 +128,15 @@ written_in(const struct conf *files, const struct conf *c, size_t at, size_t blo
 	char			 whole[256];
 
 	if (num_like(c, parent, 0, c->num_lines) > 1)
-		return own != NO_LINE ? setting(files, own, name) : NO_LINE;
+		return own != NO_LINE ? conf_setting(files, own, name) : NO_LINE;
 	for (i = files->num_lines; found == NO_LINE && i-- > 0;)
 		if (files->lines[i].parent == block && same_block(&files->lines[i], l))
-			found = setting(files, i, name);
+			found = conf_setting(files, i, name);
 	if (found != NO_LINE || l->num_words != 1 ||
 	    snprintf(whole, sizeof(whole), "%s_%s", l->words[0], name) >=
 	    (int)sizeof(whole))
 		return found;
-	return setting(files, block, whole);
+	return conf_setting(files, block, whole);
 }
 
 static size_t
@@ -181,7 +160,7 @@ same_line(const struct conf *files, const struct conf *c, size_t at,
 		return NO_LINE;
 	}
 	if (parent == NO_LINE)
-		return setting(files, NO_LINE, l->words[0]);
+		return conf_setting(files, NO_LINE, l->words[0]);
 	if (c->lines[parent].parent != NO_LINE) {
 		block = where[c->lines[parent].parent];
 		if (block == NO_LINE)
@@ -214,12 +193,12 @@ locate(struct conf *c, const struct conf *files)
 static size_t
 top(const struct doctor *d, const char *name)
 {
-	return setting(&d->conf, NO_LINE, name);
+	return conf_setting(&d->conf, NO_LINE, name);
 }
 
 /* Each configuration of 2.4 begins with it, and none of 2.3 may have it. */
-static bool
-is_24(const struct doctor *d)
+bool
+doctor_dovecot_24(const struct doctor *d)
 {
 	return top(d, "dovecot_config_version") != NO_LINE;
 }
@@ -230,27 +209,6 @@ is_yes(const struct doctor *d, const char *name)
 	size_t	at = top(d, name);
 
 	return at != NO_LINE && strcasecmp(conf_at(&d->conf.lines[at], 1), "yes") == 0;
-}
-
-/* A list is "name = a b", or in 2.4 also "name { a = yes", each on its line. */
-static bool
-lists(const struct conf *c, size_t at, const char *word)
-{
-	size_t	own = conf_in(c, at, word);
-
-	return conf_has(&c->lines[at], word) || (own != NO_LINE &&
-	    strcasecmp(conf_at(&c->lines[own], 1), "yes") == 0);
-}
-
-static size_t
-num_listed(const struct conf *c, size_t at)
-{
-	size_t	i, n = c->lines[at].num_words - 1;
-
-	for (i = at + 1; i < c->num_lines; i++)
-		n += c->lines[i].parent == at &&
-		    strcasecmp(conf_at(&c->lines[i], 1), "no") != 0;
-	return n;
 }
 
 /* NAME=VALUE of import_environment (2.4: NAME = VALUE in its block). NULL: not
@@ -287,7 +245,7 @@ static void
 say_setting(struct doctor *d, enum certauth_severity severity, const char *name,
     const char *text, const char *remedy)
 {
-	size_t	at = top(d, name), written = setting(&d->sources, NO_LINE, name);
+	size_t	at = top(d, name), written = conf_setting(&d->sources, NO_LINE, name);
 
 	if (at == NO_LINE && written != NO_LINE)
 		doctor_say_at(d, severity, d->sources.lines[written].file,
@@ -331,8 +289,8 @@ check_passdb(struct doctor *d, size_t passdb)
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		at = conf_in(c, passdb, names[i]);
-		if (at != NO_LINE && lists(c, at, "external") &&
-		    num_listed(c, at) == 1)
+		if (at != NO_LINE && conf_lists(c, at, "external") &&
+		    conf_num_listed(c, at) == 1)
 			return;
 	}
 	for (i = passdb + 1; i < c->num_lines; i++)
@@ -340,7 +298,7 @@ check_passdb(struct doctor *d, size_t passdb)
 	if (open)
 		doctor_say(d, CERTAUTH_FATAL, passdb, "this passdb asks for no "
 		    "password and is not for EXTERNAL alone: anybody logs in as "
-		    "anybody, with any password", is_24(d) ?
+		    "anybody, with any password", doctor_dovecot_24(d) ?
 		    "write \"mechanisms_filter = external\" into it" :
 		    "write \"mechanisms = external\" into it");
 }
@@ -351,7 +309,7 @@ check_login(struct doctor *d, bool require)
 	const struct conf	*c = &d->conf;
 	size_t			 at = top(d, "auth_mechanisms");
 
-	if (!require && (at == NO_LINE || !lists(c, at, "external")))
+	if (!require && (at == NO_LINE || !conf_lists(c, at, "external")))
 		say_setting(d, CERTAUTH_FATAL, "auth_mechanisms", "EXTERNAL is not offered: nobody "
 		    "can log in with a certificate", "write \"auth_mechanisms = "
 		    "plain login external\"");
@@ -409,7 +367,7 @@ check_profiles(struct doctor *d)
 		value = imported(d, names[i], &at, &word);
 		if (value == NULL && i == 0)
 			doctor_say(d, CERTAUTH_FATAL, at, "no CERTAUTH_PROFILE: "
-			    "nobody gets in with a certificate", is_24(d) ?
+			    "nobody gets in with a certificate", doctor_dovecot_24(d) ?
 			    "write \"import_environment { CERTAUTH_PROFILE = NAME "
 			    "}\", in three lines, and restart Dovecot" :
 			    "write \"import_environment = $import_environment "
@@ -432,7 +390,7 @@ check_plugin(struct doctor *d)
 
 	for (i = 0; i < c->num_lines; i++)
 		if (conf_is(&c->lines[i], "login_plugins") &&
-		    lists(c, i, "certauth"))
+		    conf_lists(c, i, "certauth"))
 			at = i;
 	if (at == NO_LINE) {
 		say_setting(d, CERTAUTH_FATAL, "login_plugins", "the plugin is not "
@@ -440,11 +398,11 @@ check_plugin(struct doctor *d)
 		    "write \"login_plugins = certauth\"");
 		return;
 	}
-	(void)snprintf(path, sizeof(path), "%s/" PLUGIN, dir != NO_LINE ?
-	    conf_at(&c->lines[dir], 1) : PLUGIN_DIR);
+	(void)snprintf(path, sizeof(path), "%s/" DOVECOT_PLUGIN, dir != NO_LINE ?
+	    conf_at(&c->lines[dir], 1) : DOVECOT_PLUGIN_DIR);
 	if (access(path, F_OK) != 0)
 		doctor_say(d, CERTAUTH_FATAL, dir != NO_LINE ? dir : at, "there is "
-		    "no " PLUGIN " in login_plugin_dir: no login process starts",
+		    "no " DOVECOT_PLUGIN " in login_plugin_dir: no login process starts",
 		    "install dovecot-certauth, or name the folder that has it");
 }
 
@@ -510,6 +468,7 @@ doctor_dovecot(struct doctor *d)
 			break;
 		}
 	if (ran.status != 0) {
+		d->refused = true;
 		if (line == NULL)
 			complain("doveconf ends with %d", ran.status);
 		ok = line != NULL;

@@ -17,7 +17,6 @@
 /* Files of one dump. */
 #define MAX_FILES	5000
 
-#define MODULE		"ngx_http_certauth_module.so"
 #define BEGIN		"# configuration file "
 
 /* One file of the dump: borrowed. A file is cut up where it is read, and may be
@@ -242,7 +241,7 @@ pass_on(struct doctor *d, char *err)
 			continue;
 		doctor_say_at(d, emerg ? CERTAUTH_FATAL : CERTAUTH_WARNING, file,
 		    number, text, strstr(text, "unknown directive \"certauth") !=
-		    NULL ? "put \"load_module modules/" MODULE ";\" on top of "
+		    NULL ? "put \"load_module modules/" NGINX_MODULE ";\" on top of "
 		    "nginx.conf" : emerg ? "nginx does not start with this; mend it"
 		    : "see docs/nginx.md, Pitfalls");
 	}
@@ -389,7 +388,7 @@ check_modules(struct doctor *d, bool *loaded_r)
 	for (i = 0; i < c->num_lines; i++) {
 		if (!conf_is(&c->lines[i], "load_module"))
 			continue;
-		if (strstr(conf_at(&c->lines[i], 1), MODULE) != NULL)
+		if (strstr(conf_at(&c->lines[i], 1), NGINX_MODULE) != NULL)
 			*loaded_r = true;
 		else if (*loaded_r && strstr(conf_at(&c->lines[i], 1), "lua") != NULL)
 			doctor_say(d, CERTAUTH_WARNING, i, "loaded behind certauth: "
@@ -419,7 +418,7 @@ check_all(struct doctor *d)
 	}
 	if (!loaded && num == 0)
 		doctor_say(d, CERTAUTH_FATAL, NO_LINE, "the module is not loaded",
-		    "put \"load_module modules/" MODULE ";\" on top of nginx.conf, "
+		    "put \"load_module modules/" NGINX_MODULE ";\" on top of nginx.conf, "
 		    "and \"certauth PROFILE;\" into a server");
 	else if (num == 0)
 		doctor_say(d, CERTAUTH_FATAL, NO_LINE, "the module is loaded, but "
@@ -467,6 +466,7 @@ doctor_nginx(struct doctor *d)
 	pass_on(d, ran.err);
 	if (ran.status != 0) {
 		/* it has said why, and prints nothing then */
+		d->refused = true;
 		doctor_say(d, CERTAUTH_FATAL, NO_LINE, "nginx does not take its "
 		    "configuration", "mend what it says, and ask again");
 		doctor_ran_free(&ran);

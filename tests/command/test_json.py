@@ -85,6 +85,7 @@ CALLS = [
 ]
 # Tested with --json where their server or their network is, or no answer of one line.
 OTHERS = {
+    "init": "tests/hosts, which have servers",
     "pool fetch": "test_pool.py",
     "pool accept": "test_pool.py",
 }
