@@ -26,12 +26,13 @@ APLOG_USE_MODULE(certauth);
  * still count in the old one. */
 static void *memory_of(process_rec *process, server_rec *s)
 {
-    char *key = apr_psprintf(process->pool, "certauth-status-%" APR_SIZE_T_FMT,
-                             certauth_counters_size());
+    char key[64];
     void *memory = NULL;
     apr_shm_t *shm;
     apr_status_t rc;
 
+    apr_snprintf(key, sizeof(key), "certauth-status-%" APR_SIZE_T_FMT,
+                 certauth_counters_size());
     (void)apr_pool_userdata_get(&memory, key, process->pool);
     if (memory != NULL) {
         return memory;
@@ -44,7 +45,7 @@ static void *memory_of(process_rec *process, server_rec *s)
     }
     memory = apr_shm_baseaddr_get(shm);
     memset(memory, 0, certauth_counters_size());
-    (void)apr_pool_userdata_setn(memory, key, NULL, process->pool);
+    (void)apr_pool_userdata_set(memory, key, NULL, process->pool);
     return memory;
 }
 
