@@ -39,6 +39,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BINARY = "/usr/sbin/nginx"
 PARTS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+# For what comes at once, but not on a machine with much else to do.
+PATIENCE = 60.0
 
 
 def default_module():
