@@ -265,9 +265,14 @@ static int
 check_connection(struct check_report *r, const struct args *args)
 {
 	int	status = EXIT_USAGE;
+	bool	ok;
 
 	r->server = args->connect;
-	if (connect_look(args, server_line, r, &r->seen))
+	progress_begin("check");
+	progress_at(0, 0, args->connect);
+	ok = connect_look(args, server_line, r, &r->seen);
+	progress_end();
+	if (ok)
 		status = print_report(r, r->faults > 0 ? EXIT_REJECTED : EXIT_FINE,
 		    args->json);
 	json_decref(r->seen);
