@@ -369,14 +369,16 @@ bool	certauth_table_make(const struct certauth_bytes *text, const char *name,
 bool	certauth_ad_key(char *value);
 /*
  * Lists of other programs: "grid-mapfile", "pg_ident", "ad" (altSecurityIdentities
- * in LDIF) to and from a map, "sssd" to identity rules. `map`: the name of the map in
- * pg_ident.conf, NULL: the only one. *text_r: free(). What has no equal is refused:
- * error_r has its line; errno as above.
+ * in LDIF) to and from a map, "sssd" to and from identity rules: a policy file's of
+ * `profile` (NULL: the only one), or a file that has them alone. `map`: the name of the
+ * map in pg_ident.conf (NULL: the only one), SSSD's domain. *text_r: free(). What has no
+ * equal is refused: error_r has its line; errno as above.
  */
 bool	certauth_map_import(const char *format, const char *file,
 	    const char *map, char **text_r, struct certauth_error *error_r);
 bool	certauth_map_export(const char *format, const char *file,
-	    const char *map, char **text_r, struct certauth_error *error_r);
+	    const char *map, const char *profile, char **text_r,
+	    struct certauth_error *error_r);
 
 /* --------------------------------------------------------------- refresher */
 

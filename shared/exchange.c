@@ -2,7 +2,7 @@
  * exchange.c - maps for and from other programs.
  *
  * grid-mapfile and pg_ident.conf, and the way back from a map; exchange_ad.c knows
- * Active Directory, exchange_sssd.c SSSD's rules. What has no equal is refused, and
+ * Active Directory, exchange_sssd*.c SSSD's rules. What has no equal is refused, and
  * what is made is read as a map before anybody gets it.
  */
 
@@ -330,7 +330,7 @@ write_row(struct exchange *x, size_t format, const struct table_line *row)
 		if (row->key[0] == '/')
 			return exchange_refuse(x, "found a key that begins with "
 			    "/, which would be a regular expression there");
-		text_printf(x->out, "%s ", x->map != NULL ? x->map : "certauth");
+		text_printf(x->out, "%s ", x->map);
 		quoted(x->out, row->key);
 		text_add(x->out, " ");
 		quoted(x->out, row->user);
@@ -346,49 +346,81 @@ write_row(struct exchange *x, size_t format, const struct table_line *row)
 	return true;
 }
 
-bool
-certauth_map_export(const char *format, const char *file, const char *map,
-    char **text_r, struct certauth_error *error_r)
+/* Of a file that can be read at all: errno. */
+static bool
+write_rules(struct exchange *x, const char *profile)
 {
-	struct text		out = { 0 };
-	struct exchange		x = { .file = file, .map = map, .out = &out,
-				    .error_r = error_r };
+	struct certauth_table_report	 report;
+	struct certauth_error		 ignored;
+	struct config_rules		 rules;
+	struct file_bytes		 bytes;
+	bool				 ok;
+
+	if (!read_file(x->file, &bytes, x->error_r))
+		return false;
+	file_bytes_free(&bytes);
+	ok = config_rules_read(x->file, profile, &rules, x->error_r);
+	if (ok) {
+		ok = exchange_write_sssd(x, rules.rules, rules.num_rules);
+		config_rules_free(&rules);
+	} else if (certauth_table_check(x->file, &report, &ignored))
+		error_set(x->error_r, x->file, 0, "is a map, which has no equal "
+		    "among SSSD's rules: they say how to look somebody up, not "
+		    "whom");
+	errno = EINVAL;
+	return ok;
+}
+
+/* Likewise. */
+static bool
+write_map(struct exchange *x, size_t format)
+{
 	struct file_owners	owners;
 	struct file_stamp	stamp;
 	struct file_ref		ref;
 	struct table		*table;
 	struct table_line	row = { .line = 0 };
-	size_t			at = 0, f = find_format(format, error_r);
+	size_t			at = 0;
+	bool			ok;
+
+	errno = EINVAL;
+	file_owners_init(&owners);
+	if (!file_ref_open(&ref, NULL, x->file, x->error_r))
+		return false;
+	table = table_load(&ref, &owners, &stamp, x->error_r);
+	file_ref_close(&ref);
+	if (table == NULL)
+		return false;
+	ok = table_is_sound(table, x->error_r);
+	while (ok && table_next_line(table, &at, &row)) {
+		x->line = row.line;
+		ok = write_row(x, format, &row);
+	}
+	table_free(table);
+	errno = EINVAL;
+	return ok;
+}
+
+bool
+certauth_map_export(const char *format, const char *file, const char *map,
+    const char *profile, char **text_r, struct certauth_error *error_r)
+{
+	struct text		out = { 0 };
+	struct exchange		x = { .file = file,
+				    .map = map != NULL ? map : "certauth",
+				    .out = &out, .error_r = error_r };
+	size_t			f = find_format(format, error_r);
 	bool			ok;
 
 	*text_r = NULL;
 	errno = ENOTSUP;
 	if (f == NUM_FORMATS)
 		return false;
-	errno = EINVAL;
-	if (formats[f].rules) {
-		error_set(error_r, NULL, 0, "a map has no equal among SSSD's "
-		    "rules: they say how to look somebody up, not whom");
-		return false;
-	}
-	file_owners_init(&owners);
-	if (!file_ref_open(&ref, NULL, file, error_r))
-		return false;
-	table = table_load(&ref, &owners, &stamp, error_r);
-	file_ref_close(&ref);
-	if (table == NULL)
-		return false;
-	ok = table_is_sound(table, error_r);
-	while (ok && table_next_line(table, &at, &row)) {
-		x.line = row.line;
-		ok = write_row(&x, f, &row);
-	}
-	table_free(table);
+	ok = formats[f].rules ? write_rules(&x, profile) : write_map(&x, f);
 	if (ok && out.failed) {
 		error_set(error_r, file, 0, "out of memory");
 		ok = false;
 	}
-	errno = EINVAL;
 	*text_r = ok ? (out.data != NULL ? text_take(&out) : strdup("")) : NULL;
 	if (!ok)
 		text_free(&out);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "certauth_data.h"
+#include "config/config.h"
 
 /* Bytes of one list; what Active Directory exports of 100 000 people is less. */
 #define EXCHANGE_MAX_BYTES	((size_t)64 * 1024 * 1024)
@@ -12,7 +13,8 @@
 struct exchange {
 	const char		*file;		/* for messages */
 	unsigned		 line;
-	const char		*map;		/* pg_ident: its name; NULL: any */
+	const char		*map;		/* pg_ident: its name; NULL: any. sssd,
+						 * on the way out: the domain */
 	char			 seen[128];	/* pg_ident: the one that was read */
 	struct text		*out;
 	struct certauth_error	*error_r;
@@ -30,5 +32,8 @@ bool	exchange_read_grid(struct exchange *, char *data);
 bool	exchange_read_pg(struct exchange *, char *data);
 bool	exchange_read_ad(struct exchange *, char *data);
 bool	exchange_read_sssd(struct exchange *, char *data);
+/* Identity rules to sections of sssd.conf. */
+bool	exchange_write_sssd(struct exchange *, const struct config_rule *,
+	    size_t num_rules);
 
 #endif

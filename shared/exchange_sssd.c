@@ -10,10 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exchange.h"
-
-#define SSSD_MAX_RULES	256
-#define SSSD_MAX_PARTS	16
+#include "exchange_sssd.h"
 
 struct rule {
 	char	*name, *match, *map;
@@ -32,18 +29,20 @@ condition(struct text *when, const char *word)
 
 /* One or several words of a list, each of which must be in the certificate. */
 static bool
-add_words(struct exchange *x, struct text *when, const char *source, char *list)
+add_words(struct exchange *x, struct text *when, const struct sssd_tag *tag,
+    char *list)
 {
-	char	buf[160], *word;
+	const char	*ours;
+	char		 buf[160], *word;
 
 	while ((word = strsep(&list, ",")) != NULL) {
 		word += strspn(word, " ");
-		if (word[0] == '\0' || word[strspn(word, "abcdefghijklmnopqrstuv"
-		    "wxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.")] != '\0' ||
-		    strlen(word) > 64)
+		word[strcspn(word, " ")] = '\0';
+		ours = sssd_word_in(tag->value, word);
+		if (ours == NULL)
 			return exchange_refuse(x, "found \"%.60s\", expected the "
 			    "name or OID of a usage", word);
-		(void)snprintf(buf, sizeof(buf), "%s == %s", source, word);
+		(void)snprintf(buf, sizeof(buf), "%s == %s", tag->source, ours);
 		condition(when, buf);
 	}
 	return true;
@@ -58,13 +57,12 @@ add_pattern(struct exchange *x, struct text *when, const char *source,
 	size_t		len = strlen(pattern);
 	bool		from, until;
 
-	if (len == 0 || strpbrk(pattern, "'\"|") != NULL ||
-	    strstr(pattern, "[[") != NULL)
-		return exchange_refuse(x, "found the expression \"%.100s\", "
-		    "expected one without |, quotes and classes as [[:alpha:]]; "
-		    "write a rule with `matches` by hand", pattern);
 	from = pattern[0] == '^';
-	until = len > 1 && pattern[len - 1] == '$' && pattern[len - 2] != '\\';
+	until = sssd_pattern_ends(pattern + from, len - from, "$");
+	if (len == (size_t)from + until || !sssd_pattern_is_common(pattern + from,
+	    len - from - until))
+		return exchange_refuse(x, "found the expression \"%.100s\", "
+		    SSSD_PATTERN_EXPECTED, pattern);
 	text_printf(&text, "%s matches '%s%.*s%s'", source, from ? "" : ".*",
 	    (int)(len - from - until), pattern + from, until ? "" : ".*");
 	if (!text.failed)
@@ -75,21 +73,15 @@ add_pattern(struct exchange *x, struct text *when, const char *source,
 
 /* <ISSUER>... <EKU>...: all of them, as SSSD's && and its default. */
 static bool
-read_match(struct exchange *x, char *match, struct text *when)
+read_match(struct exchange *x, const char *match, struct text *when)
 {
-	static const struct { const char *tag, *source; bool words; } tags[] = {
-		{ "<SUBJECT>", "subject.dn.rfc4514", false },
-		{ "<ISSUER>", "issuer.dn.rfc4514", false },
-		{ "<KU>", "ku", true }, { "<EKU>", "eku", true },
-		{ "<SAN:rfc822Name>", "san.email", false },
-		{ "<SAN:dNSName>", "san.dns", false },
-		{ "<SAN:uniformResourceIdentifier>", "san.uri", false },
-		{ "<SAN:ntPrincipalName>", "san.upn", false },
-	};
-	char	*next, *value;
-	size_t	 i, len;
-	bool	 ok;
+	const char	*next;
+	char		*value;
+	size_t		 i;
+	bool		 ok;
 
+	if (strcmp(match, SSSD_MATCH_ALWAYS) == 0)
+		return true;
 	if (strncmp(match, "KRB5:", 5) == 0)
 		match += 5;
 	if (strncmp(match, "||", 2) == 0)
@@ -98,22 +90,21 @@ read_match(struct exchange *x, char *match, struct text *when)
 	if (strncmp(match, "&&", 2) == 0)
 		match += 2;
 	for (; *match != '\0'; match = next) {
-		for (i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
-			if (strncmp(match, tags[i].tag, strlen(tags[i].tag)) == 0)
+		for (i = 0; i < sssd_num_tags; i++)
+			if (strncmp(match, sssd_tags[i].tag,
+			    strlen(sssd_tags[i].tag)) == 0)
 				break;
-		if (i == sizeof(tags) / sizeof(tags[0]))
+		if (i == sssd_num_tags)
 			return exchange_refuse(x, "found \"%.40s\" in a "
 			    "matchrule, which has no equal", match);
-		value = match + strlen(tags[i].tag);
-		next = strchr(value, '<');
-		if (next == NULL)
-			next = value + strlen(value);
-		len = (size_t)(next - value);
-		value = strndup(value, len);
+		match += strlen(sssd_tags[i].tag);
+		next = match + strcspn(match, "<");
+		value = strndup(match, (size_t)(next - match));
 		if (value == NULL)
 			return exchange_refuse(x, "out of memory");
-		ok = tags[i].words ? add_words(x, when, tags[i].source, value) :
-		    add_pattern(x, when, tags[i].source, value);
+		ok = sssd_tags[i].value == SSSD_PATTERN ?
+		    add_pattern(x, when, sssd_tags[i].source, value) :
+		    add_words(x, when, &sssd_tags[i], value);
 		free(value);
 		if (!ok)
 			return false;
@@ -122,30 +113,6 @@ read_match(struct exchange *x, char *match, struct text *when)
 }
 
 /* ------------------------------------------------------------------ maprule */
-
-/* What SSSD puts into its search, and what a template puts into a key. */
-static const struct { const char *theirs, *ours; } templates[] = {
-	{ "{subject_rfc822_name}", "{san.email}" },
-	{ "{subject_rfc822_name.short_name}", "{san.email|local}" },
-	{ "{subject_principal}", "{san.upn}" },
-	{ "{subject_nt_principal}", "{san.upn}" },
-	{ "{subject_principal.short_name}", "{san.upn|local}" },
-	{ "{subject_nt_principal.short_name}", "{san.upn|local}" },
-	{ "{subject_dns_name}", "{san.dns}" },
-	{ "{subject_uri}", "{san.uri}" },
-	{ "{cert!bin}", "{cert.sha256}" },
-	{ "{cert}", "{cert.sha256}" },
-	{ "{cert!sha256}", "{cert.sha256}" },
-	{ "{sid}", "{sid}" },
-	{ "{serial_number!dec}", "{serial.dec}" },
-	{ "X509:<I>{issuer_dn!ad_x500}<S>{subject_dn!ad_x500}",
-	    "X509:<I>{issuer.dn.ad}<S>{subject.dn.ad}" },
-	{ "X509:<I>{issuer_dn!ad_x500}<SR>{serial_number!hex_ur}",
-	    "X509:<I>{issuer.dn.ad}<SR>{serial.reversed}" },
-	{ "X509:<SKI>{subject_key_id!hex_u}", "X509:<SKI>{ski}" },
-	{ "X509:<SKI>{subject_key_id!hex}", "X509:<SKI>{ski}" },
-	{ "X509:<RFC822>{subject_rfc822_name}", "X509:<RFC822>{san.email}" },
-};
 
 static bool
 rule_begin(struct exchange *x, const struct rule *rule, size_t part,
@@ -169,10 +136,11 @@ rule_begin(struct exchange *x, const struct rule *rule, size_t part,
 	return true;
 }
 
-/* (attribute={template}) */
+/* (attribute={template}); `last` of its rule: SSSD asks no further rule when the
+ * search of the one that matches finds nobody. */
 static bool
 add_filter(struct exchange *x, const struct rule *rule, size_t part,
-    const struct text *when, char *filter)
+    const struct text *when, char *filter, bool last)
 {
 	char	*value = strchr(filter, '=');
 	size_t	 i, len;
@@ -187,15 +155,16 @@ add_filter(struct exchange *x, const struct rule *rule, size_t part,
 		return exchange_refuse(x, "found \"%.100s\", expected the name of "
 		    "an attribute", filter);
 	filter[strcspn(filter, ";")] = '\0';
-	for (i = 0; i < sizeof(templates) / sizeof(templates[0]); i++)
-		if (strcmp(value, templates[i].theirs) == 0)
+	for (i = 0; i < sssd_num_templates; i++)
+		if (strcmp(value, sssd_templates[i].theirs) == 0)
 			break;
-	if (i == sizeof(templates) / sizeof(templates[0]))
+	if (i == sssd_num_templates)
 		return exchange_refuse(x, "found \"%.100s\", which has no equal "
 		    "here", value);
 	return rule_begin(x, rule, part, when) &&
-	    (text_printf(x->out, "\n    key = \"%s\"; table = \"%s.map\"; "
-	    "on_miss = \"next\"; }", templates[i].ours, filter), true);
+	    (text_printf(x->out, "\n    key = \"%s\"; table = \"%s.map\";%s }",
+	    sssd_templates[i].ours, filter, last ? "" :
+	    " on_miss = \"next\";"), true);
 }
 
 /* (filter) or (|(filter)(filter)...): one rule each, the next on a miss. */
@@ -227,7 +196,7 @@ read_map(struct exchange *x, const struct rule *rule, const struct text *when)
 			    "expected (attribute={template}) or several in (|...)",
 			    rule->map);
 		*end = '\0';
-		if (!add_filter(x, rule, part, when, map + 1))
+		if (!add_filter(x, rule, part, when, map + 1, end[1] == '\0'))
 			return false;
 	}
 	return part > 0 || exchange_refuse(x, "found an empty search");
@@ -311,8 +280,8 @@ write_rules(struct exchange *x, struct rule *rules, size_t num_rules)
 			ok = exchange_refuse(x, "found no maprule in \"%.100s\"; "
 			    "SSSD's default searches for the whole certificate",
 			    rules[i].name);
-		ok = ok && (rules[i].match == NULL ||
-		    read_match(x, rules[i].match, &when)) &&
+		ok = ok && read_match(x, rules[i].match != NULL ?
+		    rules[i].match : SSSD_MATCH_DEFAULT, &when) &&
 		    read_map(x, &rules[i], &when);
 	}
 	text_free(&when);

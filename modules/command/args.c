@@ -53,7 +53,7 @@ static const struct option	options[] = {
 	{ "--format", VALUE, OFFSET(format), "NAME",
 	    "whose list: grid-mapfile, pg_ident, ad, sssd" },
 	{ "--map", VALUE, OFFSET(map), "NAME",
-	    "name of the map in pg_ident.conf" },
+	    "name of the map in pg_ident.conf, or SSSD's domain" },
 	{ "--password-file", VALUE, OFFSET(password_file), "FILE",
 	    "first line: the password of a .pfx" },
 	{ "--issuer", LIST, OFFSET(issuers), "FILE",

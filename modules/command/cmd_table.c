@@ -91,16 +91,17 @@ static int
 exchange(struct args *args, bool import)
 {
 	struct certauth_error	 error = { .line = 0 };
+	const char		*file;
 	char			*text;
 	int			 status = EXIT_FINE;
 
 	if (args->format == NULL || args->rest.num_items != 1)
-		return complain(import ? "expected table import --format "
-		    "grid-mapfile | pg_ident | ad | sssd [--map NAME] FILE" :
-		    "expected table export --format grid-mapfile | pg_ident | ad "
-		    "[--map NAME] MAP");
-	if (!(import ? certauth_map_import : certauth_map_export)(args->format,
-	    args->rest.items[0], args->map, &text, &error))
+		return complain("expected table %s --format grid-mapfile | pg_ident "
+		    "| ad | sssd [--map NAME] FILE", import ? "import" : "export");
+	file = args->rest.items[0];
+	if (!(import ? certauth_map_import(args->format, file, args->map, &text,
+	    &error) : certauth_map_export(args->format, file, args->map,
+	    args->profile, &text, &error)))
 		return complain_fault(&error);
 	if (args->json)
 		status = print_json(json_pack("{s:s,s:s}", "format", args->format,

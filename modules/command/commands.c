@@ -113,6 +113,8 @@ const struct command	commands[] = {
 	    "[--map NAME] FILE", "a list of another program as a map" },
 	{ "table export", cmd_table_export, "--format grid-mapfile|pg_ident|ad "
 	    "[--map NAME] MAP", "a map as a list for another program" },
+	{ "table export", cmd_table_export, "--format sssd [--profile NAME] "
+	    "[--map DOMAIN] FILE", "identity rules as SSSD's" },
 	{ "show authorities", cmd_show_authorities, "[--config FILE [--in-force]] [--time T]",
 	    "whom the policy file trusts, until when, and from which file" },
 	{ "show revocation", cmd_show_revocation, "[--config FILE] [--time T]",

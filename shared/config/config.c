@@ -33,8 +33,8 @@ show_line(const struct load *load, unsigned line, char *buf, size_t buf_len)
 	    end == NULL ? strlen(at) : (size_t)(end - at));
 }
 
-static bool
-parse(struct load *load)
+bool
+load_grammar(struct load *load)
 {
 	const char	*file, *text, *mend;
 	char		 shown[80];
@@ -59,14 +59,14 @@ parse(struct load *load)
 }
 
 /* Before all else: a file of a later version has settings we do not know. */
-static bool
-check_version(struct load *load)
+bool
+load_version(struct load *load)
 {
 	const config_setting_t	*root = config_root_setting(&load->tree), *at;
 
 	at = config_setting_get_member(root, "version");
 	if (at == NULL) {
-		error_set(load->error_r, load->config->path, 1,
+		error_set(load->error_r, load->source.files[0], 1,
 		    "found no version; expected version = 1; at the top");
 		return false;
 	}
@@ -301,7 +301,7 @@ load_tree(struct load *load)
 	const config_setting_t	*root = config_root_setting(&load->tree);
 	struct chain		 top = { SECTION_TOP, { root }, 1 };
 
-	return check_version(load) && values_fallbacks(load) &&
+	return load_version(load) && values_fallbacks(load) &&
 	    values_check(load, root, SECTION_TOP) &&
 	    values_required(load, &top) &&
 	    load_owner(load, values_find(load, &top, "owner")) &&
@@ -361,7 +361,7 @@ load_from(const char *path, struct applied *applied,
 		load_no_memory(&load);
 		goto out;
 	}
-	ok = parse(&load) && load_tree(&load);
+	ok = load_grammar(&load) && load_tree(&load);
 out:
 	/* The `file` fields point at the names. */
 	config->files = load.source.files;

@@ -6,6 +6,7 @@
 #ifndef CERTAUTH_CONFIG_CONFIG_H
 #define CERTAUTH_CONFIG_CONFIG_H
 
+#include "base/arena.h"
 #include "base/file.h"
 #include "config/applied.h"
 #include "identity/rules.h"
@@ -94,6 +95,28 @@ struct config {
 	 * intermediates lead into. NULL: it was the file. */
 	struct applied		*applied;
 };
+
+/* An identity rule in the words it was written in. */
+struct config_rule {
+	const char	*name, *when, *key, *table;	/* NULL: not written */
+	const char	*other;		/* the first setting beside those; NULL: none */
+	bool		 next;		/* on_miss */
+	const char	*file;
+	unsigned	 line;
+};
+struct config_rules {
+	struct arena		*arena;
+	struct config_rule	*rules;
+	size_t			 num_rules;
+};
+/*
+ * The identity rules of a policy file's profile (NULL: its only one), or of a file
+ * that has `identity` alone. Checks names and types of all settings, opens no place
+ * that one names. False: error_r, nothing to free.
+ */
+bool	config_rules_read(const char *path, const char *profile,
+	    struct config_rules *rules_r, struct certauth_error *error_r);
+void	config_rules_free(struct config_rules *);
 
 /* What servers use: the generation in force, without one the file. A generation that
  * cannot be read is an error; the file does not take its place. NULL: error_r names

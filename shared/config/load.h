@@ -32,6 +32,10 @@ struct chain {
 	size_t			 num_groups;
 };
 
+/* config.c: libconfig's tree of the source, and that it is one of ours. */
+bool	load_grammar(struct load *);
+bool	load_version(struct load *);
+
 /* values.c. All faults name the file, the line and the setting. */
 bool	load_fault(const struct load *, const config_setting_t *,
 	    const char *format, ...) CERTAUTH_PRINTF(3, 4);

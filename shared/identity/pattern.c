@@ -14,6 +14,7 @@
 
 struct pattern {
 	const pcre2_code	*code;
+	const char		*text;
 };
 
 static void *
@@ -78,7 +79,8 @@ pattern_compile(const char *text, size_t text_len, int groups,
 	general = pcre2_general_context_create(take, keep, arena);
 	if (general != NULL)
 		context = pcre2_compile_context_create(general);
-	if (pattern == NULL || context == NULL) {
+	if (pattern == NULL || context == NULL ||
+	    (pattern->text = arena_string_n(arena, text, text_len)) == NULL) {
 		error_set(error_r, NULL, 0, "out of memory");
 		return NULL;
 	}
@@ -96,6 +98,12 @@ pattern_compile(const char *text, size_t text_len, int groups,
 		return NULL;
 	pattern->code = code;
 	return pattern;
+}
+
+const char *
+pattern_text(const struct pattern *pattern)
+{
+	return pattern->text;
 }
 
 enum pattern_result

@@ -29,6 +29,9 @@ enum pattern_result { PATTERN_BAD, PATTERN_NO, PATTERN_YES };
 const struct pattern *pattern_compile(const char *text, size_t text_len,
 	    int groups, struct arena *, struct certauth_error *error_r);
 
+/* What was compiled. */
+const char *pattern_text(const struct pattern *);
+
 /* BAD: a limit was reached, so nothing is known. */
 enum pattern_result pattern_match(const struct pattern *, const char *data,
 	    size_t data_len);

@@ -188,6 +188,39 @@ template_text(const struct template *template)
 	return template->text;
 }
 
+static bool
+piece_equal(const struct piece *a, const struct piece *b)
+{
+	size_t	i;
+
+	if (a->literal != NULL || b->literal != NULL)
+		return a->literal != NULL && b->literal != NULL &&
+		    a->literal_len == b->literal_len &&
+		    memcmp(a->literal, b->literal, a->literal_len) == 0;
+	if (!source_equal(&a->expression.source, &b->expression.source) ||
+	    a->expression.num_steps != b->expression.num_steps)
+		return false;
+	for (i = 0; i < a->expression.num_steps; i++)
+		if (a->expression.steps[i].kind != b->expression.steps[i].kind ||
+		    a->expression.steps[i].kind == STEP_CAPTURE ||
+		    a->expression.steps[i].text.data_len != 0)
+			return false;
+	return true;
+}
+
+bool
+template_equal(const struct template *a, const struct template *b)
+{
+	size_t	i;
+
+	if (a->num_pieces != b->num_pieces)
+		return false;
+	for (i = 0; i < a->num_pieces; i++)
+		if (!piece_equal(&a->pieces[i], &b->pieces[i]))
+			return false;
+	return true;
+}
+
 bool
 template_has_source(const struct template *template)
 {

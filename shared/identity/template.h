@@ -24,6 +24,8 @@ const struct template *template_compile(const char *text, enum template_use,
     struct arena *, struct certauth_error *error_r);
 /* What was compiled, for messages. */
 const char *template_text(const struct template *);
+/* Are they the same, however they are spelled? (No: they may be.) */
+bool	template_equal(const struct template *, const struct template *);
 /* Does it say anything about the certificate? */
 bool	template_has_source(const struct template *);
 bool	template_uses(const struct template *, enum source_kind);

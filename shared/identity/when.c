@@ -197,3 +197,26 @@ when_pins_domain(const struct when *when)
 		return false;
 	}
 }
+
+bool
+when_each(const struct when *when, when_condition_fn *each, void *context)
+{
+	struct when_condition	condition = { 0 };
+
+	switch (when->kind) {
+	case NODE_AND:
+		return when_each(when->left, each, context) &&
+		    when_each(when->right, each, context);
+	case NODE_NOT:
+	case NODE_OR:
+		break;
+	default:
+		condition.expression = &when->expression;
+		if (when->kind == NODE_MATCHES)
+			condition.pattern = pattern_text(when->pattern);
+		if (when->kind == NODE_IN && when->num_values == 1)
+			condition.equal = when->values;
+		break;
+	}
+	return each(context, &condition);
+}

@@ -34,6 +34,16 @@ enum when_result when_ask(const struct when *, struct extractor *,
     const struct source *bound, const struct value *value,
     const char **fault_r);
 
+/* One of the conditions that must all hold. */
+struct when_condition {
+	const struct expression	*expression;	/* NULL: or, not, ... of several */
+	const char		*pattern;	/* matches; else NULL */
+	const struct value	*equal;		/* == or in with one value; else NULL */
+};
+typedef bool when_condition_fn(void *context, const struct when_condition *);
+/* Each of them, as written; false from `each` ends it. */
+bool	when_each(const struct when *, when_condition_fn *each, void *context);
+
 /* How sure is it who somebody is for whom it holds? */
 enum rule_strength when_strength(const struct when *, bool pinned);
 /* Does it hold for the mailboxes of one domain alone (as far as that is seen)? */

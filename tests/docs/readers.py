@@ -64,6 +64,7 @@ class Place:
                             ("/usr/share/certauth", self.path("share")),
                             ("/srv/certificates", self.path("certificates")),
                             ("/etc/grid-security", self.path("grid")),
+                            ("/etc/sssd", self.path("sssd")),
                             ("/var/log/nginx", self.path("log")),
                             ("/var/log/apache2", self.path("log")),
                             ("/var/www/html", self.path("www")),
@@ -108,7 +109,7 @@ class Places:
 
     def fill(self, world):
         p, w = self.first, self.w
-        for name in ("here", "state", "run", "share", "certificates", "grid", "log", "www", "http",
+        for name in ("here", "state", "run", "share", "certificates", "grid", "sssd", "log", "www", "http",
                      "here/more.d", "here/folder-of-certificates"):
             os.mkdir(p.path(name))
         for name in os.listdir(w.clients):
@@ -138,6 +139,7 @@ class Places:
         put("here/people.map", "alice@example.com alice\n")
         put("here/more.d/more.map", "bob@example.com bob staff\n")
         put("here/new-cards.csv", "otto.pem,otto,staff\n")
+        put("sssd/sssd.conf", "[certmap/example.com/people]\nmaprule = (mail={subject_rfc822_name})\n")
         put("grid/grid-mapfile", '"/C=CH/O=Example ag/CN=Alice" alice\n')
         put("htpasswd", "alice:$apr1$x$Zr4gY8Kf9xHqVn8UuZ0hX/\n")
         put("log/error.log", '2026/11/22 10:00:00 [error] 4#4: *4 certauth: REJECT 1401 revoked '
