@@ -15,7 +15,7 @@ CERTAUTH = os.path.join(BUILD, "certauth")
 
 def run(*args):
     env = dict(os.environ, PATH=BUILD + ":" + os.environ["PATH"])
-    r = subprocess.run(args, capture_output=True, text=True, timeout=30, env=env, check=False)
+    r = subprocess.run(args, capture_output=True, text=True, timeout=60, env=env, check=False)
     return r.stdout.split()
 
 

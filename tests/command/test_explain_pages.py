@@ -70,7 +70,7 @@ def explain(made, how, who, roots=("root",), inter=("ca",), code=0):
     if inter:
         args += ["--intermediates", *[made / (i + ".pem") for i in inter]]
     r = subprocess.run([*map(str, args), str(made / (who + ".pem"))], capture_output=True, text=True,
-                       timeout=30)
+                       timeout=60)
     assert r.returncode == code, r
     return r.stdout
 
@@ -110,7 +110,7 @@ def test_svg_is_xml(made, who, code):
 @pytest.mark.parametrize("who, code", [("alice", 0), ("old", 1), ("evil", 0)])
 def test_dot_draws_it(made, who, code):
     text = explain(made, "--dot", who, code=code)
-    r = subprocess.run(["dot", "-Tsvg"], input=text, capture_output=True, text=True, timeout=30)
+    r = subprocess.run(["dot", "-Tsvg"], input=text, capture_output=True, text=True, timeout=60)
     assert r.returncode == 0 and r.stderr == "", r.stderr
     svg = ET.fromstring(r.stdout)
     titles = [e.text for e in svg.iter() if e.tag.endswith("title")]
@@ -141,5 +141,5 @@ def test_a_mesh_has_a_ceiling(made, tmp_path):
 
 def test_one_form_at_a_time(made):
     r = subprocess.run([CERTAUTH, "explain", "--html", "--dot", "--roots", str(made / "root.pem"),
-                        str(made / "alice.pem")], capture_output=True, text=True, timeout=30)
+                        str(made / "alice.pem")], capture_output=True, text=True, timeout=60)
     assert r.returncode == 2 and r.stdout == "" and "--html" in r.stderr

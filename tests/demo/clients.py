@@ -35,7 +35,7 @@ def find_slug(text):
 def run(args, feed=None):
     p = subprocess.run(args, input=feed, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                        stdin=subprocess.DEVNULL if feed is None else None,
-                       timeout=30, check=False)
+                       timeout=60, check=False)
     return p.returncode, p.stdout.decode(errors="replace"), p.stderr.decode(errors="replace")
 
 
@@ -115,7 +115,7 @@ def imap(w, server, who, port=None):
     mark = len(server.log())
     try:
         with imaplib.IMAP4_SSL("127.0.0.1", port or server.port, ssl_context=context,
-                               timeout=20) as box:
+                               timeout=60) as box:
             try:
                 kind, data = box.authenticate("EXTERNAL", lambda _: b"")
             except imaplib.IMAP4.error as e:

@@ -153,7 +153,7 @@ def test_a_flood_is_counted(logged, door):
 
 def explain(*args):
     return subprocess.run([os.path.join(BUILD, "certauth"), "explain", *args], capture_output=True,
-                          text=True, timeout=30)
+                          text=True, timeout=60)
 
 
 def test_a_refusal_is_found_again(logged):

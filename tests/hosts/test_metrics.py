@@ -57,7 +57,7 @@ class Counting(Machine):
     def text(self, server):
         if server == "refresher":       # it writes once a second
             return read(self.file) if os.path.exists(self.file) else ""
-        with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % self.ports[server], timeout=30) as r:
+        with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % self.ports[server], timeout=60) as r:
             return r.read().decode()
 
 

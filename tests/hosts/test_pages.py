@@ -98,7 +98,7 @@ def curl(pages, server, who):
     args = ["curl", "-sk", "-D", "-", "https://127.0.0.1:%d/" % pages.port(server)]
     if who:
         args += ["--cert", pages.w.path(who + ".pem"), "--key", pages.w.path(who + ".key")]
-    r = subprocess.run(args, capture_output=True, text=True, timeout=30)
+    r = subprocess.run(args, capture_output=True, text=True, timeout=60)
     head, _, body = r.stdout.partition("\n\n")
     return int(head.split()[1]), head.lower(), body
 

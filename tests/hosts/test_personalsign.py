@@ -58,7 +58,7 @@ class Person:
         ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
         ctx.load_cert_chain(self.file)
-        c = http.client.HTTPSConnection("127.0.0.1", port, context=ctx, timeout=20)
+        c = http.client.HTTPSConnection("127.0.0.1", port, context=ctx, timeout=60)
         try:
             c.request("GET", "/")
             r = c.getresponse()

@@ -38,6 +38,8 @@ from ports import children, free_ports, listens
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BINARY = "/usr/sbin/nginx"
+# For what must come; a machine that stands still a while must not fail a test.
+PATIENCE = 60.0
 PARTS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 # For what comes at once, but not on a machine with much else to do.
 PATIENCE = 60.0

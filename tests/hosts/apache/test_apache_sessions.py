@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from apache_world import MPM, ROOT, Refused, TAKEN_UP
+from apache_world import MPM, PATIENCE, ROOT, Refused
 from h2 import H2
 
 TLS = ["1.2", "1.3"]
@@ -50,17 +50,23 @@ def test_c1_08_revoked_session_is_refused_at_once(site, world, tls, way, mode):
     assert a.status == 200
     try:
         world.revoke("later")
-        time.sleep(TAKEN_UP)
         mark = site.mark()
-        try:
-            with site.connect(context=ctx, session=session) as c:
-                a = c.get("/")
-                got, resumed = a.status, a.resumed
-        except Refused as e:
-            got, resumed = str(e), False
+
+        def again():
+            try:
+                with site.connect(context=ctx, session=session) as c:
+                    a = c.get("/")
+                    return a.status, a.resumed, a.body
+            except Refused as e:
+                return str(e), False, ""
+        end = time.monotonic() + PATIENCE
+        # whoever is between handshake and request at that moment has resumed it
+        while (now := again())[1] and time.monotonic() < end:
+            time.sleep(0.02)
+        got, resumed, body = now
         assert not resumed
         if mode == "request":
-            assert got == 403 and "(revoked, " in a.body
+            assert got == 403 and "(revoked, " in body
         else:
             assert "revoked" in str(got) or "closed" in str(got), got
         assert site.wait_log(r"\[certauth:error\].*certauth: REJECT 1401 revoked", mark)
@@ -75,17 +81,13 @@ def test_kept_alive_connection_after_revocation(site, world, tls):
         assert c.get("/").status == 200
         try:
             world.revoke("later")
-            t0 = time.monotonic()
-            while c.get("/").status == 200:
-                assert time.monotonic() - t0 < TAKEN_UP + 0.3
-                time.sleep(0.1)
+            assert site.eventually(lambda: c.get("/").status, 403) == 403
             a = c.get("/")
             assert a.status == 403 and "(revoked, " in a.body
         finally:
             world.unrevoke("later")
         # and a good answer comes back, as the data says
-        time.sleep(TAKEN_UP)
-        assert c.get("/").status == 200
+        assert site.eventually(lambda: c.get("/").status, 200) == 200
         log = re.findall(r"certauth: (REJECT|ACCEPT) .*?serial=(\w+)", site.error_log())
         assert [w for w, _ in log] == ["ACCEPT", "REJECT", "ACCEPT"]      # one line per change
 
@@ -216,11 +218,13 @@ def test_c1_04_resuming_again_and_again_does_not_outlive_revocation(site, world,
             session = c.session
     try:
         world.revoke("later")
-        time.sleep(TAKEN_UP)
-        with site.connect(context=ctx, session=session) as c:
-            a = c.get("/")
-            # row 05: a full handshake with an answer, not an error
-            assert a.status == 403 and not a.resumed
+
+        def again():
+            with site.connect(context=ctx, session=session) as c:
+                a = c.get("/")
+                return a.status, a.resumed
+        # row 05: a full handshake with an answer, not an error
+        assert site.eventually(again, (403, False)) == (403, False)
     finally:
         world.unrevoke("later")
 
@@ -302,8 +306,7 @@ def test_handshake_mode_gate_still_decides_later(site, world):
         assert c.get("/").status == 200
         try:
             world.revoke("later")
-            time.sleep(TAKEN_UP)
-            assert c.get("/").status == 403
+            assert site.eventually(lambda: c.get("/").status, 403) == 403
         finally:
             world.unrevoke("later")
 
@@ -317,7 +320,7 @@ def test_c2_20_client_renegotiation_does_not_spin(site):
                         "-cert", site.world.path("alice.pem"),
                         "-key", site.world.path("alice.key")],
                        input=b"R\nGET / HTTP/1.0\r\n\r\n", stdout=subprocess.PIPE,
-                       stderr=subprocess.STDOUT, timeout=20)
+                       stderr=subprocess.STDOUT, timeout=60)
     assert p.stdout
     assert site.get("/", "alice").status == 200
 
@@ -392,10 +395,10 @@ def test_a_session_ends_with_its_certificate(site, world, request, way, kind):
             world.revoke("later")
             if kind == "index":
                 publish(world)
-        start = time.monotonic()
+        end = time.monotonic() + PATIENCE
         while status() == 200:
-            assert time.monotonic() - start < TAKEN_UP + 0.3
-            time.sleep(0.1)
+            assert time.monotonic() < end
+            time.sleep(0.02)
         assert site.wait_log(" denied " if kind == "denied" else " revoked ")
     finally:
         world.text("denied.txt", "user:denied reason=left\n")

@@ -17,8 +17,8 @@ import pytest
 from apache_world import MPM, Refused, basic
 from ask import Ask, Responder
 
-DEADLINE = 2.0      # of the profiles here
-LATE = 0.6          # and for a busy machine
+LONG = 60.0         # the deadline of who gets an answer, and of who gets none at once
+DEADLINE = 1.0      # of who waits in vain
 TLS = ["1.2", "1.3"]
 both = pytest.mark.parametrize("tls", TLS)
 threads_only = pytest.mark.skipif(MPM == "prefork", reason="a process has one thread")
@@ -53,7 +53,7 @@ class Waiting:
         self.path = world.path("refresher.sock")
         self.ask = Ask(self.path, Responder(world.root, world.ca))
 
-    def policy(self, deadline="%ds" % DEADLINE):
+    def policy(self, deadline):
         w = self.world
         os.path.exists(w.path("issuing.crl")) and os.unlink(w.path("issuing.crl"))
         ocsp = 'ocsp_url = "http://127.0.0.1:9/"; check = "chain";'
@@ -63,7 +63,7 @@ class Waiting:
             encoding="utf-8").read()
         text = text.replace('check = "chain";', ocsp, 1)
         text = text.replace('denied = "denied.txt";',
-                            'denied = "denied.txt"; deadline = "%s";' % deadline)
+                            'denied = "denied.txt"; deadline = "%gs";' % deadline)
         text = text.replace("authorities: {", """authorities: {
   soft-ca: { anchors = [ "root.pem" ];  issuers = [ "issuing.pem" ];
     revocation: { %s unknown = "accept"; crls = [ "root.crl", "unlisted.crl" ]; }; };
@@ -78,9 +78,17 @@ class Waiting:
 
 
 @pytest.fixture
-def waiting(world):
+def deadline():
+    return LONG
+
+
+hasty = pytest.mark.parametrize("deadline", [DEADLINE], ids=["hasty"])
+
+
+@pytest.fixture
+def waiting(world, deadline):
     w = Waiting(world)
-    w.policy()
+    w.policy(deadline)
     with w.ask:
         yield w
 
@@ -123,9 +131,9 @@ def test_good(server, waiting, tls, host):
     a = server.get(path, "alice", host, tls=tls)
     assert a.status == 200, (a, server.error_log())
     assert a.env["CERTAUTH_USER"] == "alice" and a.env["CERTAUTH_VERDICT"] == "accept"
-    assert 150 < int(a.env["CERTAUTH_WAITED"]) < 1000 * DEADLINE
+    assert 150 < int(a.env["CERTAUTH_WAITED"]) < 1000 * LONG
     assert len(waiting.ask.about(waiting.world.people["alice"])) == 1
-    assert re.search(r"certauth: ACCEPT .* waited=\d+ms", server.error_log())
+    assert server.wait_log(r"certauth: ACCEPT .* waited=\d+ms")
     assert waiting.ask.wait_closed() == 0
 
 
@@ -152,16 +160,16 @@ def test_kept_alive(server, waiting):
             assert a.status == 200 and a.env["CERTAUTH_USER"] == "alice"
 
 
+@hasty
 def test_redirect_of_the_server_waits_once(waiting, make_site):
     """It is judged while names are translated, and again behind that."""
     site = start(make_site(), "CertAuthProfile staff\nRedirect /old /new\n"
                  "RewriteEngine on\nRewriteCond %%{CERTAUTH:x} !y\nRewriteRule ^/none - [F]\n")
     waiting.ask.how = "hang"
-    a, took = timed(lambda: site.get("/old", "alice"))
-    assert a.status == 503 and took < DEADLINE + LATE
+    assert site.get("/old", "alice").status == 503
     assert len(waiting.ask.questions) == 1
     waiting.ask.how = "answer"
-    assert site.get("/old", "bob").status == 302
+    assert site.eventually(lambda: site.get("/old", "bob").status, 302) == 302
 
 
 # ------------------------------------------------------- a refresher that is not well
@@ -171,8 +179,9 @@ AT_ONCE = ["close", "rubbish", "huge", "cut", "junk", "nothing"]
 AT_THE_DEADLINE = ["hang", "deaf", "shut", "stall"]
 
 
-@pytest.mark.parametrize("how", AT_ONCE + AT_THE_DEADLINE)
-def test_the_rule_decides(waiting, make_site, how):
+@pytest.mark.parametrize("how, deadline", [(how, LONG) for how in AT_ONCE] +
+                         [(how, DEADLINE) for how in AT_THE_DEADLINE])
+def test_the_rule_decides(waiting, make_site, how, deadline):
     waiting.ask.stop()
     waiting.ask.how = how
     waiting.ask.start()
@@ -180,10 +189,10 @@ def test_the_rule_decides(waiting, make_site, how):
     for path, want in (("/env", 503), ("/soft", 200), ("/maybe", 200)):
         a, took = timed(lambda: site.get(path, "alice"))
         assert a.status == want, (how, path, a)
-        assert took < (DEADLINE / 2 if how in AT_ONCE else DEADLINE + LATE), (how, path, took)
+        assert took < LONG / 2, (how, path, took)
         if path == "/env":
             assert how in AT_ONCE or took > DEADLINE - 0.1
-            assert " revocation-unknown " in site.error_log()
+            assert site.wait_log(" revocation-unknown ")
         if path == "/soft":
             assert a.env["CERTAUTH_USER"] == "alice"
         if path == "/maybe":
@@ -195,7 +204,7 @@ def test_the_rule_decides(waiting, make_site, how):
     waiting.ask.how = "answer"
     waiting.ask.drop()
     # bob's question is a new one; alice's is overdue where nothing came
-    assert site.get("/env", "bob").status == 200
+    assert site.eventually(lambda: site.get("/env", "bob").status, 200) == 200
     assert waiting.ask.wait_closed() == 0
 
 
@@ -212,7 +221,7 @@ def test_absent_and_back(server, waiting):
     time.sleep(1.2)
     for path, want in (("/env", 503), ("/soft", 200)):
         a, took = timed(lambda: server.get(path, "alice"))
-        assert a.status == want and took < DEADLINE / 2
+        assert a.status == want and took < LONG / 2
     waiting.ask.start()
     assert server.eventually(lambda: server.get("/", "alice").status, 200) == 200
 
@@ -225,7 +234,7 @@ def test_nobody_listens(server, waiting):
     dead.close()
     for _ in range(4):
         a, took = timed(lambda: server.get("/", "alice"))
-        assert a.status == 503 and took < DEADLINE / 2
+        assert a.status == 503 and took < LONG / 2
     # once for each child
     said = len(re.findall(r"error\].*certauth-refresher .* does not answer", server.error_log()))
     assert 1 <= said <= 4
@@ -238,8 +247,8 @@ def test_nobody_listens(server, waiting):
 def test_permission_denied(server, waiting):
     os.chmod(waiting.path, 0o600)
     a, took = timed(lambda: server.get("/", "alice"))
-    assert a.status == 503 and took < DEADLINE / 2
-    assert "group of the socket" in server.error_log()
+    assert a.status == 503 and took < LONG / 2
+    assert server.wait_log("group of the socket")
 
 
 def test_killed_in_mid_answer(server, waiting):
@@ -252,19 +261,19 @@ def test_killed_in_mid_answer(server, waiting):
     time.sleep(0.2)
     waiting.ask.drop()
     t.join()
-    assert got[0][0] == 503 and got[0][1] < DEADLINE
+    assert got[0][0] == 503 and got[0][1] < LONG / 2
 
 
+@hasty
 @threads_only
 def test_a_dead_responder_costs_one_wait(server, waiting):
     """Of each child; the connection stays in one."""
     waiting.ask.how = "hang"
     with server.connect("alice") as c:
         _, took = timed(lambda: c.get("/soft"))
-        assert DEADLINE - 0.1 < took < DEADLINE + LATE
+        assert took > DEADLINE - 0.1
         for _ in range(5):
-            a, took = timed(lambda: c.get("/soft"))
-            assert a.status == 200 and took < DEADLINE / 2
+            assert server.eventually(lambda: c.get("/soft").env["CERTAUTH_WAITED"], "0") == "0"
 
 
 # ------------------------------------------------------------------ side by side
@@ -291,23 +300,27 @@ def test_others_go_on(waiting, make_site):
     text = open(world.path("users.map"), encoding="utf-8").read()
     world.text("users.map", text + "".join("%s@example.com %s\n" % (p, p) for p in people))
     time.sleep(1.5)
+    at_once = []
+
+    def one(i):
+        status = site.get("/", people[i]).status
+        if waiting.ask.how == "hang":
+            at_once.append(people[i])
+        return status
     waits = []
-    t = threading.Thread(target=lambda: waits.extend(side_by_side(
-        12, lambda i: site.get("/", people[i]).status)))
+    t = threading.Thread(target=lambda: waits.extend(side_by_side(12, one)))
     t.start()
-    waiting.ask.wait(4)
-    slowest = 0.0
-    while t.is_alive():
-        a, took = timed(lambda: site.get("/off"))
-        assert a.status == 200
-        slowest = max(slowest, took)
+    assert waiting.ask.wait(4) == 4
+    for _ in range(20):
+        assert site.get("/off").status == 200
+    assert site.eventually(lambda: len(at_once), 8) == 8
+    waiting.ask.how = "close"
+    waiting.ask.drop()
     t.join()
     world.text("users.map", text)
-    assert slowest < DEADLINE - 0.5
     assert [s for s, _ in waits] == [503] * 12
     assert len(waiting.ask.questions) == 4
-    assert len([x for _, x in waits if x > DEADLINE - 0.1]) == 4
-    assert "too many threads wait" in site.error_log()
+    assert site.wait_log("too many threads wait")
 
 
 @threads_only
@@ -320,8 +333,9 @@ def test_equal_questions_of_a_child_are_one(waiting, make_site):
 
 
 @threads_only
-@pytest.mark.parametrize("how, want", [("answer", "200"), ("hang", "503")])
-def test_streams_of_one_connection_share_the_question(waiting, make_site, how, want):
+@pytest.mark.parametrize("how, want, deadline", [("answer", "200", LONG),
+                                                 ("hang", "503", DEADLINE)])
+def test_streams_of_one_connection_share_the_question(waiting, make_site, how, want, deadline):
     site = start(make_site(), main=ONE_CHILD % (128, 128))
     waiting.ask.how, waiting.ask.delay = how, 0.3
     w = waiting.world
@@ -329,7 +343,7 @@ def test_streams_of_one_connection_share_the_question(waiting, make_site, how, w
         ["nghttp", "-v", "-n", "-m", "20", "--cert=" + w.path("alice.pem"),
          "--key=" + w.path("alice.key"), "-H:authority: localhost",
          "https://127.0.0.1:%d/" % site.tls_port], stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, timeout=30, check=False)
+        stderr=subprocess.STDOUT, timeout=60, check=False)
     assert re.findall(r":status: (\d+)", p.stdout.decode()) == [want] * 20
     assert len(waiting.ask.questions) == 1
 
@@ -337,8 +351,8 @@ def test_streams_of_one_connection_share_the_question(waiting, make_site, how, w
 # -------------------------------------------------------------- clients that go away
 
 
-@pytest.mark.parametrize("how", ["answer", "hang"])
-def test_client_goes(server, waiting, how):
+@pytest.mark.parametrize("how, deadline", [("answer", LONG), ("hang", DEADLINE)])
+def test_client_goes(server, waiting, how, deadline):
     waiting.ask.how, waiting.ask.delay = how, 0.3
     for stage in ("handshake", "half", "asked", "sent"):
         c = server.connect("alice", "1.2")
@@ -351,7 +365,7 @@ def test_client_goes(server, waiting, how):
         c.close()
     assert waiting.ask.wait_closed() == 0
     waiting.ask.how, waiting.ask.delay = "answer", 0
-    assert server.get("/", "bob").status == 200
+    assert server.eventually(lambda: server.get("/", "bob").status, 200) == 200
     assert "exit signal" not in server.error_log()
 
 
@@ -411,4 +425,4 @@ def test_graceful_while_waiting(server, waiting):
     server.graceful()
     t.join()
     assert got == [200]
-    assert server.eventually(lambda: server.get("/", "alice").status, 200, 5) == 200
+    assert server.eventually(lambda: server.get("/", "alice").status, 200) == 200

@@ -287,13 +287,13 @@ def test_poplib(world, mail):
 
 
 def test_smtplib(world, mail):
-    s = smtplib.SMTP("127.0.0.1", mail.port["submission"], timeout=20)
+    s = smtplib.SMTP("127.0.0.1", mail.port["submission"], timeout=60)
     s.starttls(context=context(world.cert("alice")))
     s.ehlo()
     assert s.auth("EXTERNAL", lambda challenge=None: "alice")[0] == 235
     s.sendmail("alice@example.com", ["bob@example.com"], "Subject: by smtplib\r\n\r\nhello\r\n")
     s.quit()
-    s = smtplib.SMTP_SSL("127.0.0.1", mail.port["submissions"], timeout=20,
+    s = smtplib.SMTP_SSL("127.0.0.1", mail.port["submissions"], timeout=60,
                          context=context(world.cert("revoked")))
     s.ehlo()
     with pytest.raises(smtplib.SMTPAuthenticationError, match="refused: revoked"):

@@ -338,5 +338,5 @@ def test_handed_over_names_do_not_leave_the_attempt(world, external):
     out = subprocess.run(
         ["openssl", "s_client", "-connect", "127.0.0.1:%d" % external.port["imaps"], "-tls1_2",
          "-cert", world.cert("alice"), "-key", world.cert("alice")[:-4] + ".key"],
-        input=b"R\n", capture_output=True, timeout=20, check=False)
+        input=b"R\n", capture_output=True, timeout=60, check=False)
     assert b"no renegotiation" in out.stderr.lower() + out.stdout.lower(), out.stderr[-500:]

@@ -22,9 +22,9 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 
 import pki                              # noqa: E402
 from alert import sendall               # noqa: E402
-from nginx_server import Nginx          # noqa: E402,F401
+from nginx_server import PATIENCE, Nginx        # noqa: E402,F401
 
-TAKEN_UP = 2.5      # two seconds are promised; and some for a busy machine
+TAKEN_UP = 2.5      # seconds after which new data are taken up, for what must not change
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 VERSIONS = [V12, V13]
 P1 = "1.3.6.1.4.1.99999.1"
@@ -243,8 +243,7 @@ class Client:
         self.session = None
 
     def connect(self, port, sni="a.test", resume=False, session=None):
-        raw = socket.create_connection(("127.0.0.1", port), 10)
-        raw.settimeout(10)
+        raw = socket.create_connection(("127.0.0.1", port), PATIENCE)
         if resume:
             session = session or self.session
             assert session is not None, "no session to resume"
@@ -264,7 +263,7 @@ class Client:
 
 
 def plain(port, path="/", host="a.test", headers=()):
-    with Conn(socket.create_connection(("127.0.0.1", port), 10)) as c:
+    with Conn(socket.create_connection(("127.0.0.1", port), PATIENCE)) as c:
         return c.request(path, host, headers)
 
 
@@ -315,24 +314,24 @@ def htpasswd(path, **people):
             f.write("%s:{PLAIN}%s\n" % (user, password))
 
 
-def until(what, seconds=TAKEN_UP):
-    """Asks again until `what()` is true; its last answer. Says how long it took."""
+def until(what, seconds=PATIENCE):
+    """Asks again until `what()` is true; its last answer."""
     end = time.monotonic() + seconds
     while True:
         said = what()
         if said or time.monotonic() > end:
             return said
-        time.sleep(0.1)
+        time.sleep(0.02)
 
 
-def run(*command, data=b"", seconds=20):
+def run(*command, data=b"", seconds=2 * PATIENCE):
     p = subprocess.run(command, input=data, stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT, timeout=seconds, check=False)
     return p.stdout.decode(errors="replace")
 
 
 def curl(world, port, path="/", who=None, sni="a.test", *more):
-    args = ["curl", "-sk", "--max-time", "10", "--resolve", "%s:%d:127.0.0.1" % (sni, port)]
+    args = ["curl", "-sk", "--max-time", "%d" % PATIENCE, "--resolve", "%s:%d:127.0.0.1" % (sni, port)]
     if who:
         args += ["--cert", world.path(who + ".pem"), "--key", world.path(who + ".key")]
     paths = [path] if isinstance(path, str) else path

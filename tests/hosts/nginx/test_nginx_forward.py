@@ -14,7 +14,7 @@ import threading
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from nginx_world import ROOT, TAKEN_UP, V12, V13, Client, plain, until
+from nginx_world import ROOT, V12, V13, Client, plain, until
 
 HTTP = """
     LOG_FORMAT
@@ -208,7 +208,7 @@ def test_forecast_reads_our_log(site):
     for who in ("alice", "bob", "rita", None):
         Client(site.world, who).get(site.port["TLS"], "/", "log.test")
     log = os.path.join(site.folder, "certauth.json")
-    assert until(lambda: len(open(log, encoding="utf-8").readlines()) == 4, TAKEN_UP)
+    assert until(lambda: len(open(log, encoding="utf-8").readlines()) == 4)
     p = subprocess.run([os.path.join(ROOT, "build", os.environ.get("FLAVOUR", "test"), "certauth"),
                         "forecast", "--json", "--config", site.world.path("certauth.conf"),
                         "--profile", "staff", "--until", "2100-01-01", log],

