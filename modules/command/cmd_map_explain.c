@@ -123,7 +123,7 @@ explain_folder(struct explain *x, const char *folder)
 		complain("%s: cannot be read", folder);
 		return false;
 	}
-	x->num_files += (size_t)n;
+	x->num_files += (size_t)n - 1;	/* the folder itself is none */
 	for (i = 0; i < n; i++) {
 		if (i < EXPLAIN_MAX_FILES &&
 		    asprintf(&path, "%s/%s", folder, entries[i]->d_name) > 0) {
