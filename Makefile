@@ -42,7 +42,7 @@ CMD     := main.c terminal.c columns.c progress.c args.c ask_refresher.c command
 	cmd_state.c cmd_deny.c cmd_map.c cmd_map_explain.c cmd_enroll.c cmd_forecast.c cmd_table.c check_running.c module_stamp.c \
 	cmd_pool.c cmd_pool_setup.c cmd_pool_fetch.c cmd_pool_accept.c
 # certauth apply
-CMD     += cmd_apply.c
+CMD     += cmd_apply.c cmd_diff.c certificates.c
 # certauth check, init
 CMD     += cmd_init.c init_servers.c connect.c connect_link.c connect_talk.c connect_mean.c waiting.c
 CMD_O   := $(CMD:%.c=$(B)/modules/command/%.o)

@@ -6,14 +6,11 @@
  * judged by another profile.
  */
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "certificates.h"
 #include "command.h"
 #include "json.h"
 #include "log_lines.h"
@@ -87,71 +84,19 @@ unreadable(struct forecast *f, const char *why)
 }
 
 static void
-read_certificate(struct forecast *f, const char *path)
+take_certificate(void *context, const char *file, X509 *leaf,
+    STACK_OF(X509) *sent, const char *why)
 {
-	struct certauth_error	 error = { .line = 0 };
+	struct forecast		*f = context;
 	struct certauth_request	 ask = { .profile = f->profile, .now = f->now,
-				    .service = f->service };
+				    .service = f->service, .leaf = leaf,
+				    .sent = sent };
 
-	f->file = path;
-	if (certauth_read_leaf(path, NULL, &ask.leaf, &ask.sent, &error) &&
-	    ask.leaf != NULL &&
-	    certauth_forecast(f->engine, &ask, f->until, tell, f))
+	f->file = file;
+	if (leaf != NULL && certauth_forecast(f->engine, &ask, f->until, tell, f))
 		f->read++;
 	else
-		unreadable(f, ask.leaf == NULL && error.text[0] != '\0' ?
-		    error.text : "cannot be judged");
-	X509_free(ask.leaf);
-	sk_X509_pop_free(ask.sent, X509_free);
-}
-
-/* Of files and folders, for how far the work has come. */
-static size_t
-count_entries(DIR *dir)
-{
-	const struct dirent	*entry;
-	size_t			 n = 0;
-
-	while (n < MAX_FILES && (entry = readdir(dir)) != NULL)
-		n += strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0;
-	rewinddir(dir);
-	return n;
-}
-
-static bool
-read_folder(struct forecast *f, const char *path)
-{
-	DIR		*dir = opendir(path);
-	struct dirent	*entry;
-	struct stat	 st;
-	char		 name[4096];
-	size_t		 done = 0, total;
-
-	if (dir == NULL) {
-		(void)complain("%s: %s", path, strerror(errno));
-		return false;
-	}
-	total = count_entries(dir);
-	while ((entry = readdir(dir)) != NULL) {
-		f->file = path;
-		if (f->read + f->unreadable >= MAX_FILES) {
-			unreadable(f, "too many files; the rest was not read");
-			break;
-		}
-		if ((size_t)snprintf(name, sizeof(name), "%s/%s", path,
-		    entry->d_name) >= sizeof(name))
-			unreadable(f, "has a file whose name is too long");
-		else if (stat(name, &st) != 0) {
-			f->file = name;
-			unreadable(f, strerror(errno));
-		} else if (S_ISREG(st.st_mode)) {
-			progress_at(done++, total, name);
-			read_certificate(f, name);
-		}
-	}
-	(void)closedir(dir);
-	return true;
+		unreadable(f, leaf == NULL ? why : "cannot be judged");
 }
 
 /* The last line of a certificate counts. */
@@ -237,18 +182,8 @@ read_log(struct forecast *f, const char *path)
 static bool
 read_one(struct forecast *f, const char *path)
 {
-	struct stat	 st;
-
-	if (stat(path, &st) != 0 || access(path, R_OK) != 0) {
-		(void)complain("%s: %s", path, strerror(errno));
-		return false;
-	}
-	if (S_ISDIR(st.st_mode))
-		return read_folder(f, path);
-	if (log_lines_looks_like(path))
-		return read_log(f, path);
-	read_certificate(f, path);
-	return true;
+	return log_lines_looks_like(path) ? read_log(f, path) :
+	    certificates_read(path, take_certificate, f);
 }
 
 /* Lists that end before `until`; usually a newer one comes long before. */

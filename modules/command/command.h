@@ -39,6 +39,7 @@ struct args {
 	struct list	 logs;
 	bool		 dry_run, story;
 	bool		 list, remove, force;	/* apply */
+	const char	*new_policy, *to;	/* diff */
 	bool		 in_force;	/* what the servers read, though `config` is set */
 	/* No option: a generation, by its name, instead of it; "": the file; or NULL. */
 	const char	*generation;
@@ -177,6 +178,7 @@ struct certauth *open_profile(const struct args *,
 int	cmd_allow(struct args *);
 int	cmd_apply(struct args *);
 int	cmd_rollback(struct args *);
+int	cmd_diff(struct args *);
 int	cmd_table_build(struct args *);
 int	cmd_table_check(struct args *);
 int	cmd_table_lookup(struct args *);

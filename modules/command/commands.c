@@ -57,6 +57,9 @@ const struct command	commands[] = {
 	    "[--force]", "" },
 	{ "rollback", cmd_rollback, "[--config FILE] [N] [--user NAME]...",
 	    "back to generation N, or to the one before" },
+	{ "diff", cmd_diff, "[--config FILE] [--new FILE | --to N] "
+	    "[--profile NAME] [--service NAME] [--time T] [CERT | FOLDER]...",
+	    "whom a change of the policy would let in or keep out" },
 	{ "compile", cmd_compile, "[--config FILE]",
 	    "CRLs into the index that all processes map" },
 	{ "compile", cmd_compile, "--issuers FILE... --output DIR CRL...", "" },

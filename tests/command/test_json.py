@@ -47,6 +47,7 @@ CALLS = [
     (["apply", *CONFIG, "--list"], 0, "generations"),
     (["apply", *CONFIG, "--user=root"], 0, "result"),
     (["rollback", *CONFIG, "1", "--user=root"], 0, "result"),
+    (["diff", *CONFIG, "alice.pem"], 0, "rows"),
     (["apply", *CONFIG, "--remove", "--user=root"], 0, "result"),
     (["compile", *CONFIG], 0, "crls"),
     (["compile", "--issuers=ca.pem", "--output=out", "ca.crl", "junk"], 1, "crls"),
