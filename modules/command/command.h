@@ -109,6 +109,9 @@ int	complain_fault(const struct certauth_error *);
 /* waiting.c: of a clock that nobody sets; until it says so, is the descriptor ready? */
 int64_t	monotonic_ms(void);
 bool	wait_until(int fd, short events, int64_t until);
+/* Bytes of names of CAs in a handshake: from here on mobile clients and boxes
+ * between begin to lose some. */
+#define NAMES_WARN	16384
 /* The core's remarks, on stderr. */
 void	print_notes(struct certauth *);
 

@@ -22,8 +22,6 @@
 /* Names of CAs in the text; in the answer as JSON. */
 #define SHOW_NAMES	20
 #define MAX_NAMES	2000
-/* From here on mobile clients and boxes between begin to lose handshakes. */
-#define NAMES_WARN	16384
 
 struct looking {
 	const struct args *args;
@@ -181,21 +179,6 @@ make_context(const struct looking *w, const struct visit *v)
 	return ctx;
 }
 
-static void
-take_names(struct visit *v, const SSL *ssl)
-{
-	const STACK_OF(X509_NAME)	*names = SSL_get0_peer_CA_list(ssl);
-	int				 i, len;
-
-	if (names == NULL)
-		return;
-	v->names = SSL_dup_CA_list(names);
-	for (i = 0; i < sk_X509_NAME_num(names); i++) {
-		len = i2d_X509_NAME(sk_X509_NAME_value(names, i), NULL);
-		v->names_size += len > 0 ? (size_t)len + 2 : 0;
-	}
-}
-
 static json_t *
 names_json(const STACK_OF(X509_NAME) *names)
 {
@@ -247,8 +230,9 @@ visit_once(struct looking *w, struct visit *v, SSL_SESSION *session)
 	    (w->starttls == SPEECH_UNKNOWN || talk_starttls(&l, w->starttls));
 	v->done = v->reached && link_tls(&l, ctx, w->host, session);
 	v->asked = l.asked;
-	if (l.ssl != NULL && l.asked)
-		take_names(v, l.ssl);
+	if (l.ssl != NULL && l.asked && SSL_get0_peer_CA_list(l.ssl) != NULL)
+		v->names = SSL_dup_CA_list(SSL_get0_peer_CA_list(l.ssl));
+	v->names_size = names_size(v->names);
 	if (v->done) {
 		v->verified = SSL_get_verify_result(l.ssl);
 		v->resumed = SSL_session_reused(l.ssl) == 1;

@@ -79,6 +79,13 @@ void	doctor_ran_free(struct ran *);
 typedef void doctor_fn(void *context, enum certauth_severity, const char *file,
     unsigned line, const char *text, const char *remedy);
 
+/* words[word] of lines[at] names a profile. Which names of CAs are offered for it? */
+struct doctor_use {
+	size_t	at, word;
+	bool	offers, weigh;		/* some; and the server does not weigh them */
+	size_t	names;			/* the line that says which; NO_LINE: none */
+};
+
 struct doctor {
 	const struct args *args;
 	doctor_fn	*say;
@@ -88,8 +95,9 @@ struct doctor {
 	char		*policy;	/* that the server names; NULL: none */
 	char		*user;		/* who reads it; NULL: unknown */
 	bool		 refused;	/* the server does not take it: conf is empty */
-	size_t		*profiles;	/* pairs: line, word */
-	size_t		 num_profiles;
+	char		*folder;	/* where names of files begin; NULL: nowhere */
+	struct doctor_use *uses;	/* of profiles */
+	size_t		 num_uses;
 };
 
 /* FATAL: a danger. `at` NO_LINE: no line applies. A line is spoken of once. */
@@ -98,8 +106,11 @@ void	doctor_say(struct doctor *, enum certauth_severity, size_t at,
 /* The same of a place that is in no conf. */
 void	doctor_say_at(struct doctor *, enum certauth_severity, const char *file,
 	    unsigned line, const char *text, const char *remedy);
-/* words[word] of lines[at] is the name of a profile; looked up at the end. */
+/* Both are looked at in the end, when the policy file is known. */
 void	doctor_profile(struct doctor *, size_t at, size_t word);
+void	doctor_names(struct doctor *, size_t at, size_t word, size_t names, bool weigh);
+/* Bytes that they take in a handshake. */
+size_t	names_size(const STACK_OF(X509_NAME) *);
 /* The server's program: --server-binary, or `name`. */
 const char *doctor_binary(const struct doctor *, const char *name);
 

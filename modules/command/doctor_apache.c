@@ -270,24 +270,47 @@ check_protocol(struct doctor *d, size_t host)
 		    "write \"SSLProtocol -all +TLSv1.2 +TLSv1.3\"");
 }
 
-/* What mod_ssl no longer does itself. */
+/* What mod_ssl no longer does itself, or not well. */
+static const struct leftover {
+	const char		*name;
+	enum certauth_severity	 severity;
+	const char		*text, *remedy;
+} leftovers[] = {
+#define REVOKED		CERTAUTH_FATAL, "does nothing under a profile: who is revoked " \
+			"by this alone gets in", "name the CRLs in \"crls\" of the " \
+			"authority in the policy file or let certauth-refresher " \
+			"fetch them, and remove this line"
+#define NAMES		CERTAUTH_WARNING, "does nothing under a profile: its names " \
+			"are not offered to clients", "write CertAuthNames with a " \
+			"file of certificates instead"
+	{ "SSLCARevocationFile", REVOKED },
+	{ "SSLCARevocationPath", REVOKED },
+	{ "SSLCARevocationCheck", REVOKED },
+	{ "SSLOCSPEnable", REVOKED },
+	{ "SSLCADNRequestFile", NAMES },
+	{ "SSLCADNRequestPath", NAMES },
+	{ "SSLVerifyDepth", CERTAUTH_WARNING, "does nothing under a profile",
+	    "set \"depth\" in the profile, and remove this line" },
+	{ "SSLSessionTicketKeyFile", CERTAUTH_WARNING, "with OpenSSL 3 mod_ssl takes "
+	    "the key that proves a ticket from memory it has given back, and a "
+	    "ticket carries the client's certificate", "remove this line" },
+#undef REVOKED
+#undef NAMES
+};
+
 static void
 check_leftovers(struct doctor *d, size_t host)
 {
-	static const char *const names[] = { "SSLCARevocationFile",
-		"SSLCARevocationPath", "SSLCARevocationCheck", "SSLOCSPEnable" };
+	const struct leftover	*left;
 	const struct conf_line	*l;
 	size_t			 i, at;
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		at = conf_effective(&d->conf, host, names[i]);
+	for (i = 0; i < sizeof(leftovers) / sizeof(leftovers[0]); i++) {
+		left = &leftovers[i];
+		at = conf_effective(&d->conf, host, left->name);
 		l = at != NO_LINE ? &d->conf.lines[at] : NULL;
 		if (l != NULL && !conf_has(l, "none") && !conf_has(l, "off"))
-			doctor_say(d, CERTAUTH_FATAL, at, "does nothing under a "
-			    "profile: who is revoked by this alone gets in",
-			    "name the CRLs in \"crls\" of the authority in the "
-			    "policy file or let certauth-refresher fetch them, and "
-			    "remove this line");
+			doctor_say(d, left->severity, at, left->text, left->remedy);
 	}
 	for (i = 0; i < d->conf.num_lines; i++)
 		if (conf_is(&d->conf.lines[i], "SSLOptions") &&
@@ -298,14 +321,89 @@ check_leftovers(struct doctor *d, size_t host)
 			    "effect under a profile", "remove the word");
 }
 
+static bool
+has_part(const struct conf_line *l, const char *part)
+{
+	size_t	i;
+
+	for (i = 1; i < l->num_words; i++)
+		if (strcasestr(l->words[i], part) != NULL)
+			return true;
+	return false;
+}
+
+/* "[P]", "[L,proxy]": the last word of a RewriteRule. */
+static bool
+is_proxied(const struct conf_line *l)
+{
+	const char	*p = l->num_words > 3 ? l->words[l->num_words - 1] : "";
+
+	for (; *p != '\0'; p += strcspn(p, "[,]")) {
+		p += strspn(p, "[,]");
+		if (strcspn(p, ",]") == 1 && (*p == 'P' || *p == 'p'))
+			return true;
+		if (strcspn(p, ",]") == 5 && strncasecmp(p, "proxy", 5) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Does an application behind this line get the client's Authorization? FastCGI, SCGI
+ * and CGI do not, unless somebody sees to it; all others do. */
+static bool
+passes_authorization(const struct conf_line *l)
+{
+	bool	quiet = has_part(l, "fcgi://") || has_part(l, "scgi://");
+
+	if (conf_is(l, "ProxyPass") || conf_is(l, "ProxyPassMatch"))
+		return !quiet && !conf_has(l, "!");
+	if (conf_is(l, "SetHandler"))
+		return !quiet && has_part(l, "proxy:");
+	if (conf_is(l, "RewriteRule"))
+		return has_part(l, "HTTP_AUTHORIZATION") ||
+		    (is_proxied(l) && !quiet);
+	if (conf_is(l, "SetEnvIf") || conf_is(l, "SetEnvIfNoCase"))
+		return conf_has(l, "Authorization") &&
+		    has_part(l, "HTTP_AUTHORIZATION");
+	return (conf_is(l, "CGIPassAuth") || conf_is(l, "WSGIPassAuthorization")) &&
+	    conf_has(l, "on");
+}
+
+/* What holds for a host, wherever in it or around it it stands. */
+static void
+check_places(struct doctor *d, size_t host)
+{
+	const struct conf	*c = &d->conf;
+	size_t			 i, own, names = conf_effective(c, host,
+				    "CertAuthNames");
+	bool			 cleared = false;
+
+	for (i = 0; i < c->num_lines; i++)
+		cleared = cleared || ((host_of(c, i) == host ||
+		    host_of(c, i) == NO_LINE) &&
+		    conf_is(&c->lines[i], "RequestHeader") &&
+		    conf_has(&c->lines[i], "Authorization"));
+	for (i = 0; i < c->num_lines; i++) {
+		if (host_of(c, i) != host && host_of(c, i) != NO_LINE)
+			continue;
+		if (names_profile(c, i))
+			doctor_names(d, i, 1, names, true);
+		own = conf_in(c, c->lines[i].parent, "CertAuthProfile");
+		if (!cleared && passes_authorization(&c->lines[i]) &&
+		    (own == NO_LINE || names_profile(c, own)))
+			doctor_say(d, CERTAUTH_WARNING, i, "what the client writes "
+			    "into Authorization is passed on beside the "
+			    "certificate's user: an application may believe it",
+			    "write \"RequestHeader unset Authorization\"");
+	}
+}
+
 static void
 check_host(struct doctor *d, size_t host)
 {
 	const struct conf	*c = &d->conf;
-	size_t			 i, at, pass = NO_LINE;
-	bool			 cleared = false;
+	size_t			 at = conf_effective(c, host, "SSLEngine");
 
-	at = conf_effective(c, host, "SSLEngine");
 	if (at == NO_LINE || conf_has(&c->lines[at], "off"))
 		doctor_say(d, CERTAUTH_WARNING, host, "a host without TLS under a "
 		    "profile: whoever comes here gets 403 no-tls", "write "
@@ -313,20 +411,7 @@ check_host(struct doctor *d, size_t host)
 	else
 		check_protocol(d, host);
 	check_leftovers(d, host);
-	for (i = 0; i < c->num_lines; i++) {
-		if (host_of(c, i) != host && host_of(c, i) != NO_LINE)
-			continue;
-		if (conf_is(&c->lines[i], "ProxyPass") ||
-		    conf_is(&c->lines[i], "ProxyPassMatch"))
-			pass = i;
-		cleared = cleared || (conf_is(&c->lines[i], "RequestHeader") &&
-		    conf_has(&c->lines[i], "Authorization"));
-	}
-	if (pass != NO_LINE && !cleared)
-		doctor_say(d, CERTAUTH_WARNING, pass, "what the client writes into "
-		    "Authorization is passed on beside the certificate's user: an "
-		    "application may believe it",
-		    "write \"RequestHeader unset Authorization\"");
+	check_places(d, host);
 }
 
 static void
@@ -372,11 +457,12 @@ take_names(struct doctor *d)
 	const char		*name;
 	char			 path[4096];
 
-	if (conf != NO_LINE) {
+	d->folder = strdup(root != NO_LINE ? conf_at(&c->lines[root], 1) :
+	    DEFAULT_ROOT);
+	if (conf != NO_LINE && d->folder != NULL) {
 		name = conf_at(&c->lines[conf], 1);
 		(void)snprintf(path, sizeof(path), "%s%s%s", name[0] == '/' ? "" :
-		    root != NO_LINE ? conf_at(&c->lines[root], 1) : DEFAULT_ROOT,
-		    name[0] == '/' ? "" : "/", name);
+		    d->folder, name[0] == '/' ? "" : "/", name);
 		d->policy = strdup(path);
 	}
 	/* Debian's is ${APACHE_RUN_USER}, set in envvars */

@@ -376,8 +376,10 @@ check_profiles(struct doctor *d)
 			doctor_say(d, CERTAUTH_WARNING, at, "a profile comes from "
 			    "the environment in which Dovecot was started, which "
 			    "is not seen here", "write its name behind a \"=\"");
-		else if (value != NULL)
+		else if (value != NULL) {
 			doctor_profile(d, at, word);
+			doctor_names(d, at, word, NO_LINE, true);
+		}
 	}
 }
 

@@ -315,40 +315,82 @@ check_listeners(struct doctor *d, size_t server)
 		doctor_say(d, CERTAUTH_WARNING, server, text, remedy);
 }
 
-/* proxy_set_header of a level takes the place of all those further out. */
+/* Ways to an application behind, what sets a header there (a line of one level takes
+ * the place of all those further out), and what holds all headers back. */
+static const struct pass {
+	const char	*name, *sets, *header, *headers, *remedy;
+} passes[] = {
+	{ "proxy_pass", "proxy_set_header", "Authorization",
+	    "proxy_pass_request_headers",
+	    "write \"proxy_set_header Authorization \"\";\" here" },
+	{ "grpc_pass", "grpc_set_header", "Authorization", "",
+	    "write \"grpc_set_header Authorization \"\";\" here" },
+	{ "fastcgi_pass", "fastcgi_param", "HTTP_AUTHORIZATION",
+	    "fastcgi_pass_request_headers",
+	    "write \"fastcgi_param HTTP_AUTHORIZATION \"\";\" here" },
+	{ "uwsgi_pass", "uwsgi_param", "HTTP_AUTHORIZATION",
+	    "uwsgi_pass_request_headers",
+	    "write \"uwsgi_param HTTP_AUTHORIZATION \"\";\" here" },
+	{ "scgi_pass", "scgi_param", "HTTP_AUTHORIZATION",
+	    "scgi_pass_request_headers",
+	    "write \"scgi_param HTTP_AUTHORIZATION \"\";\" here" },
+};
+
 static void
-check_authorization(struct doctor *d, size_t pass, const char *header)
+check_authorization(struct doctor *d, size_t at, const struct pass *pass)
 {
 	const struct conf	*c = &d->conf;
-	size_t			 block = c->lines[pass].parent, i;
+	size_t			 block = c->lines[at].parent, i, headers;
 	bool			 any = false, mine = false;
 
+	headers = conf_effective(c, block, pass->headers);
+	if (headers != NO_LINE && !on(c, headers))
+		return;
 	for (;;) {
 		for (i = 0; i < c->num_lines; i++) {
 			if (c->lines[i].parent != block ||
-			    !conf_is(&c->lines[i], header))
+			    !conf_is(&c->lines[i], pass->sets))
 				continue;
 			any = true;
-			mine = mine || conf_has(&c->lines[i], "Authorization");
+			mine = mine || conf_has(&c->lines[i], pass->header);
 		}
 		if (any || block == NO_LINE)
 			break;
 		block = c->lines[block].parent;
 	}
 	if (!mine)
-		doctor_say(d, CERTAUTH_WARNING, pass, "what the client writes into "
+		doctor_say(d, CERTAUTH_WARNING, at, "what the client writes into "
 		    "Authorization is passed on beside the certificate's user: an "
-		    "application may believe it", header[0] == 'g' ?
-		    "write \"grpc_set_header Authorization \"\";\" here" :
-		    "write \"proxy_set_header Authorization \"\";\" here");
+		    "application may believe it", pass->remedy);
+}
+
+/* Applications behind, and names of CAs: all that needs a profile in force. */
+static void
+check_places(struct doctor *d, size_t server)
+{
+	const struct conf	*c = &d->conf;
+	size_t			 i, k, own = conf_effective(c, server, "certauth");
+	size_t			 names = conf_effective(c, server, "certauth_names");
+
+	if (on(c, own))
+		doctor_names(d, own, 1, names, false);
+	for (i = server + 1; i < c->num_lines; i++) {
+		if (!conf_inside(c, i, server))
+			continue;
+		if (conf_is(&c->lines[i], "certauth") && on(c, i) && i != own)
+			doctor_names(d, i, 1, names, false);
+		for (k = 0; k < sizeof(passes) / sizeof(passes[0]); k++)
+			if (conf_is(&c->lines[i], passes[k].name) &&
+			    on(c, conf_effective(c, c->lines[i].parent, "certauth")))
+				check_authorization(d, i, &passes[k]);
+	}
 }
 
 static void
 check_server(struct doctor *d, size_t server)
 {
 	const struct conf	*c = &d->conf;
-	const char		*header;
-	size_t			 i, at;
+	size_t			 at;
 
 	at = conf_effective(c, server, "ssl_crl");
 	if (at != NO_LINE)
@@ -368,13 +410,7 @@ check_server(struct doctor *d, size_t server)
 		    "write \"ssl_early_data off;\"");
 	check_protocols(d, server);
 	check_listeners(d, server);
-	for (i = server + 1; i < c->num_lines; i++) {
-		header = conf_is(&c->lines[i], "proxy_pass") ? "proxy_set_header" :
-		    conf_is(&c->lines[i], "grpc_pass") ? "grpc_set_header" : NULL;
-		if (header != NULL && conf_inside(c, i, server) &&
-		    on(c, conf_effective(c, c->lines[i].parent, "certauth")))
-			check_authorization(d, i, header);
-	}
+	check_places(d, server);
 }
 
 /* nginx runs the handlers of a later module first (docs/nginx.md, Pitfalls). */
@@ -435,11 +471,13 @@ take_names(struct doctor *d)
 	char			 path[4096];
 	size_t			 i, user = conf_in(c, NO_LINE, "user");
 
+	slash = strrchr(c->lines[0].file, '/');
+	d->folder = strndup(c->lines[0].file, slash != NULL ?
+	    (size_t)(slash - c->lines[0].file) : 0);
 	for (i = 0; i < c->num_lines; i++) {
 		if (!conf_is(&c->lines[i], "certauth_config"))
 			continue;
 		name = conf_at(&c->lines[i], 1);
-		slash = strrchr(c->lines[0].file, '/');
 		(void)snprintf(path, sizeof(path), "%.*s%s", name[0] == '/' ||
 		    slash == NULL ? 0 : (int)(slash - c->lines[0].file + 1),
 		    c->lines[0].file, name);

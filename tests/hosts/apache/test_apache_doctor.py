@@ -10,7 +10,9 @@ import subprocess
 
 import pytest
 
-from apache_world import ROOT
+import pki
+from apache_world import ROOT, basic
+from passed_on import Backend
 
 COMMAND = os.path.join(ROOT, "build", os.environ.get("FLAVOUR", "test"), "certauth")
 TLS = "SSLProtocol -all +TLSv1.2 +TLSv1.3\n"
@@ -56,6 +58,21 @@ def test_our_example_is_clean(site):
     assert doctor(site, text) == (0, [])
 
 
+def test_our_package_is_clean(site):
+    """Beside Debian's ssl.conf, which offers TLS 1.0 and 1.1."""
+    with open(os.path.join(ROOT, "modules", "debian", "apache", "certauth.conf"),
+              encoding="utf-8") as f:
+        text = f.read()
+    w = site.world
+    for old, new in (("*:443", "127.0.0.1:%d" % site.tls_port),
+                     ("${APACHE_LOG_DIR}", site.path("logs")),
+                     ("/etc/ssl/certs/ssl-cert-snakeoil.pem", w.path("server.pem")),
+                     ("/etc/ssl/private/ssl-cert-snakeoil.key", w.path("server.key"))):
+        assert old in text
+        text = text.replace(old, new)
+    assert doctor(site, text, main="SSLProtocol all -SSLv3") == (0, [])
+
+
 # name: (severity, the line, words of what is said, of the host, near miss)
 FAULTS = {
     "CRL file": ("fault", "SSLCARevocationFile", "does nothing", "SSLCARevocationFile @W@/root.crl",
@@ -75,6 +92,14 @@ FAULTS = {
     "Authorization passed on": (
         "warning", "ProxyPass", "Authorization", "ProxyPass /app/ http://127.0.0.1:9/",
         "ProxyPass /app/ http://127.0.0.1:9/\nRequestHeader unset Authorization"),
+    "names without those that issue": (
+        "warning", "CertAuthNames", "miss 1 CAs that issue for profile \"staff\", such as "
+        "CN=Test Issuing CA", "CertAuthNames anchors", "CertAuthNames @W@/issuing.pem"),
+    "names for mod_ssl": ("warning", "SSLCADNRequestFile", "not offered to clients",
+                          "SSLCADNRequestFile @W@/root.pem", "CertAuthNames none"),
+    "tickets": ("warning", "SSLSessionTicketKeyFile", "memory it has given back",
+                "SSLSessionTicketKeyFile @W@/ticket.key", "SSLSessionTickets off"),
+    "depth": ("warning", "SSLVerifyDepth", "does nothing", "SSLVerifyDepth 3", ""),
 }
 
 
@@ -82,6 +107,8 @@ FAULTS = {
 def test_fault_and_near_miss(make_site, name):
     severity, mark, words, bad, near = FAULTS[name]
     site = make_site(modules=["proxy", "proxy_http"])
+    with open(site.world.path("ticket.key"), "wb") as f:
+        f.write(bytes(48))
     bad, near = (t.replace("@W@", site.world.folder) for t in (bad, near))
     status, said = doctor(site, site.vhost(TLS + "CertAuthProfile staff\n" + bad))
     assert len(said) == 1 and words in said[0]["text"], said
@@ -92,6 +119,66 @@ def test_fault_and_near_miss(make_site, name):
     # beside a host without a profile it is httpd's own business
     assert doctor(site, site.vhost(TLS + "CertAuthProfile staff"),
                   site.vhost(bad, name="other.test")) == (0, [])
+
+
+PROXIES = ["proxy", "proxy_http", "proxy_fcgi", "proxy_scgi", "proxy_uwsgi", "proxy_ajp"]
+WITH_LAST = "RequestHeader set X-Last the-end\n"
+
+
+@pytest.mark.parametrize("line,passed", [
+    ("ProxyPass /app/ http://HERE/", True), ("ProxyPass /app/ fcgi://HERE/", False),
+    ("ProxyPass /app/ scgi://HERE/", False), ("ProxyPass /app/ uwsgi://HERE/", True),
+    ("ProxyPass /app/ ajp://HERE/", True),
+    ("<Location /app>\nProxyPass http://HERE/\n</Location>", True),
+    ("<Location /app>\nSetHandler \"proxy:http://HERE/\"\n</Location>", True),
+    ("<Location /app>\nSetHandler \"proxy:fcgi://HERE/\"\n</Location>", False),
+    ("RewriteEngine on\nRewriteRule ^/app/(.*) http://HERE/$1 [L,P]", True),
+    ("RewriteEngine on\nRewriteRule ^/app/(.*) fcgi://HERE/$1 [P]", False),
+    ("ProxyPass /app/ fcgi://HERE/\n<Location /app>\nCGIPassAuth on\n</Location>", True),
+    ("ProxyPass /app/ fcgi://HERE/\nSetEnvIf Authorization (.*) HTTP_AUTHORIZATION=$1", True),
+    ("ProxyPass /app/ fcgi://HERE/\nRewriteEngine on\n"
+     "RewriteRule .* - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]", True)])
+def test_what_httpd_really_passes_on(make_site, line, passed):
+    """The doctor's opinion and httpd's deeds."""
+    b, site = Backend(), make_site(modules=PROXIES)
+    body = TLS + "CertAuthProfile staff\n" + WITH_LAST + line.replace(
+        "HERE", "127.0.0.1:%d" % b.port) + "\n"
+    status, said = doctor(site, site.vhost(body))
+    assert status == 0 and len(said) == passed, said
+    assert not passed or "Authorization" in said[0]["text"]
+    site.start()
+    site.get("/app/x", who="alice", headers=[basic("eve", "xyzzy")])
+    got = b.all()
+    assert b"the-end" in got and (b"ZXZlOnh5enp5" in got) == passed, got
+
+
+def test_names_that_are_too_many(make_site, world):
+    """Twenty CAs with long names; none has anything to do with the tests' people."""
+    many = [pki.CA("%d " % i + "x" * 900) for i in range(20)]
+    with open(world.path("many.pem"), "wb") as f:
+        for ca in many:
+            f.write(ca.pem)
+    policy = world.policy(name="many.conf", profiles=(
+        "many: { authorities = [ \"many\" ]; };"))
+    with open(policy, encoding="utf-8") as f:
+        text = f.read()
+    world.text("many.conf", text.replace("authorities: {", "authorities: { many: { anchors = "
+                                         "[ \"many.pem\" ]; revocation: { check = \"none\"; }; };",
+                                         1))
+    site = make_site()
+    site.conf(site.main().replace(world.folder + "/certauth.conf", policy)
+              + site.vhost(TLS + "CertAuthProfile many"))
+    site.main = lambda extra="": ""
+    with open(site.conf_file, encoding="utf-8") as f:
+        whole = f.read()
+    for more, found in (("", 1), ("CertAuthNames none", 0)):
+        site.conf(whole.replace("CertAuthProfile many", "CertAuthProfile many\n" + more), bare=True)
+        r = subprocess.run([COMMAND, "check", "--json", "--server", "apache", "--server-config",
+                            site.conf_file], stdin=subprocess.DEVNULL, capture_output=True,
+                           text=True, timeout=120)
+        said = [x for x in json.loads(r.stdout)["lines"] if x["user"] == "apache"]
+        assert len(said) == found, said
+        assert not found or "names of 20 CAs take" in said[0]["text"]
 
 
 def test_of_the_main_server(site):

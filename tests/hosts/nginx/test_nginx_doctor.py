@@ -11,7 +11,8 @@ import subprocess
 import pytest
 
 from nginx_server import ROOT
-from nginx_world import Client
+from nginx_world import Client, basic
+from passed_on import Backend
 
 COMMAND = os.path.join(ROOT, "build", os.environ.get("FLAVOUR", "test"), "certauth")
 LISTEN = "listen @TLS@ ssl; server_name a.test; "
@@ -60,6 +61,20 @@ def test_our_example_is_clean(shared_world):
     assert doctor(n) == (0, [])
 
 
+def test_our_package_is_clean(shared_world):
+    """Inside of Debian's nginx.conf, which offers TLS 1.0 and 1.1."""
+    with open(os.path.join(ROOT, "modules", "debian", "nginx", "certauth"),
+              encoding="utf-8") as f:
+        text = f.read()
+    for old, new in (("listen 443", "listen @TLS@"), ("    listen [::]:443 ssl;\n", ""),
+                     ("include snippets/snakeoil.conf;", "")):
+        assert old in text
+        text = text.replace(old, new)
+    n = shared_world.nginx(text, "package")
+    n.http = n.http.replace("ssl_protocols TLSv1.2", "ssl_protocols TLSv1 TLSv1.1 TLSv1.2", 1)
+    assert doctor(n) == (0, [])
+
+
 # name: (severity, the line, words of what is said, text of the server, near miss)
 FAULTS = {
     "ssl_crl": (
@@ -92,6 +107,15 @@ FAULTS = {
         "server { " + LISTEN + "certauth staff; proxy_set_header authorization \"\";\n"
         "location / {\nproxy_pass http://127.0.0.1:9;\n }\nlocation /open/ { certauth off;\n"
         "proxy_set_header X-A b;\nproxy_pass http://127.0.0.1:9;\n } }"),
+    "names without those that issue": (
+        "warning", "certauth_names anchors", "miss 1 CAs that issue for profile \"staff\", such "
+        "as CN=Test Issuing CA", "server { " + LISTEN + "certauth staff;\n"
+        "certauth_names anchors;\n }",
+        "server { " + LISTEN + "certauth staff; certauth_names none; }"),
+    "a file of names without those that issue": (
+        "warning", "certauth_names @W@/root.pem", "miss 1 CAs",
+        "server { " + LISTEN + "location / { certauth staff; }\ncertauth_names @W@/root.pem;\n }",
+        "server { " + LISTEN + "certauth staff;\ncertauth_names ../issuers.pem;\n }"),
     "no such profile": (
         "fault", "certauth stuff", 'no profile "stuff"',
         "server { " + LISTEN + "\ncertauth stuff;\n }", GOOD),
@@ -112,10 +136,39 @@ def test_fault_and_near_miss(shared_world, name):
     assert len(found) == 1, said
     assert found[0]["severity"] == severity and found[0]["remedy"]
     if name != "nginx's own check beside ours":     # nginx tells where the server begins
-        assert (found[0]["file"], found[0]["line"]) == place(n, n.fill(mark))
+        assert (found[0]["file"], found[0]["line"]) == place(
+            n, n.fill(mark.replace("@W@", shared_world.folder)))
     assert status == (1 if severity == "fault" else 0)
     n = shared_world.nginx(near.replace("@W@", shared_world.folder), "near" + sub)
     assert doctor(n) == (0, [])
+
+
+@pytest.mark.parametrize("kind,to,extra,passed", [
+    ("proxy_pass", "http://", "", True),
+    ("proxy_pass", "http://", "proxy_pass_request_headers off; proxy_set_header X the-end;", False),
+    ("proxy_pass", "http://", "proxy_set_header Authorization '';", False),
+    ("fastcgi_pass", "", "fastcgi_param X x;", True),
+    ("fastcgi_pass", "", "fastcgi_param HTTP_AUTHORIZATION '';", False),
+    ("fastcgi_pass", "", "fastcgi_pass_request_headers off; fastcgi_param X the-end;", False),
+    ("uwsgi_pass", "", "", True),
+    ("uwsgi_pass", "", "uwsgi_param HTTP_AUTHORIZATION '';", False),
+    ("scgi_pass", "", "", True),
+    ("scgi_pass", "", "scgi_param HTTP_AUTHORIZATION '';", False)])
+def test_what_nginx_really_passes_on(shared_world, kind, to, extra, passed):
+    """The doctor's opinion and nginx's deeds."""
+    b = Backend()
+    n = shared_world.nginx("server { %scertauth staff; location / { %s\n%s %s127.0.0.1:%d; } }"
+                           % (LISTEN, extra, kind, to, b.port), "pass%d" % b.port)
+    with n:
+        Client(shared_world, "alice").get(n.port["TLS"], headers=[
+            basic("eve", "xyzzy"), ("X-Last", "the-end")])
+    got = b.all()
+    assert b"the-end" in got and (b"ZXZlOnh5enp5" in got) == passed
+    status, said = doctor(n)
+    assert status == 0 and len(said) == passed, said
+    if passed:
+        assert "Authorization" in said[0]["text"] and kind[:4] in said[0]["remedy"]
+        assert (said[0]["file"], said[0]["line"]) == place(n, kind + " ")
 
 
 def test_nowhere_in_force(shared_world):
