@@ -10,6 +10,7 @@
 
 #include "command.h"
 #include "json.h"
+#include "terminal.h"
 
 /* Taken by all: which policy, how to print. */
 #define EVERYWHERE	"--config --json --help -h --version"
@@ -247,9 +248,11 @@ command_find(struct args *args)
 
 /* ------------------------------------------------------------------- usage */
 
-/* Of a terminal's 80. */
+/* In a pipe, and at most on a terminal: long lines are hard to read. */
 #define WIDTH		78
 #define INDENT		15
+/* Narrower ones break lines by themselves. */
+#define LEAST_WIDTH	40
 
 static const char *
 text_at(size_t i)
@@ -264,15 +267,17 @@ static void
 print_wrapped(FILE *to, const char *text, size_t column)
 {
 	const char	*end;
-	size_t		 len;
+	size_t		 len, width = terminal_width(fileno(to));
 	int		 depth;
 
+	width = width == 0 || width > WIDTH ? WIDTH :
+	    width < LEAST_WIDTH ? LEAST_WIDTH : width;
 	while (*text != '\0') {
 		for (end = text, depth = 0; *end != '\0' && (*end != ' ' ||
 		    depth > 0); end++)
 			depth += *end == '[' ? 1 : *end == ']' ? -1 : 0;
 		len = (size_t)(end - text);
-		if (column + 1 + len > WIDTH) {
+		if (column + 1 + len > width) {
 			(void)fprintf(to, "\n%*s", INDENT - 1, "");
 			column = INDENT - 1;
 		}

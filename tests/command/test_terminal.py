@@ -169,6 +169,16 @@ def test_a_table_fits_and_is_aligned(world, columns):
             assert word in shown(raw)
 
 
+@pytest.mark.parametrize("columns", [50, 80, 300])
+def test_help_is_as_wide_as_the_screen(world, columns):
+    """Words in brackets stay together, so the longest of them decides at last."""
+    raw, status = on_terminal(world.args("forecast", "--help"), columns=columns)
+    usage = [line for line in shown(raw).split("\n") if line.startswith("   ")]
+    assert status == 0 and "--service" in raw
+    assert max(len(line) for line in usage[:-1]) <= min(columns, 78), usage
+    assert columns == 50 or shown(raw) == world.piped("forecast", "--help")[0]
+
+
 def test_many_certificates_are_a_table(world):
     words = ["map", "--explain", *ASKED, "{w.people}"]
     raw, status = on_terminal(world.args(*words), columns=70)
