@@ -347,8 +347,8 @@ struct certauth_table_report {
 	bool	 compiled;
 };
 bool	certauth_table_build(const char *const *inputs, size_t num_inputs,
-	    const char *output, struct certauth_table_report *report_r,
-	    struct certauth_error *error_r);
+	    const char *output, const struct certauth_progress *,
+	    struct certauth_table_report *report_r, struct certauth_error *error_r);
 /* Is all of a map good: a text, a folder, a compiled table with its digest? */
 bool	certauth_table_check(const char *file,
 	    struct certauth_table_report *report_r,

@@ -139,8 +139,8 @@ describe(const char *file, struct certauth_table_report *report_r,
 
 bool
 certauth_table_build(const char *const *inputs, size_t num_inputs,
-    const char *output, struct certauth_table_report *report_r,
-    struct certauth_error *error_r)
+    const char *output, const struct certauth_progress *progress,
+    struct certauth_table_report *report_r, struct certauth_error *error_r)
 {
 	struct file_owners	 owners;
 	struct inputs		 in = { .like = -1 };
@@ -156,8 +156,13 @@ certauth_table_build(const char *const *inputs, size_t num_inputs,
 	ok = in.bytes != NULL && in.sources != NULL && in.names != NULL;
 	if (!ok)
 		error_set(error_r, output, 0, "out of memory");
-	for (i = 0; ok && i < num_inputs; i++)
+	for (i = 0; ok && i < num_inputs; i++) {
+		if (progress != NULL)
+			progress->fn(progress->context, i, num_inputs, inputs[i]);
 		ok = add_input(&in, inputs[i], &owners, error_r);
+	}
+	if (ok && progress != NULL)
+		progress->fn(progress->context, num_inputs, num_inputs, output);
 	if (ok) {
 		table = table_parse_all(in.sources, in.num, error_r);
 		ok = table != NULL && table_write(table, output, in.like,

@@ -37,9 +37,8 @@ cmd_table_build(struct args *args)
 	if (args->output == NULL || args->rest.num_items < 1)
 		return complain("expected table build --output FILE MAP...");
 	progress_begin("table build");
-	progress_at(0, 0, args->output);
 	if (!certauth_table_build(args->rest.items, args->rest.num_items,
-	    args->output, &r, &error))
+	    args->output, &progress_core, &r, &error))
 		return complain_fault(&error);
 	progress_end();
 	return report(args, args->output, &r);

@@ -212,7 +212,7 @@ LONG = [
                                   r"compile: 2 of 2, the index, "]),
     (["compile", "--config", "{w.conf}"], [r"compile: 1 of 2, root\.crl, "]),
     (["table", "build", "--output={w.folder}/people.tbl", "{w.folder}/staff.map"],
-     [r"table build: people\.tbl, \d+ s"]),
+     [r"table build: 0 of 1, staff\.map, \d+ s", r"table build: 1 of 1, people\.tbl, "]),
     (["table", "check", "{w.folder}/staff.map"], [r"table check: staff\.map, "]),
     (["forecast", *ASKED, "{w.people}"], [r"forecast: [0-3] of 4, alice\.pem, \d+ s"]),
     (["forecast", *ASKED, LOG], [r"forecast: 0% of one\.log, "]),
