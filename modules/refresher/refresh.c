@@ -120,6 +120,16 @@ settings_of(const struct refresher *r, const struct source *source,
 	}
 }
 
+/* What was under way when somebody said "now" may be of before. */
+static int64_t
+not_before(struct source *source, int64_t now, int64_t next)
+{
+	bool	again = source->again;
+
+	source->again = false;
+	return again ? now : next;
+}
+
 static void
 failed(struct refresher *r, struct source *source, const char *why)
 {
@@ -132,8 +142,8 @@ failed(struct refresher *r, struct source *source, const char *why)
 	settings_of(r, source, &a);
 	if (source->failures < 1000)
 		source->failures++;
-	source->next = schedule_after_failure(now, source->failures, a.refresh,
-	    schedule_random());
+	source->next = not_before(source, now, schedule_after_failure(now,
+	    source->failures, a.refresh, schedule_random()));
 	/* Once, and again when it fails otherwise. */
 	if (source->failures == 1 || strncmp(source->error, why,
 	    sizeof(source->error) - 1) != 0)
@@ -161,8 +171,9 @@ succeeded(struct refresher *r, struct source *source)
 	source->failures = 0;
 	source->error[0] = '\0';
 	source->succeeded = now;
-	source->next = schedule_after_success(now, source->this_update,
-	    source->next_update, a.refresh, schedule_random());
+	source->next = not_before(source, now, schedule_after_success(now,
+	    source->this_update, source->next_update, a.refresh,
+	    schedule_random()));
 	(void)store_save(&r->store, source);
 	r->changed = true;
 }
@@ -256,12 +267,13 @@ refresh_start(struct refresher *r, int64_t now, bool all, const char *authority)
 
 	for (i = 0; i < r->store.num_sources; i++) {
 		source = r->store.sources[i];
-		if (source->busy || !source->listed ||
-		    (authority != NULL &&
+		if (!source->listed || (authority != NULL &&
 		    strcmp(authority, source->authority) != 0))
 			continue;
+		if (source->busy)
+			source->again = source->again || all;
 		/* A clock that went back must not make us wait for years. */
-		if (all || source->next <= now || source->tried > now)
+		else if (all || source->next <= now || source->tried > now)
 			start(r, source, now);
 	}
 }

@@ -41,6 +41,7 @@ struct source {
 	char		 name[STORE_NAME_BYTES];
 	bool		 listed;	/* still named by somebody */
 	bool		 busy;		/* being fetched or looked at */
+	bool		 again;		/* told meanwhile to fetch it now */
 	bool		 has_object;
 	/* saved */
 	char		 etag[FETCH_MAX_VALIDATOR], modified[FETCH_MAX_VALIDATOR];

@@ -193,6 +193,25 @@ def test_now_tells_the_daemon(w):
     assert result == TEXT and "error" in json.loads(text)
 
 
+def test_now_while_it_is_under_way(w):
+    """What is on its way may be of before: it is asked for once more."""
+    came = threading.Event()
+
+    def answer(_):
+        first = not w.http.asked("/a.crl")[1:]
+        body = w.crl([] if first else [w.alice], 1 if first else 2)
+        if first:
+            came.wait(60)
+        return Answer(body)
+    w.policy(crl_urls=[w.http.serve("/a.crl", answer)])
+    w.start()
+    until(lambda: w.http.asked("/a.crl"))
+    p = w.run("--now", "test")
+    came.set()
+    assert p.returncode == 0, p.stdout
+    until(lambda: w.show(w.alice) == "revoked")
+
+
 def admin(words):
     body = bytes([ask.ADMIN]) + json.dumps(words).encode()
     return ask.frame(b"CAQ1", body)
