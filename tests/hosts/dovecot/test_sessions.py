@@ -16,12 +16,13 @@ import time
 
 import pytest
 
+from dovecot_server import PATIENCE
 from mail_clients import PROTOCOLS, connect, context, login
 from test_clients import Relay
+from test_live import until
 
 END = {"CERTAUTH_SESSIONS": "end"}
-WITHIN = 2.0        # seconds from the rename to the last words
-SLACK = 1.0         # of a busy machine
+TAKEN_UP = 3.0      # seconds after which new data are taken up, for what must go on
 WORDS = {"imap": "* BYE Client certificate refused: %s: ",
          "sieve": 'BYE "Client certificate refused: %s: ',
          "submission": "421 4.7.0 Client certificate refused: %s: "}
@@ -67,15 +68,13 @@ def idle(server, cert, starttls=False, c=None):
     return c
 
 
-def ended(c, reason, began, protocol="imap"):
-    said = lines_until_end(c, WITHIN + SLACK)
-    took = time.monotonic() - began
+def ended(c, reason, protocol="imap"):
+    said = lines_until_end(c, PATIENCE)
     assert None not in said, "the session goes on: %r" % said
     if protocol in WORDS:
         assert said and said[-1].startswith(WORDS[protocol] % reason), said
     else:
         assert not said, "POP3 speaks only when asked: %r" % said
-    assert took < WITHIN + SLACK, took
     return said
 
 
@@ -97,7 +96,7 @@ def test_idle_ends_when_revoked(own_world, start, service_count, starttls):
     time.sleep(1.5)
     mark = d.mark()
     w.revoke("later", number=2)
-    ended(c, "revoked", time.monotonic())
+    ended(c, "revoked")
     d.wait_log(r"certauth: session of user=<later> ended: REJECT 1401 revoked", mark)
     # the mail process has gone too, in peace
     d.wait_log(r"imap\(later\)<.*Info: Disconnected: Connection closed", mark)
@@ -111,21 +110,23 @@ def test_idle_ends_when_denied(own_world, start):
     d = start(w.dovecot("denied", env=END))
     c, other = idle(d, w.cert("alice")), idle(d, w.cert("bob"))
     w.write("denied", "user:denied\nuser:alice\n")
-    ended(c, "denied", time.monotonic())
+    ended(c, "denied")
     lives(other)
 
 
 def test_idle_ends_when_expired(own_world, start):
     w = own_world
     d = start(w.dovecot("expire", env=END))
-    w.add("short", w.ca, not_after="+6s")
     w.write("people.map", "short@example.com short\nalice@example.com alice\n")
-    time.sleep(1.5)
-    until = time.monotonic() + 4.5
-    c, other = idle(d, w.cert("short")), idle(d, w.cert("alice"))
-    said = lines_until_end(c, 8)
-    assert said and said[-1] and said[-1].startswith(WORDS["imap"] % "expired"), said
-    assert -1.5 < time.monotonic() - until < WITHIN + SLACK
+    other = idle(d, w.cert("alice"))
+    for seconds in (4, 20, 60):     # enough for a login, even where the machine stands still
+        began = time.time()
+        w.add("short", w.ca, not_after="+%ds" % seconds)
+        c = connect("imap", d, w.cert("short"))
+        if login("imap", d, "EXTERNAL", c=c).ok:
+            break
+    said = ended(c, "expired")
+    assert time.time() > began + seconds - 1, said
     lives(other)
 
 
@@ -134,7 +135,7 @@ def test_idle_ends_when_the_map_names_another(own_world, start):
     d = start(w.dovecot("map", env=END))
     c = idle(d, w.cert("alice"))
     w.write("people.map", "alice@example.com bob\n")
-    ended(c, "wrong-user", time.monotonic())
+    ended(c, "wrong-user")
 
 
 @pytest.mark.parametrize("value", [None, "keep"])
@@ -143,10 +144,10 @@ def test_without_the_setting_it_goes_on(own_world, start, value):
     d = start(w.dovecot("keep", env={} if value is None else {"CERTAUTH_SESSIONS": value}))
     c = idle(d, w.cert("later"))
     w.revoke("later", number=2)
-    assert lines_until_end(c, WITHIN + SLACK)[-1] is None
+    assert lines_until_end(c, TAKEN_UP)[-1] is None
     c = c.sock
     c.sendall(b"DONE\r\nd NOOP\r\n")
-    c.settimeout(5)
+    c.settimeout(PATIENCE)
     said = b""
     while b"d OK" not in said:
         said += c.recv(4096)
@@ -159,7 +160,7 @@ def test_an_unknown_word_is_no_keep(own_world, start):
     c = idle(d, w.cert("later"))
     d.wait_log(r"Error: certauth: CERTAUTH_SESSIONS=\"ende\" is unknown")
     w.revoke("later", number=2)
-    ended(c, "revoked", time.monotonic())
+    ended(c, "revoked")
 
 
 def test_passwords_beside_a_certificate_go_on(own_world, start):
@@ -169,7 +170,7 @@ def test_passwords_beside_a_certificate_go_on(own_world, start):
     with connect("imap", d, w.cert("later")) as c:
         assert login("imap", d, "PLAIN", user="bob", password="hush", c=c).ok
         w.revoke("later", number=2)
-        time.sleep(WITHIN + SLACK)
+        time.sleep(TAKEN_UP)
         c.send("d NOOP")
         assert tagged(c, "d")[-1].startswith("d OK")
 
@@ -180,7 +181,7 @@ def test_require_ends_passwords_too(own_world, start):
     with connect("imap", d, w.cert("alice")) as c:
         assert login("imap", d, "PLAIN", user="alice", password="secret", c=c).ok
         w.revoke("alice", number=2)
-        ended(c, "revoked", time.monotonic())
+        ended(c, "revoked")
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -190,7 +191,7 @@ def test_all_protocols(own_world, start, relay, protocol):
     with connect(protocol, d, w.cert("later")) as c:
         assert login(protocol, d, "EXTERNAL", c=c).ok
         w.revoke("later", number=2)
-        ended(c, "revoked", time.monotonic(), protocol)
+        ended(c, "revoked", protocol)
 
 
 def test_what_we_do_not_know_ends_nobody(own_world, start):
@@ -200,7 +201,7 @@ def test_what_we_do_not_know_ends_nobody(own_world, start):
     c = idle(d, w.cert("alice"))
     with open(w.crls + "/issuing.crl", "w", encoding="utf-8") as f:
         f.write("-----BEGIN X509 CRL-----\nbm9uc2Vuc2U=\n-----END X509 CRL-----\n")
-    time.sleep(WITHIN + SLACK)
+    time.sleep(TAKEN_UP)
     lives(c)
 
 
@@ -258,9 +259,10 @@ def test_never_inside_of_a_literal(own_world, start, delay):
     reader = threading.Thread(target=fetch, args=(c, out, stop))
     reader.start()
 
+    until(lambda: b"\nf1 OK" in b"".join(out))
     time.sleep(delay)
     w.revoke("later", number=2)
-    reader.join(WITHIN + SLACK + 3)
+    reader.join(PATIENCE)
     stop.set()
     assert not reader.is_alive(), "the session goes on"
     data, pos, replies = b"".join(out), 0, 0
@@ -314,8 +316,7 @@ def test_compressed(own_world, start):
     while b"b OK" not in got:
         got += unpack.decompress(c.sock.recv(4096))
     w.revoke("later", number=2)
-    began = time.monotonic()
-    c.sock.settimeout(WITHIN + SLACK + 1)
+    c.sock.settimeout(PATIENCE)
     while True:
         try:
             more = c.sock.recv(4096)
@@ -325,7 +326,6 @@ def test_compressed(own_world, start):
             break
         if not more:
             break
-    assert time.monotonic() - began < WITHIN + SLACK + 1
     c.close()
 
 
@@ -338,7 +338,7 @@ def test_many_sessions_and_one_ends(own_world, start):
     sessions = [idle(d, w.cert("alice")) for _ in range(30)]
     c = idle(d, w.cert("later"))
     w.revoke("later", number=2)
-    ended(c, "revoked", time.monotonic())
+    ended(c, "revoked")
     time.sleep(1.2)
     for s in sessions:
         lives(s)
@@ -349,9 +349,8 @@ def test_all_of_one_certificate_end(own_world, start):
     d = start(w.dovecot("each", service_count=0, env=END))
     sessions = [idle(d, w.cert("later")) for _ in range(20)]
     w.revoke("later", number=2)
-    began = time.monotonic()
     for s in sessions:
-        ended(s, "revoked", began)
+        ended(s, "revoked")
 
 
 @pytest.mark.parametrize("service_count", [0, 1])
@@ -399,13 +398,10 @@ service imap-hibernate {
 }
 """))
     c = idle(d, w.cert("later"))
-    time.sleep(2.5)
-    asleep = not any("imap" == os.path.basename(cmd.split(" ")[0])
-                     for cmd in d.children().values())
-    if not asleep:
-        pytest.skip("hibernation does not work here")
+    until(lambda: not any("imap" == os.path.basename(cmd.split(" ")[0])
+                          for cmd in d.children().values()))
     w.revoke("later", number=2)
-    ended(c, "revoked", time.monotonic())
+    ended(c, "revoked")
 
 
 # -------------------------------------------------------------------- real clients
@@ -418,7 +414,7 @@ def test_python_imaplib(own_world, start):
         m.authenticate("EXTERNAL", lambda _: b"")
         m.select("INBOX")
         w.revoke("later", number=2)
-        assert select.select([m.socket()], [], [], WITHIN + SLACK)[0], "nothing said"
+        assert select.select([m.socket()], [], [], PATIENCE)[0], "nothing said"
         with pytest.raises(imaplib.IMAP4.abort) as said:
             m.noop()
         # the last words are what it blames
@@ -446,7 +442,7 @@ def test_fetchmail_idle(own_world, start, tmp_path):
         d.wait_log(r"session of user=<later> ended", mark)
         # it must read the last words before it is told to go; it ends by itself then
         try:
-            p.wait(3)
+            p.wait(30)
         except subprocess.TimeoutExpired:
             pass
     finally:
