@@ -42,7 +42,7 @@ class Logged(Machine):
 
     def lines(self, door, least=1):
         """What certauth said there of decisions; waits for `least` lines."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
             text = self.log_of(door)
             if door == "apache":        # escapes all that it logs once more
@@ -50,7 +50,7 @@ class Logged(Machine):
             found = re.findall(r"certauth: (\{.*\}|ACCEPT .*|REJECT .*)", text)
             if len(found) >= least or time.monotonic() > end:
                 return found
-            time.sleep(0.05)
+            time.sleep(0.02)
 
 
 @pytest.fixture(scope="module", params=['format = "json"', 'format = "json"; personal = "hashed"; key = "secret"',
@@ -59,10 +59,10 @@ class Logged(Machine):
 def logged(request):
     folder = tempfile.mkdtemp(prefix="certauth-l.")
     try:
-        with Logged(folder, request.param) as m:
-            m.name = request.param
-            m.deny("user:bob\n")
-            time.sleep(2)           # taken up within two seconds
+        m = Logged(folder, request.param)
+        m.name = request.param
+        m.deny("user:bob\n")
+        with m:
             yield m
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -133,12 +133,13 @@ def test_a_kept_connection_has_one_line(logged, door):
 @pytest.mark.parametrize("door", ("nginx", "apache"))
 def test_a_flood_is_counted(logged, door):
     """Two processes with twenty lines each in ten seconds; the rest is a number."""
-    before = len(logged.lines(door, 0))
+    before, began = len(logged.lines(door, 0)), time.monotonic()
     for _ in range(150):
         assert not logged.enters(door, "bob")
     told = len(logged.lines(door, before + 20)) - before
-    assert 20 <= told <= 60 + 20, told      # the ten seconds may end in between
-    end = time.monotonic() + 30
+    # the ten seconds may end in between, and more than once
+    assert 20 <= told <= 40 * ((time.monotonic() - began) // 10 + 2), told
+    end = time.monotonic() + 90
     while True:
         rest = [int(n) for n in re.findall(r"(\d+) more refusals were not logged: denied",
                                            logged.log_of(door))]
@@ -159,8 +160,10 @@ def explain(*args):
 def test_a_refusal_is_found_again(logged):
     logs = {}
     for door in DOORS:
+        before = len(logged.lines(door, 0))
         assert not logged.enters(door, "bob")
-        line = logged.lines(door)[-1]
+        # Dovecot's log comes later than its word; of a flood the web servers log nothing
+        line = logged.lines(door, before + (door == "dovecot"))[-1]
         found = re.search(r'(?:id=|"id":")([^" ]+)', line)[1]
         path = logged.w.path(door + ".log")
         with open(path, "w", encoding="utf-8") as f:

@@ -74,13 +74,14 @@ def login_mechanism(c, protocol, user, initial):
 
 @pytest.mark.parametrize("initial", [False, True])
 @pytest.mark.parametrize("protocol", ["imap", "pop3", "submission"])
-def test_login_mechanism_never_asks_for_the_password_of_another(world, start, protocol, initial):
+def test_login_mechanism_never_asks_for_the_password_of_another(world, start, require, protocol,
+                                                                initial):
     """
     A password that is not asked for cannot be tried: neither the words nor the time of
     the answer (auth_failure_delay) tell anything of it.
     """
     d = start(world.dovecot("delay", mode="require", conf="auth_debug = yes\n"
-                            "auth_failure_delay = 2 s\n"))
+                            "auth_failure_delay = 60 s\n"))
     for user in ("bob", "Bob", "bob@example.com", "nobody", "alice2", "alice\0bob", "bob\0",
                  "ALICE", " alice"):
         with connect(protocol, d, world.cert("alice")) as c:
@@ -89,10 +90,10 @@ def test_login_mechanism_never_asks_for_the_password_of_another(world, start, pr
             r.server, r.mark = d, d.mark()
             r.text = login_mechanism(c, protocol, user, initial)
             refused(r, protocol, "wrong-user")
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 30
     assert "passwd-file(" not in d.log(), "a password was looked up"
     for user in ("alice", "alice@example.com"):
-        with connect(protocol, d, world.cert("alice")) as c:
+        with connect(protocol, require, world.cert("alice")) as c:
             # goes on to ask; the mailbox has no password of its own here
             assert login_mechanism(c, protocol, user, initial).startswith(("+ ", "334 ")), user
             c.send(b64("secret"))
