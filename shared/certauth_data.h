@@ -248,6 +248,22 @@ bool	certauth_forecast(struct certauth *, const struct certauth_request *,
 	    int64_t until, certauth_forecast_fn *, void *context);
 
 /*
+ * What a log tells of a certificate that was accepted. Does `profile` refuse it
+ * whatever else it holds? The reason, and why (printable); OK: it is not known.
+ */
+struct certauth_logged {
+	const char	*profile;	/* that judged */
+	const char	*issuer;	/* RFC 4514; "": not told */
+	const char	*key;		/* rsa-2048, P-256, Ed25519, ...; "" */
+	const char *const *policies;	/* under which it was valid; NULL: not told */
+	size_t		 num_policies;
+	int64_t		 lifetime;	/* seconds; -1: not told */
+};
+enum certauth_reason certauth_forecast_logged(struct certauth *,
+    const struct certauth_profile *profile, const struct certauth_logged *,
+    char *why, size_t size);
+
+/*
  * A line for a certificate in the map that its rule looks in, with the name that a
  * renewal keeps, issuer and end beside it. Only for one that a login refuses
  * because it is unknown, and only when the login would then be `user`'s.

@@ -2,8 +2,8 @@
  * cmd_forecast.c - who will be refused, when, and why?
  *
  * Reads a folder of certificates, or a log of decisions in JSON, one a line. What
- * is in a log says when certificates end; only the certificates themselves can be
- * judged by another profile.
+ * is in a log says when certificates end; of another profile it tells some refusals
+ * and never that somebody may enter.
  */
 
 #include <stdio.h>
@@ -22,6 +22,8 @@
 #define MAX_FILES	1000000
 /* Told on stderr; all are counted. */
 #define MAX_COMPLAINTS	20
+/* Policies of a line. */
+#define MAX_POLICIES	64
 
 struct forecast {
 	struct certauth			*engine;
@@ -31,7 +33,8 @@ struct forecast {
 	const char			*file;	/* that is looked at */
 	int64_t				 now, until;
 	size_t				 read, unreadable;
-	size_t				 others;	/* another profile's word */
+	/* another profile's word, and the log does not say what ours would be */
+	size_t				 others;
 };
 
 static void
@@ -135,6 +138,43 @@ take_decision(void *context, const json_t *row, const char *why)
 		f->read++;
 }
 
+/* What our profile refuses of somebody whom another one accepted, by what the line
+ * says. False: it does not say enough. */
+static bool
+refused_by_log(struct forecast *f, const json_t *row)
+{
+	const json_t		*list = json_object_get(row, "policies"), *oid;
+	const char		*policies[MAX_POLICIES];
+	struct certauth_logged	 logged = { .lifetime = -1 };
+	enum certauth_reason	 reason;
+	char			 why[200];
+	int64_t			 from, until;
+	size_t			 i;
+
+	if (strcmp(text_of(row, "result"), "accept") != 0)
+		return false;
+	logged.profile = text_of(row, "profile");
+	logged.issuer = text_of(row, "issuer");
+	logged.key = text_of(row, "key");
+	if (certauth_time_parse(text_of(row, "notBefore"), &from) &&
+	    certauth_time_parse(text_of(row, "notAfter"), &until))
+		logged.lifetime = until - from;
+	if (json_is_array(list) && json_array_size(list) <= MAX_POLICIES) {
+		logged.policies = policies;
+		json_array_foreach(list, i, oid)
+			policies[logged.num_policies++] =
+			    json_is_string(oid) ? json_string_value(oid) : "";
+	}
+	reason = certauth_forecast_logged(f->engine, f->profile, &logged, why,
+	    sizeof(why));
+	if (reason == CERTAUTH_OK)
+		return false;
+	add_row(f, f->now, certauth_reason_slug(reason), why, text_of(row, "user"),
+	    text_of(row, "subject"), text_of(row, "issuer"),
+	    text_of(row, "serial"), text_of(row, "email"));
+	return true;
+}
+
 static void
 judge_decision(struct forecast *f, const json_t *row)
 {
@@ -143,10 +183,12 @@ judge_decision(struct forecast *f, const json_t *row)
 
 	if (profile[0] != '\0' && strcmp(profile,
 	    certauth_profile_name(f->profile)) != 0) {
+		if (refused_by_log(f, row))
+			return;
 		if (f->others++ == 0)
 			(void)complain("%s: was judged by profile %s: what %s "
-			    "would say only the certificates can tell; give "
-			    "them, or let the server judge by both "
+			    "would say the log does not tell of everybody; give "
+			    "the certificates, or let the server judge by both "
 			    "(certauth_report, CertAuthReport)", f->file, profile,
 			    certauth_profile_name(f->profile));
 	}
@@ -258,7 +300,8 @@ print(const struct forecast *f, const json_t *rows, const json_t *crls)
 	(void)printf("%zu read, %zu unreadable; %zu refused or to be refused\n",
 	    f->read, f->unreadable, json_array_size(rows));
 	if (f->others > 0)
-		(void)printf("%zu were judged by another profile\n", f->others);
+		(void)printf("%zu not known: judged by another profile\n",
+		    f->others);
 }
 
 int

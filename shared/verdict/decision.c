@@ -7,20 +7,26 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <jansson.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/x509v3.h>
 
 #include "base/text.h"
 #include "verdict/decision.h"
+#include "verdict/list.h"
 
 /* Bytes of one value; names may be longer than any line. */
 #define MAX_VALUE	256u
 #define MAX_NAME	320u
 /* Hex digits of a hash: enough to tell people apart, too few to look long. */
 #define HASH_BYTES	12u
+/* Of all policies together: more are left out, not cut. */
+#define MAX_POLICIES	400u
 
 struct teller {
 	const struct decision_options	*options;
@@ -100,21 +106,51 @@ message(const struct teller *t)
 	return cut(certauth_verdict_get(t->verdict, "message"), MAX_NAME);
 }
 
+static X509 *
+leaf_of(const struct certauth_verdict *v)
+{
+	STACK_OF(X509)	*path = certauth_verdict_get0_path(v);
+
+	return path != NULL && sk_X509_num(path) > 0 ? sk_X509_value(path, 0) :
+	    NULL;
+}
+
 /* Which key of that issuer signed: two CAs may have one name. */
 static char *
 issuer_key_id(const struct certauth_verdict *v)
 {
-	STACK_OF(X509)			*path = certauth_verdict_get0_path(v);
+	X509				*leaf = leaf_of(v);
 	const ASN1_OCTET_STRING		*id;
 	struct text			 out = { 0 };
 
-	id = path != NULL && sk_X509_num(path) > 0 ?
-	    X509_get0_authority_key_id(sk_X509_value(path, 0)) : NULL;
+	id = leaf != NULL ? X509_get0_authority_key_id(leaf) : NULL;
 	if (id == NULL || ASN1_STRING_length(id) > 32)
 		return strdup("");
 	text_add(&out, "");
 	text_add_hex(&out, ASN1_STRING_get0_data(id),
 	    (size_t)ASN1_STRING_length(id));
+	return text_take(&out);
+}
+
+/* As `key.type` of a rule, an RSA key with its bits; "": another. */
+static char *
+key_word(EVP_PKEY *key)
+{
+	struct text	 out = { 0 };
+	const char	*curve;
+	char		 group[64];
+
+	text_add(&out, "");
+	if (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS"))
+		text_printf(&out, "rsa-%d", EVP_PKEY_get_bits(key));
+	else if (EVP_PKEY_is_a(key, "ED25519"))
+		text_add(&out, "Ed25519");
+	else if (EVP_PKEY_is_a(key, "ED448"))
+		text_add(&out, "Ed448");
+	else if (EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group,
+	    sizeof(group), NULL) == 1 && (curve = EC_curve_nid2nist(
+	    OBJ_txt2nid(group))) != NULL)
+		text_add(&out, curve);
 	return text_take(&out);
 }
 
@@ -171,6 +207,32 @@ set_person(json_t *root, const struct teller *t)
 	    certauth_verdict_get(t->verdict, "subject"), MAX_NAME));
 }
 
+/* What another profile may ask of it: certauth forecast --profile NEW LOG. */
+static bool
+set_certificate(json_t *root, const struct teller *t)
+{
+	const char	*policies = certauth_verdict_get(t->verdict, "policies");
+	X509		*leaf = leaf_of(t->verdict);
+	EVP_PKEY	*key;
+	struct tm	 tm;
+	char		 from[32];
+	bool		 ok = true;
+
+	if (leaf == NULL ||
+	    certauth_verdict_decision(t->verdict) != CERTAUTH_ACCEPT)
+		return true;
+	ERR_set_mark();
+	if (ASN1_TIME_to_tm(X509_get0_notBefore(leaf), &tm) == 1)
+		ok = set(root, "notBefore", text_time_print(from, sizeof(from),
+		    (int64_t)timegm(&tm)));
+	key = X509_get0_pubkey(leaf);
+	if (ok && key != NULL)
+		ok = set_taken(root, "key", key_word(key));
+	ERR_pop_to_mark();
+	return ok && (strlen(policies) > MAX_POLICIES ||
+	    json_object_set_new(root, "policies", json_list(policies)) == 0);
+}
+
 static bool
 set_revocation(json_t *root, const struct teller *t)
 {
@@ -225,6 +287,7 @@ tell_json(const struct teller *t)
 	    set_taken(root, "issuer_key_id", issuer_key_id(t->verdict)) &&
 	    set_attr(root, "notAfter", t, "not_after") &&
 	    set_attr(root, "renewal", t, "renewal") &&
+	    set_certificate(root, t) &&
 	    set_revocation(root, t) && set_event(root, t) &&
 	    set_person(root, t) &&
 	    set_taken(root, "message", message(t)))
@@ -238,7 +301,7 @@ json_line(const struct teller *t)
 {
 	/* What goes first where the line is too long. */
 	static const char *const	spare[] = { "message", "subject", "issuer",
-					    "email", "host" };
+					    "policies", "email", "host" };
 	json_t				*root = tell_json(t);
 	char				*out;
 	size_t				 i;

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "base/text.h"
+#include "verdict/list.h"
 #include "verdict/name.h"
 #include "verdict/verdict.h"
 
@@ -111,7 +112,7 @@ add_string(json_t *object, const char *key, const char *value)
 	json_object_set_new(object, key, s != NULL ? s : json_string(""));
 }
 
-static json_t *
+json_t *
 json_list(const char *comma_list)
 {
 	json_t		*list = json_array();

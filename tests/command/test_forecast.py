@@ -163,6 +163,108 @@ def test_a_log_says_nothing_of_another_profile(world):
     assert "another profile" not in p.stdout + p.stderr
 
 
+STRICTER = """  keys: { base = "staff"; keys: { rsa_min = 3072; curves = [ "P-384" ]; ed = false; }; };
+  short: { base = "staff"; max_lifetime = "200d"; }; long: { base = "staff"; min_lifetime = "200d"; };
+  oid: { base = "staff"; policies = [ "1.2.3.4" ]; }; other-oid: { base = "staff"; policies = [ "1.2.3.5" ]; };
+  classes: { base = "oid"; classes = [ "mailbox" ]; };
+  pinned: { base = "staff"; authorities = [ "pinned" ]; };
+};
+"""
+MAILBOX = "2.23.140.1.5.1.1"
+YEAR = {"notBefore": "2026-01-01T00:00:00Z", "notAfter": "2036-01-01T00:00:00Z"}
+
+
+def stricter(world):
+    world.conf.write_text((POLICY % world.folder).replace("};\nstate", STRICTER + "state").replace(
+        "};\nprofiles", """  pinned: { anchors = [ "root.pem" ]; issuers = [ "ca.pem" ]; intermediates = [ "short.pem" ];
+            revocation: { check = "none"; }; };
+};\nprofiles"""))
+
+
+def test_a_log_says_what_the_certificates_say(world):
+    """Of the same people: whom the log refuses, the certificate is refused for the same."""
+    stricter(world)
+    root = CA("Test Root")
+    write_pem(world.folder / "root.pem", root)
+    sub = CA("Policy CA", issuer=root, policies=["1.2.3.4", "1.2.3.5"])
+    ca = CA("Test Issuing CA", issuer=root)
+    write_pem(world.folder / "ca.pem", ca)
+    write_pem(world.folder / "short.pem", sub)
+    for c in (root, ca, sub):
+        c.crl([], number=1).write(world.folder / "crls" / (c.name + ".crl"))
+        os.chmod(world.folder / "crls" / (c.name + ".crl"), 0o640)
+    people = world.folder / "others"
+    people.mkdir()
+    lines = ""
+    kinds = {"p256": "P-256", "p384": "P-384", "rsa2048": "rsa-2048"}
+    for name, issuer, key, oids in (
+            ("one", sub, "p256", ["1.2.3.4"]), ("two", sub, "p384", ["1.2.3.5"]), ("three", ca, "p384", ["1.2.3.4"]),
+            ("four", ca, "rsa2048", None), ("five", sub, "p384", ["1.2.3.4", "1.2.3.6"])):
+        issuer.leaf(name, email=name + "@example.com", not_before="-40d", not_after="+300d", key=key,
+                    policies=oids).write(people, name)
+        os.unlink(people / (name + ".key"))
+        row = json.loads(certauth("verify", "--json", "--config", world.conf, "--profile", "staff",
+                                  people / (name + ".pem")).stdout)
+        assert row["result"] == "accept", row
+        # what a server's own line has beside it (tests/unit/verdict/test_decision.c)
+        row["key"], row["notBefore"] = kinds[key], "2000-01-01T00:00:00Z"
+        lines += json.dumps(row) + "\n"
+    log = world.folder / "decisions.json"
+    log.write_text(lines)
+    told = {}
+    for profile in ("keys", "short", "oid", "other-oid", "pinned"):
+        # the log's notBefore is another: "short" refuses by it, and by 340 days as well
+        by_log, by_certs = (
+            {(r["email"].split("@")[0], r["reason"]) for r in json.loads(certauth(
+                "forecast", "--json", "--config", world.conf, "--profile", profile, what).stdout)["rows"]}
+            for what in (log, people))
+        assert by_log <= by_certs, profile          # of the whole path the log knows the leaf
+        told[profile] = sorted(name for name, _ in by_log)
+    assert told == {"keys": ["four", "one"], "short": ["five", "four", "one", "three", "two"],
+                    "oid": ["four", "three", "two"], "other-oid": ["five", "four", "one", "three"],
+                    "pinned": ["five", "one", "two"]}
+
+
+@pytest.mark.parametrize("judge,profile,fields,reason", [
+    ("staff", "keys", {"key": "rsa-2048"}, "weak-key"), ("staff", "keys", {"key": "P-256"}, "weak-key"),
+    ("staff", "keys", {"key": "Ed25519"}, "weak-key"), ("staff", "keys", {"key": "rsa-4096"}, None),
+    ("staff", "keys", {"key": "P-384"}, None), ("staff", "keys", {}, None),
+    ("staff", "keys", {"key": "rsa-2048x"}, None), ("staff", "keys", {"key": "sphincs"}, None),
+    ("staff", "short", YEAR, "lifetime"), ("staff", "long", YEAR, None),
+    ("staff", "long", {"notBefore": "2035-12-01T00:00:00Z"}, "lifetime"), ("staff", "short", {}, None),
+    ("staff", "oid", {"policies": ["1.2.3.5"]}, "policy-required"),
+    ("staff", "oid", {"policies": []}, "policy-required"),
+    ("staff", "oid", {"policies": ["1.2.3", "1.2.3.4"]}, None), ("staff", "oid", {}, None),
+    ("staff", "oid", {"policies": ["2.5.29.32.0"]}, None), ("staff", "oid", {"policies": "1.2.3.5"}, None),
+    # who was asked for another policy may have this one, too
+    ("other-oid", "oid", {"policies": ["1.2.3.5"]}, None), ("gone", "oid", {"policies": ["1.2.3.5"]}, None),
+    ("staff", "classes", {"policies": ["1.2.3.4"]}, "policy-required"),
+    ("staff", "classes", {"policies": [MAILBOX]}, "policy-required"),
+    ("staff", "classes", {"policies": ["1.2.3.4", MAILBOX]}, None),
+    ("staff", "pinned", {"issuer": "CN=Short CA"}, "issuer-not-listed"),
+    ("staff", "pinned", {"issuer": "cn=test  issuing ca"}, None), ("staff", "pinned", {"issuer": ""}, None),
+    ("staff", "pinned", {"issuer": "no name"}, None), ("staff", "pinned", {"issuer": "CN=" + "x" * 310}, None),
+    ("pinned", "staff", {"issuer": "CN=Short CA"}, None)])
+def test_what_a_log_knows_of_another_profile(world, judge, profile, fields, reason):
+    """A refusal that is sure is told; anything else is not known, and never good."""
+    stricter(world)
+    row = {"result": "accept", "reason": "ok", "profile": judge, "serial": "0C", "user": "zoe",
+           "issuer": "CN=Test Issuing CA", "notAfter": "2036-01-01T00:00:00Z", **fields}
+    log = world.folder / "decisions.json"
+    log.write_text(json.dumps(row) + "\n")
+    p = certauth("forecast", "--json", "--config", world.conf, "--profile", profile,
+                 "--time", "2030-01-01T00:00:00Z", log)
+    assert p.returncode == 1, p.stdout + p.stderr
+    answer = json.loads(p.stdout)
+    if reason is None:
+        assert answer["rows"] == [] and answer["otherProfile"] == 1, answer
+        assert "was judged by profile " + judge in p.stderr
+    else:
+        assert answer["otherProfile"] == 0 and p.stderr == "", p.stderr
+        assert [(r["reason"], r["user"], r["days"]) for r in answer["rows"]] == [(reason, "zoe", 0)]
+        assert answer["rows"][0]["message"].startswith("By the log: ")
+
+
 def test_what_cannot_be_read_is_no_good_news(world):
     junk = world.folder / "junk.pem"
     junk.write_text("hello\n")

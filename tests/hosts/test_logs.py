@@ -83,6 +83,8 @@ def test_one_line_for_one_decision(logged, door):
         assert good["server"] == door and good["profile"] == "p" and good["resumed"] is False
         assert good["revocation"] == "ocsp" and good["revocation_age"] >= 0
         assert good["client"] == "127.0.0.1" and good["strength"] and good["issuer_key_id"]
+        assert good["key"] == "P-256" and good["policies"] == [], good
+        assert good["notBefore"] < good["time"] < good["notAfter"] and "key" not in bad
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", good["time"])
         if "hashed" not in logged.name:
             assert good["user"] == "alice" and good["email"] == "alice@example.com"

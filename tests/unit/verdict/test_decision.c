@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 #include <jansson.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 
 #include "base/text.h"
 #include "verdict/decision.h"
@@ -90,6 +92,77 @@ test_json(void **state)
 	    "message")), "bob"));
 	json_decref(root);
 	free(line);
+}
+
+static json_t *
+tell_accepted(EVP_PKEY *key, const char *policies)
+{
+	struct decision_options	 options = { .json = true };
+	const struct certauth_event event = { .server = "nginx" };
+	struct certauth_verdict	*v = verdict_new(NULL, "staff", NOW, 0);
+	STACK_OF(X509)		*path = sk_X509_new_null();
+	X509			*leaf = X509_new();
+	char			*line;
+	json_t			*root;
+
+	assert_true(v != NULL && path != NULL && leaf != NULL);
+	assert_non_null(ASN1_TIME_set(X509_getm_notBefore(leaf), NOW));
+	assert_int_equal(X509_set_pubkey(leaf, key), 1);
+	assert_true(sk_X509_push(path, leaf) > 0);
+	assert_int_equal(verdict_path_begin(v, path, "ours"), 0);
+	verdict_set(v, VERDICT_POLICIES, policies);
+	verdict_close(v, 0);
+	line = decision_line(&options, v, &event, NOW, 0);
+	certauth_verdict_free(v);
+	sk_X509_pop_free(path, X509_free);
+	assert_true(line != NULL && strlen(line) <= DECISION_MAX_BYTES);
+	root = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+	free(line);
+	assert_non_null(root);
+	return root;
+}
+
+/* What another profile may ask about: none of it is cut to something else. */
+static void
+test_certificate(void **state)
+{
+	struct { EVP_PKEY *key; const char *word; } keys[] = {
+		{ EVP_RSA_gen(2048), "rsa-2048" },
+		{ EVP_EC_gen("P-384"), "P-384" },
+		{ EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), "Ed25519" },
+		{ EVP_EC_gen("secp256k1"), NULL },
+	};
+	char	 many[600];
+	json_t	*root, *list;
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		assert_non_null(keys[i].key);
+		root = tell_accepted(keys[i].key, "1.2.3,2.16.840");
+		if (keys[i].word != NULL)
+			assert_json(root, "key", keys[i].word);
+		else
+			assert_null(json_object_get(root, "key"));
+		assert_json(root, "result", "accept");
+		assert_json(root, "notBefore", "2027-01-15T08:00:00Z");
+		list = json_object_get(root, "policies");
+		assert_int_equal(json_array_size(list), 2);
+		assert_string_equal(json_string_value(json_array_get(list, 1)),
+		    "2.16.840");
+		json_decref(root);
+	}
+	root = tell_accepted(keys[1].key, "");
+	assert_int_equal(json_array_size(json_object_get(root, "policies")), 0);
+	assert_true(json_is_array(json_object_get(root, "policies")));
+	json_decref(root);
+	memset(many, '1', sizeof(many) - 1);
+	many[sizeof(many) - 1] = '\0';
+	root = tell_accepted(keys[1].key, many);
+	assert_null(json_object_get(root, "policies"));
+	json_decref(root);
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		EVP_PKEY_free(keys[i].key);
 }
 
 /* Nobody's name in any form, and one secret's hashes are not another's. */
@@ -231,6 +304,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_certificate),
 		cmocka_unit_test(test_hashed),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_long),
