@@ -117,3 +117,18 @@ def test_a_session_that_ends(counting, own_world):
     m = Metrics(openmetrics(server))
     assert m["dovecot_certauth_sessions_ended_total", {"reason": "revoked"}] == 1
     assert counts(server) == {"ok": 1}
+
+
+def test_our_own_fault(counting, own_world):
+    """A policy that cannot be read has no profile, and each refusal is counted."""
+    w = own_world
+    w.write("certauth.conf", "version = 1;\n")
+    d = counting()
+    for _ in range(3):
+        assert not login("imap", d, "EXTERNAL", cert=w.cert("alice")).ok
+
+    def rows():
+        return {labels["profile"]: int(value) for labels, value in
+                Metrics(openmetrics(d)).all("dovecot_certauth_verdicts_total", {"reason": "data-missing"})}
+    until(lambda: sum(rows().values()) >= 3, FAR)
+    assert sum(rows().values()) == 3, rows()
