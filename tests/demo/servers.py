@@ -66,7 +66,7 @@ class Server:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 start_new_session=True)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
             try:
                 if self.process.poll() is None:
@@ -86,7 +86,7 @@ class Server:
             return
         p.terminate()
         try:
-            p.wait(10)
+            p.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(p.pid, 9)
             p.wait()

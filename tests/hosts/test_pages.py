@@ -88,10 +88,10 @@ ROWS = [(None, 403, "no-certificate", "This page needs a certificate"),
 @pytest.fixture(scope="module", autouse=True)
 def bob_is_denied(pages):
     pages.deny("user:bob\n")
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while any(pages.enters(s, "bob") for s in ("nginx", "apache")):
         assert time.monotonic() < end
-        time.sleep(0.2)
+        time.sleep(0.05)
 
 
 def curl(pages, server, who):

@@ -100,8 +100,10 @@ def test_curl(world, mail, protocol, tls):
                     "--key", key(cert), "--ssl-reqd", "--login-options", "AUTH=EXTERNAL",
                     "-u", "alice:", "%s://localhost:%d/" % (tls, mail.port[tls]),
                     "--resolve", "localhost:%d:127.0.0.1" % mail.port[tls]])
+    mark = mail.mark()
     code, out = fetch("alice")
     assert code == 0, out
+    mail.wait_log("Login: user=<alice>", mark)      # it comes later than the reply
     mark = mail.mark()
     code, out = fetch("revoked")
     assert code != 0 and "Client certificate refused: revoked" in out, out

@@ -109,6 +109,7 @@ def test_a_sieve_name_that_comes_in_pieces(world, external, authzid, form):
     name = b64(authzid)
     text = (form % name if '"' in form else form % (len(name), name)).encode() + b"\r\n"
     for cut in range(1, len(text), 3):
+        mark = external.mark()
         with connect("sieve", external, world.cert("alice")) as c:
             c.send('AUTHENTICATE "EXTERNAL"')
             if c.line() == "{0}":
@@ -121,6 +122,7 @@ def test_a_sieve_name_that_comes_in_pieces(world, external, authzid, form):
             assert line.startswith('NO "Client certificate refused: wrong-user: '), (cut, line)
         else:
             assert line.startswith("OK"), (cut, line)
+            external.wait_log("Login: user=<alice>", mark)      # not in the next one's log
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
