@@ -2,31 +2,14 @@
 `certauth check --connect` at a real httpd: what it asks, offers and answers.
 """
 
-import json
-import os
-import subprocess
-
-from apache_world import ROOT
-
-COMMAND = os.path.join(ROOT, "build", os.environ.get("FLAVOUR", "test"), "certauth")
+import connected
+from connected import has
 
 
 def connect(site, who=None):
-    """(exit status, the answer)"""
-    words = ["--connect", "localhost:%d" % site.tls_port]
-    if who is not None:
-        words += ["--cert", site.world.path(who + ".pem"), "--key",
-                  site.world.path(who + ".key")]
-    r = subprocess.run([COMMAND, "check", "--json", *words], stdin=subprocess.DEVNULL,
-                       capture_output=True, text=True, timeout=300)
-    assert r.stdout, r.stderr
-    return r.returncode, json.loads(r.stdout)
-
-
-def has(answer, severity, words):
-    found = [x for x in answer["lines"] if words in x["text"]]
-    assert len(found) == 1 and found[0]["severity"] == severity, answer["lines"]
-    return found[0]
+    more = {} if who is None else {"cert": site.world.path(who + ".pem"),
+                                   "key": site.world.path(who + ".key")}
+    return connected.connect(site.tls_port, **more)
 
 
 def test_at_the_request(site):

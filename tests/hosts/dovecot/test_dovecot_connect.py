@@ -3,38 +3,24 @@
 STARTTLS; who is logged in, who is refused and in which words.
 """
 
-import json
 import os
-import subprocess
 
 import pytest
 
+import connected
 import dovecot_server
-from conftest import ROOT
+from connected import has
 from dovecot_24 import version
 
-COMMAND = os.path.join(ROOT, "build", os.environ.get("FLAVOUR", "test"), "certauth")
 IMPLICIT = ["imaps", "pop3s", "submissions"]
 STARTTLS = ["imap", "pop3", "submission", "sieve"]
 
 
 def connect(d, name, world=None, who=None):
-    """(exit status, the answer)"""
-    words = ["--connect", "localhost:%d" % d.port[name]]
-    if name in STARTTLS:
-        words += ["--starttls", name]
+    more = {"starttls": name} if name in STARTTLS else {}
     if who is not None:
-        words += ["--cert", world.cert(who), "--key", world.cert(who)[:-len(".pem")] + ".key"]
-    r = subprocess.run([COMMAND, "check", "--json", *words], stdin=subprocess.DEVNULL,
-                       capture_output=True, text=True, timeout=300)
-    assert r.stdout, r.stderr
-    return r.returncode, json.loads(r.stdout)
-
-
-def has(answer, severity, words):
-    found = [x for x in answer["lines"] if words in x["text"]]
-    assert len(found) == 1 and found[0]["severity"] == severity, answer["lines"]
-    return found[0]
+        more.update(cert=world.cert(who), key=world.cert(who)[:-len(".pem")] + ".key")
+    return connected.connect(d.port[name], **more)
 
 
 @pytest.mark.parametrize("name", IMPLICIT + STARTTLS)
@@ -59,13 +45,10 @@ def test_without_a_certificate(external):
 def test_the_wrong_way(world, external):
     """STARTTLS where TLS is from the first byte, and the other way round."""
     d = external
-    r = subprocess.run([COMMAND, "check", "--connect", "localhost:%d" % d.port["imap"]],
-                       stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
-    assert r.returncode == 1 and "no TLS" in r.stdout and "--starttls" in r.stdout
-    r = subprocess.run([COMMAND, "check", "--starttls", "pop3", "--connect",
-                        "localhost:%d" % d.port["imap"]], stdin=subprocess.DEVNULL,
-                       capture_output=True, text=True, timeout=300)
-    assert r.returncode == 2 and r.stdout == "" and "another protocol" in r.stderr
+    status, a = connected.connect(d.port["imap"])
+    assert status == 1 and "--starttls" in has(a, "fault", "no TLS")["remedy"]
+    status, error = connected.connect(d.port["imap"], starttls="pop3")
+    assert status == 2 and "another protocol" in error
 
 
 @pytest.mark.skipif(version() >= (2, 4), reason="written in the language of 2.3")

@@ -3,7 +3,6 @@
 means; and at servers that lie, hang or babble.
 """
 
-import json
 import os
 import socket
 import ssl
@@ -13,37 +12,19 @@ import threading
 import pytest
 
 import pki
-from nginx_server import ROOT
+from connected import COMMAND, connect, has
 from ports import free_port
 
-COMMAND = os.path.join(ROOT, "build", os.environ.get("FLAVOUR", "test"), "certauth")
 CACHE = "ssl_session_cache shared:a:1m;\n"
 STAFF = "server { listen @TLS@ ssl; certauth staff; %slocation / { return 200 ok; } }"
-
-
-def connect(where, *more):
-    """(exit status, the answer)"""
-    if isinstance(where, int):
-        where = "localhost:%d" % where
-    r = subprocess.run([COMMAND, "check", "--json", "--connect", where, *more],
-                       stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
-    assert r.returncode == 2 or r.stdout, r.stderr
-    assert r.returncode != 2 or r.stdout == ""
-    return r.returncode, json.loads(r.stdout) if r.stdout else r.stderr
 
 
 def said(answer, severity=None):
     return [x["text"] for x in answer["lines"] if severity in (None, x["severity"])]
 
 
-def has(answer, severity, words):
-    found = [x for x in answer["lines"] if words in x["text"]]
-    assert len(found) == 1 and found[0]["severity"] == severity, answer["lines"]
-    return found[0]
-
-
 def cert(world, who):
-    return "--cert", world.path(who + ".pem"), "--key", world.path(who + ".key")
+    return {"cert": world.path(who + ".pem"), "key": world.path(who + ".key")}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +58,7 @@ def test_without_a_certificate(shared_world, request_port, handshake_port):
 
 def test_let_in_and_again(shared_world, request_port, handshake_port):
     for port in request_port, handshake_port:
-        status, a = connect(port, *cert(shared_world, "alice"))
+        status, a = connect(port, **cert(shared_world, "alice"))
         assert status == 0, a
         has(a, "note", "TLS 1.2 and 1.3: with the certificate let in: HTTP/1.1 200")
         has(a, "note", "TLS 1.2 and 1.3: who comes back resumes the session, and is let in")
@@ -87,13 +68,13 @@ def test_let_in_and_again(shared_world, request_port, handshake_port):
     ("rita", "revoked", "certificate_revoked"), ("carol", "expired", "certificate_expired"),
     ("mallory", "no-path", "unknown_ca"), ("dave", "no-user", None)])
 def test_refused(shared_world, request_port, handshake_port, who, reason, alert):
-    status, a = connect(request_port, *cert(shared_world, who))
+    status, a = connect(request_port, **cert(shared_world, who))
     line = has(a, "fault", "with the certificate refused: HTTP/1.1 403")
     assert status == 1 and line["text"].endswith(": " + reason) and line["remedy"]
     # no names: the list has nobody that issued this
     assert any("who issued the certificate is not" in t for t in said(a, "warning")) == \
         (who == "mallory")
-    status, a = connect(handshake_port, *cert(shared_world, who))
+    status, a = connect(handshake_port, **cert(shared_world, who))
     line = has(a, "fault", "with the certificate refused: " + (
         "TLS alert " + alert if alert else "HTTP/1.1 403"))
     assert status == 1 and line["remedy"]
@@ -118,7 +99,7 @@ def test_data_of_the_server_is_missing(world):
     world.write("certauth.conf", world.policy().replace('/crls" ]', '/none" ]'))
     os.makedirs(world.path("none"))
     with world.nginx(STAFF % "") as n:
-        status, a = connect(n.port["TLS"], *cert(world, "alice"))
+        status, a = connect(n.port["TLS"], **cert(world, "alice"))
         line = has(a, "fault", "TLS 1.2 and 1.3: with the certificate refused: HTTP/1.1 503")
         assert status == 1 and "certauth check" in line["remedy"]
 
@@ -128,14 +109,14 @@ def test_chain_and_key_in_one_file(shared_world, request_port):
         for part in ("alice.key", "alice.pem"):
             with open(shared_world.path(part), encoding="ascii") as g:
                 f.write(g.read())
-    assert connect(request_port, "--cert", shared_world.path("one.pem"))[0] == 0
+    assert connect(request_port, cert=shared_world.path("one.pem"))[0] == 0
     pfx = shared_world.path("alice.pfx")
     subprocess.run(["openssl", "pkcs12", "-export", "-in", shared_world.path("one.pem"), "-out",
                     pfx, "-passout", "pass:secret"], check=True, stdin=subprocess.DEVNULL,
                    capture_output=True, timeout=60)
     shared_world.write("password", "secret\n")
-    status, a = connect(request_port, "--cert", pfx, "--password-file",
-                        shared_world.path("password"))
+    status, a = connect(request_port, cert=pfx,
+                        password_file=shared_world.path("password"))
     assert status == 0
     has(a, "note", "TLS 1.2 and 1.3: with the certificate let in")
 
@@ -143,7 +124,7 @@ def test_chain_and_key_in_one_file(shared_world, request_port):
 def test_a_path(shared_world):
     with shared_world.nginx("server { listen @TLS@ ssl; location / { return 200; } "
                             "location /staff/ { certauth staff; } }", "path") as n:
-        status, a = connect("localhost:%d/staff/x" % n.port["TLS"], *cert(shared_world, "alice"))
+        status, a = connect("localhost:%d/staff/x" % n.port["TLS"], **cert(shared_world, "alice"))
         assert status == 0
         has(a, "note", "with the certificate: HTTP/1.1 404 Not Found")
         has(a, "note", "without a certificate refused: HTTP/1.1 400")
@@ -163,10 +144,10 @@ def test_usage(words, error):
 
 
 def test_a_key_of_somebody_else(shared_world, request_port):
-    status, error = connect(request_port, "--cert", shared_world.path("alice.pem"), "--key",
-                            shared_world.path("bob.key"))
+    status, error = connect(request_port, cert=shared_world.path("alice.pem"),
+                            key=shared_world.path("bob.key"))
     assert status == 2 and "not the private key" in error
-    status, error = connect(request_port, "--cert", shared_world.path("alice.pem"))
+    status, error = connect(request_port, cert=shared_world.path("alice.pem"))
     assert status == 2 and "no private key" in error
 
 
