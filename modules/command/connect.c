@@ -22,6 +22,8 @@
 /* Names of CAs in the text; in the answer as JSON. */
 #define SHOW_NAMES	20
 #define MAX_NAMES	2000
+/* In a file with a private key. */
+#define MAX_OBJECTS	1000
 
 struct looking {
 	const struct args *args;
@@ -100,9 +102,11 @@ read_key(const char *file, char *password)
 	OSSL_STORE_CTX	*store;
 	OSSL_STORE_INFO	*info;
 	EVP_PKEY	*key = NULL;
+	int		 i;
 
 	store = ui != NULL ? OSSL_STORE_open(file, ui, password, NULL, NULL) : NULL;
-	while (store != NULL && key == NULL && OSSL_STORE_eof(store) == 0) {
+	for (i = 0; i < MAX_OBJECTS && store != NULL && key == NULL &&
+	    OSSL_STORE_eof(store) == 0; i++) {
 		info = OSSL_STORE_load(store);
 		if (info == NULL && OSSL_STORE_error(store) != 0)
 			break;

@@ -19,12 +19,13 @@
 
 #include "connect.h"
 
-/* From the first packet until the handshake is done; then for each answer: servers
- * make who fails wait, and some ask their refresher. */
+/* For each address of a name; up to the end of the handshake; for each answer, since
+ * servers make who fails wait, and some ask their refresher. */
+#define TCP_MS		10000
 #define HANDSHAKE_MS	20000
 #define ANSWER_MS	30000
 /* Addresses of one name. */
-#define MAX_ADDRESSES	16
+#define MAX_ADDRESSES	8
 
 /* The words live as long as the process: errno's, OpenSSL's, ours. */
 static bool
@@ -78,11 +79,13 @@ link_open(struct link *l, const char *host, const char *port)
 	failed = getaddrinfo(host, port, &hints, &all);
 	if (failed != 0)
 		return ended(l, gai_strerror(failed));
-	l->until = monotonic_ms() + HANDSHAKE_MS;
 	for (a = all; a != NULL && n < MAX_ADDRESSES && l->fd < 0;
-	    a = a->ai_next, n++)
+	    a = a->ai_next, n++) {
+		l->until = monotonic_ms() + TCP_MS;
 		if (!try_address(l, a) && a->ai_next == NULL)
 			(void)ended(l, strerror(errno));
+	}
+	l->until = monotonic_ms() + HANDSHAKE_MS;
 	freeaddrinfo(all);
 	return l->fd >= 0 || ended(l, "cannot be reached");
 }

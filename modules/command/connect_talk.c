@@ -316,11 +316,12 @@ static void
 talk_http(struct link *l, struct talk *t, const char *host, const char *path)
 {
 	char		 request[2048];
-	const char	*line;
+	const char	*line, *mark = strchr(host, ':') != NULL ? "[]" : "";
 
 	/* 1.0: the page comes in one piece, and then the end */
-	(void)snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: %s\r\n"
-	    "User-Agent: certauth-check\r\n\r\n", path, host);
+	(void)snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: "
+	    "%.1s%s%s\r\nUser-Agent: certauth-check\r\n\r\n", path, mark, host,
+	    mark + (mark[0] != '\0'));
 	(void)link_say(l, request);
 	line = link_line(l);
 	if (line == NULL)

@@ -82,6 +82,19 @@ nginx_http(const struct conf *c, const char *name)
 	return http != NO_LINE ? conf_in(c, http, name) : NO_LINE;
 }
 
+/* Do others listen to IPv6? */
+static bool
+nginx_listens6(const struct conf *c)
+{
+	size_t	i;
+
+	for (i = 0; i < c->num_lines; i++)
+		if (conf_is(&c->lines[i], "listen") &&
+		    strncmp(conf_at(&c->lines[i], 1), "[::]", 4) == 0)
+			return true;
+	return false;
+}
+
 bool
 init_nginx(struct init *in)
 {
@@ -95,8 +108,8 @@ init_nginx(struct init *in)
 		return false;
 	if (!in->policy_named)
 		(void)fprintf(out, "certauth_config %s;\n\n", in->policy);
-	(void)fprintf(out, "server {\n    listen 443 ssl;\n    server_name %s;\n",
-	    in->host);
+	(void)fprintf(out, "server {\n    listen 443 ssl;\n%s    server_name %s;\n",
+	    nginx_listens6(c) ? "    listen [::]:443 ssl;\n" : "", in->host);
 	if (nginx_http(c, "ssl_certificate") == NO_LINE) {
 		init_certificate(in, "ssl_certificate", "ssl_certificate_key");
 		(void)fprintf(out, "%s    ssl_certificate %s;\n    "

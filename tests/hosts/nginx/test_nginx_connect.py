@@ -227,6 +227,28 @@ def test_names_full_of_tricks(shared_world):
     assert "name of a CA: CN=a" in r.stdout
 
 
+def test_a_mail_server_that_is_slow(shared_world):
+    """It speaks first, but after it was asked for a page: asked once more, as what it is."""
+    slow = []
+
+    def serve(s):
+        t = wrap(shared_world, s)
+        if not slow:
+            slow.append(t.recv(1000))       # silent till somebody speaks
+        t.sendall(b"* OK here\r\n")
+        while True:
+            line = t.recv(1000)
+            if not line:
+                return
+            t.sendall(b"* CAPABILITY AUTH=EXTERNAL\r\n" + line.split()[0] + b" OK\r\n")
+    with Bad(serve) as port:
+        status, a = connect(port, **cert(shared_world, "alice"))
+    assert slow[0].startswith(b"GET / ")
+    has(a, "note", "TLS 1.2 and 1.3: without a certificate EXTERNAL is offered")
+    has(a, "note", "TLS 1.2 and 1.3: with the certificate logged in: a3 OK")
+    assert status == 1 and has(a, "fault", "asks for no certificate")
+
+
 def test_a_server_without_end(shared_world):
     """More than anybody wants to hear: a ceiling, and no line is too long."""
     def serve(s):
