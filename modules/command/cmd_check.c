@@ -346,7 +346,7 @@ check_which(struct check_report *r, const struct args *args)
 int
 cmd_check(struct args *args)
 {
-	struct check_report	r = { .lines = json_array(), .server = args->server };
+	struct check_report	r = { .server = args->server };
 	struct doctor	d = { .args = args, .say = server_line, .context = &r };
 	struct args	mine = *args;
 	bool		ok = true;
@@ -354,6 +354,7 @@ cmd_check(struct args *args)
 
 	if (!go_together(args))
 		return EXIT_USAGE;
+	r.lines = json_array();
 	if (r.lines == NULL)
 		return complain("out of memory");
 	if (args->connect != NULL)
