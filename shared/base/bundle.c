@@ -203,7 +203,7 @@ take_length(const char *word, size_t *len_r)
 {
 	size_t	len = 0;
 
-	if (*word < '0' || *word > '9')
+	if (*word < '0' || *word > '9' || (*word == '0' && word[1] != ' '))
 		return NULL;
 	for (; *word >= '0' && *word <= '9'; word++) {
 		len = len * 10 + (size_t)(*word - '0');

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "certauth.h"
+#include "certauth_apply.h"
 #include "trust/mesh.h"
 
 /* No verify of these has so many. */
@@ -535,6 +535,42 @@ test_open(void **state)
 		sweep_open(&scenes[i]);
 }
 
+static const struct scene *
+scene(const char *name)
+{
+	size_t	i;
+
+	for (i = 0; i < NUM_SCENES; i++)
+		if (strcmp(scenes[i].name, name) == 0)
+			return &scenes[i];
+	fail_msg("no scene %s", name);
+	return NULL;
+}
+
+/* Read from a generation: bytes that were copied twice before they are a policy. */
+static void
+test_open_generation(void **state)
+{
+	struct certauth_apply_ask	 what = { .kind = CERTAUTH_APPLY_FILE,
+					    .by = "test" };
+	const struct scene		*s = scene("denied user");
+	struct certauth_error		 error;
+	struct certauth_apply		*a;
+
+	(void)state;
+	certauth_free(opened(s));
+	a = certauth_apply_begin(in_folder("conf"), &what, &error);
+	assert_non_null(a);
+	assert_true(certauth_apply_commit(a, &error));
+	certauth_apply_end(a);
+	sweep_open(s);
+	what.kind = CERTAUTH_APPLY_REMOVE;
+	a = certauth_apply_begin(in_folder("conf"), &what, &error);
+	assert_non_null(a);
+	assert_true(certauth_apply_commit(a, &error));
+	certauth_apply_end(a);
+}
+
 /* What a poll could not take up, the next one does. `name` becomes `after`, which
  * makes of OK the reason of the scene. */
 static void
@@ -572,18 +608,6 @@ sweep_poll(const struct scene *s, const char *name, const char *before,
 	print_message("%s: %u allocations of a poll\n", name, num);
 }
 
-static const struct scene *
-scene(const char *name)
-{
-	size_t	i;
-
-	for (i = 0; i < NUM_SCENES; i++)
-		if (strcmp(scenes[i].name, name) == 0)
-			return &scenes[i];
-	fail_msg("no scene %s", name);
-	return NULL;
-}
-
 static void
 test_poll(void **state)
 {
@@ -614,6 +638,7 @@ main(void)
 		cmocka_unit_test(test_one_fails),
 		cmocka_unit_test(test_all_fail_from_there),
 		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_open_generation),
 		cmocka_unit_test(test_poll),
 	};
 

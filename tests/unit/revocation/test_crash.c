@@ -2,10 +2,8 @@
  * test_crash.c - a publisher that is killed at any system call: do readers see
  * the old or the new, and does the next publisher tidy up?
  *
- * The publisher is a child of this test, stopped before each of its system calls
- * (ptrace) and killed before the k-th, for every k there is. SIGKILL between two
- * system calls changes nothing that a file system can see, so these are all the
- * places. Power loss is not tried here: that is what the fsync()s are for.
+ * Killed before the k-th, for every k there is (traced.h). Power loss is not tried
+ * here: that is what the fsync()s are for.
  */
 
 #include <setjmp.h>
@@ -20,8 +18,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -30,9 +26,8 @@
 #include "certauth_data.h"
 #include "revocation/index.h"
 #include "revocation/make.h"
+#include "traced.h"
 
-/* More system calls than any publication makes; a loop would be found. */
-#define MAX_CALLS	100000u
 /* Entries of each list: tables of more than one page. */
 #define ENTRIES		600u
 
@@ -126,69 +121,6 @@ publish(unsigned char n)
 {
 	write_edition(n);
 	assert_true(compile());
-}
-
-static pid_t
-begin(void)
-{
-	pid_t	pid;
-	int	status;
-
-	fflush(NULL);
-	pid = fork();
-	must(pid >= 0);
-	if (pid == 0) {
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-			_exit(3);
-		raise(SIGSTOP);
-		_exit(compile() ? 0 : 4);
-	}
-	must(waitpid(pid, &status, 0) == pid);
-	must(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
-	must(ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)(uintptr_t)
-	    (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)) == 0);
-	return pid;
-}
-
-/*
- * Compiles in a child, which dies before its `last`-th system call (0: lives on);
- * before each call `look` is asked. Returns the calls that were begun.
- */
-static unsigned
-traced(unsigned last, void (*look)(void))
-{
-	pid_t		pid = begin();
-	unsigned	calls = 0;
-	bool		inside = false;
-	int		status, signal = 0;
-
-	for (;;) {
-		must(ptrace(PTRACE_SYSCALL, pid, NULL,
-		    (void *)(uintptr_t)signal) == 0);
-		must(waitpid(pid, &status, 0) == pid);
-		if (!WIFSTOPPED(status))
-			break;
-		signal = 0;
-		if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
-			signal = WSTOPSIG(status);
-			continue;
-		}
-		inside = !inside;
-		if (!inside)
-			continue;
-		must(++calls < MAX_CALLS);
-		if (look != NULL)
-			look();
-		if (calls == last) {
-			must(kill(pid, SIGKILL) == 0);
-			must(waitpid(pid, &status, 0) == pid);
-			must(WIFSIGNALED(status));
-			return calls;
-		}
-	}
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	return calls;
 }
 
 /* ------------------------------------------------------------------ readers */
@@ -302,7 +234,7 @@ kill_at_each(unsigned char from, unsigned char to)
 
 	old = from;
 	new = to;
-	for (calls = MAX_CALLS, last = 1; last <= calls; last++) {
+	for (calls = TRACED_MAX_CALLS, last = 1; last <= calls; last++) {
 		remove_all(folder);
 		if (old != 0)
 			publish(old);
@@ -312,11 +244,11 @@ kill_at_each(unsigned char from, unsigned char to)
 		if (last == 1) {
 			/* a reader beside it, all the way */
 			seen = old;
-			calls = traced(0, look);
+			calls = traced(compile, 0, look);
 			assert_int_equal(edition(), new);
 			continue;
 		}
-		if (traced(last, NULL) < last)
+		if (traced(compile, last, NULL) < last)
 			break;
 		seen = edition();
 		assert_true(seen == old || seen == new);
