@@ -5,11 +5,13 @@ that nothing half-done, damaged or foreign ever is. FLAVOUR names the build (def
 
 import json
 import os
+import pathlib
 import pwd
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -389,3 +391,48 @@ def test_digest_of_a_profile_is_the_files(world):
     a, b = json.loads(before.stdout), json.loads(after.stdout)
     a.pop("id", None), b.pop("id", None)
     assert a == b
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_it_is_looked_at_as_the_servers_users():
+    """In a folder that everybody may enter; by default as www-data and dovenull."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="certauth-apply-"))
+    try:
+        folder.chmod(0o755)
+        w = World(folder)
+        r = w.run("apply")
+        assert r.returncode == 0 and re.search(r"note +www-data: can open everything", r.stdout), r
+        # what root can read and www-data cannot does not come into force ...
+        (folder / "people.map").chmod(0o600)
+        w.write("certauth.conf", POLICY + "# two\n")
+        r = w.run("apply", "--force")
+        assert r.returncode == 1 and re.search(r"fault +www-data: .*people.map", r.stdout), r
+        assert w.list()["inForce"] == 1
+        # ... nor a generation that has a part of that kind: it is root's alone then
+        (folder / "people.map").chmod(0o644)
+        (folder / "ca.pem").chmod(0o600)
+        r = w.run("apply", "--json")
+        assert r.returncode == 1 and json.loads(r.stdout)["result"] == "refused", r
+        assert any(line["user"] == "www-data" and line["severity"] == "fault"
+                   for line in json.loads(r.stdout)["lines"])
+        (folder / "ca.pem").chmod(0o644)
+        assert w.run("apply").returncode == 0 and w.list()["inForce"] == 2
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_two_at_a_time(world):
+    """One waits for the other; both are whole."""
+    running = []
+    for i in range(4):
+        running.append(subprocess.Popen(
+            [BINARY, "apply", "--config", str(world.conf), "--user", ME], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        world.write("next.conf", POLICY + "# %d\n" % i)
+        (world.folder / "next.conf").rename(world.conf)
+    for p in running:
+        said, _ = p.communicate(timeout=60)
+        assert p.returncode == 0, said
+    world.apply()
+    assert world.list()["difference"] == "same"
+    assert servers_say(world, "alice.pem")["user"] == "alice"
