@@ -18,7 +18,7 @@
 #define MAX_LINES	300
 /* Servers of mail speak first, soon after the handshake. One that is slower is
  * recognised all the same, by what it says to a request for a page. */
-#define GREETING_MS	1000
+#define GREETING_MS	500
 
 #define REFUSED		"Client certificate refused: "
 
