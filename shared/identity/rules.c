@@ -418,7 +418,8 @@ name_user(struct question *q, const struct rule *rule,
 	if (user == NULL) {
 		note_miss(q, rule, results);
 		what = arena_printf(q->extractor.arena, "%s, which %s",
-		    show_results(q, template, results), rule->key != NULL ? rule->must_exist >= 0 ?
+		    show_results(q, template, results),
+		    rule->key != NULL ? rule->must_exist >= 0 ?
 		    "the tables do not lead to a user for" :
 		    "is not in the table" : "must_exist does not list");
 		outcome = what != NULL ? miss(q, rule, what) : conclude(q, rule,
