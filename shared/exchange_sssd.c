@@ -34,10 +34,12 @@ add_words(struct exchange *x, struct text *when, const struct sssd_tag *tag,
 {
 	const char	*ours;
 	char		 buf[160], *word;
+	size_t		 len;
 
 	while ((word = strsep(&list, ",")) != NULL) {
 		word += strspn(word, " ");
-		word[strcspn(word, " ")] = '\0';
+		for (len = strlen(word); len > 0 && word[len - 1] == ' ';)
+			word[--len] = '\0';
 		ours = sssd_word_in(tag->value, word);
 		if (ours == NULL)
 			return exchange_refuse(x, "found \"%.60s\", expected the "

@@ -121,6 +121,9 @@ def test_there_and_back(tmp_path, fmt, text, want, ends):
     ("sssd", "[certmap/x/r]\nmaprule = (&(a={cert!bin})(b={cert!bin}))\n", 1, "expected"),
     ("sssd", "[certmap/x/r]\nmaprule = (mail={subject_x400_address})\n", 1, "no equal"),
     ("sssd", "[certmap/x/r]\npriority = high\n", 2, "priority"),
+    ("sssd", "[certmap/x/r]\nmatchrule = <KU>cRLSign x\nmaprule = (mail={subject_rfc822_name})\n", 1, "usage"),
+    ("sssd", "[certmap/x/r]\nmatchrule = <EKU>clientauth,nothing\nmaprule = (mail={subject_rfc822_name})\n",
+     1, "usage"),
     ("sssd", "[certmap/x/r]\nwish = x\n", 2, "no equal")])
 def test_no_equal(tmp_path, fmt, text, line, word):
     r = run("import", fmt, tmp_path, text)
