@@ -10,7 +10,6 @@ import pytest
 import connected
 import dovecot_server
 from connected import has
-from dovecot_24 import version
 
 IMPLICIT = ["imaps", "pop3s", "submissions"]
 STARTTLS = ["imap", "pop3", "submission", "sieve"]
@@ -51,7 +50,6 @@ def test_the_wrong_way(world, external):
     assert status == 2 and "another protocol" in error
 
 
-@pytest.mark.skipif(version() >= (2, 4), reason="written in the language of 2.3")
 def test_without_the_plugin(world, start):
     """Dovecot by itself: who was let in and resumes the session is refused."""
     world.servers += 1
