@@ -173,8 +173,8 @@ print_result(const struct args *args, const struct check_report *r,
 	else if (strcmp(word, "refused") == 0)
 		(void)printf("nothing was changed: %s is in force\n", before);
 	else
-		(void)printf("%s is in force; it was %s. Dovecot reads it from "
-		    "its next connection; reload nginx, Apache and "
+		(void)printf("%s is in force; it was %s. Dovecot reads it with "
+		    "its next login process; reload nginx, Apache and "
 		    "certauth-refresher\n", now, before);
 	return status;
 }
