@@ -144,29 +144,32 @@ out:
 	return ok;
 }
 
-/* Highest number of a generation; whatever stopped in the middle is removed. */
+/* The next number of a generation; whatever stopped in the middle is removed. */
 static bool
-tidy(struct certauth_apply *a, unsigned *highest_r,
-    struct certauth_error *error_r)
+tidy(struct certauth_apply *a, unsigned *next_r, struct certauth_error *error_r)
 {
 	struct file_list	 list;
 	const char		*end;
 	size_t			 i;
-	unsigned		 number;
+	unsigned		 number, highest = a->was;
 
-	*highest_r = 0;
 	if (!read_folder(a->conf, &a->owners, &list, error_r))
 		return false;
 	for (i = 0; i < list.num_refs; i++) {
 		number = applied_number(list.refs[i].name);
-		if (number > *highest_r)
-			*highest_r = number;
+		if (number > highest)
+			highest = number;
 		end = strrchr(list.refs[i].name, '.');
 		if (end != NULL && strcmp(end, NEW_SUFFIX) == 0)
 			(void)unlinkat(a->dirfd, list.refs[i].name, 0);
 	}
 	file_list_free(&list);
-	return true;
+	*next_r = highest + 1;
+	if (highest < APPLIED_MAX_NUMBER)
+		return true;
+	error_set(error_r, a->conf, 0, "generation %u has the last number there "
+	    "is; remove its file", highest);
+	return false;
 }
 
 static bool
@@ -351,9 +354,8 @@ begin_file(struct certauth_apply *a, const struct certauth_apply_ask *ask,
     struct certauth_error *error_r)
 {
 	struct applied		 new = { .replaces = a->was }, old;
-	struct apply_rights		 rights;
+	struct apply_rights	 rights;
 	enum applied_found	 found;
-	unsigned		 highest;
 	bool			 ok = false;
 
 	if (!apply_collect(a->conf, &new.bundle, &rights, error_r))
@@ -364,8 +366,8 @@ begin_file(struct certauth_apply *a, const struct certauth_apply_ask *ask,
 		a->same = ok = true;
 		a->number = old.number;
 		(void)snprintf(a->name, sizeof(a->name), "%u", a->number);
-	} else if (tidy(a, &highest, error_r) && highest < APPLIED_MAX_NUMBER) {
-		a->number = new.number = (highest > a->was ? highest : a->was) + 1;
+	} else if (tidy(a, &new.number, error_r)) {
+		a->number = new.number;
 		new.time = ask->now != 0 ? ask->now : engine_clock(NULL);
 		(void)text_printable(new.by, sizeof(new.by), ask->by,
 		    strlen(ask->by));

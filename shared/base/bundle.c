@@ -317,7 +317,7 @@ bundle_read(const struct file_ref *ref, size_t max, struct file_bytes *bytes_r,
 	memset(bytes_r, 0, sizeof(*bytes_r));
 	if (f == NULL)
 		return open_refuse(error_r, ref->path, ENOENT, "is not in the "
-		    "generation that is in force");
+		    "generation");
 	if (f->data == NULL)
 		return open_refuse(error_r, ref->path, EISDIR,
 		    "is a folder; expected a file");

@@ -436,3 +436,11 @@ def test_two_at_a_time(world):
     world.apply()
     assert world.list()["difference"] == "same"
     assert servers_say(world, "alice.pem")["user"] == "alice"
+
+
+def test_the_last_number(world):
+    world.apply()
+    (world.applied / "1").rename(world.applied / "999999999")
+    world.write("certauth.conf", POLICY + "# two\n")
+    r = world.run("apply", "--user", ME)
+    assert r.returncode == 2 and "last number" in r.stderr, r

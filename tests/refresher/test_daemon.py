@@ -3,6 +3,7 @@ questions, asks each thing once, and nobody who lies or dies harms the others.""
 
 import json
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from world import CA, Answer, World, until
 
 import ask  # noqa: E402  (world knows where it lies)
 from ask import NOTHING, OCSP, PUBLISHED, TEXT, ocsp_response
+from generations import certauth
 from pki import oid, seq, tlv, write_pem
 from ports import free_port
 
@@ -167,6 +169,21 @@ def test_reload(w):
     p.send_signal(signal.SIGHUP)
     until(lambda: w.show(w.ca, w.root) == "not-listed")
     until(lambda: w.show(w.alice) == "not-covered")
+    assert w.stop(p) == 0
+
+
+def test_reload_reads_what_is_in_force(w):
+    a = w.http.serve("/a.crl", w.crl([w.alice]))
+    w.policy(crl_urls=[a])
+    # by a user to whom this folder belongs; that no CRL is there yet is no fault here
+    certauth(w.conf, "apply", "--force", "--user", pwd.getpwuid(os.geteuid()).pw_name)
+    with open(w.conf, "w", encoding="utf-8") as f:
+        f.write("nonsense")
+    p = w.start()
+    until(lambda: w.show(w.alice) == "revoked")
+    p.send_signal(signal.SIGHUP)
+    until(lambda: "reloaded" in w.log())
+    assert "the old policy stays" not in w.log()
     assert w.stop(p) == 0
 
 
