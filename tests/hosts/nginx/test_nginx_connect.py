@@ -163,7 +163,6 @@ class Bad:
         self.listener = socket.socket()
         self.listener.bind(("127.0.0.1", 0))
         self.listener.listen(20)
-        self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self):
@@ -182,7 +181,8 @@ class Bad:
             pass
 
     def __enter__(self):
-        return self.port
+        """By address: at ::1 the same port may be somebody else's."""
+        return "127.0.0.1:%d" % self.listener.getsockname()[1]
 
     def __exit__(self, *_):
         self.listener.close()
@@ -208,8 +208,8 @@ def test_hostile_bytes(shared_world):
         t.sendall(b"HTTP/1.1 200 \x1b[2J\x00\xff\r\n\r\n<b>\x1b]0;x\x07</b>\n")
         t.unwrap()
         t.close()
-    with Bad(serve) as port:
-        r = subprocess.run([COMMAND, "check", "--connect", "localhost:%d" % port], text=False,
+    with Bad(serve) as where:
+        r = subprocess.run([COMMAND, "check", "--connect", where], text=False,
                            stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
     assert r.returncode == 1 and b"\x1b" not in r.stdout and b"\xff" not in r.stdout
     assert rb"HTTP/1.1 200 \x1b[2J?\xff" in r.stdout, r.stdout
@@ -241,8 +241,8 @@ def test_a_mail_server_that_is_slow(shared_world):
             if not line:
                 return
             t.sendall(b"* CAPABILITY AUTH=EXTERNAL\r\n" + line.split()[0] + b" OK\r\n")
-    with Bad(serve) as port:
-        status, a = connect(port, **cert(shared_world, "alice"))
+    with Bad(serve) as where:
+        status, a = connect(where, **cert(shared_world, "alice"))
     assert slow[0].startswith(b"GET / ")
     has(a, "note", "TLS 1.2 and 1.3: without a certificate EXTERNAL is offered")
     has(a, "note", "TLS 1.2 and 1.3: with the certificate logged in: a3 OK")
@@ -257,15 +257,15 @@ def test_a_server_without_end(shared_world):
         t.sendall(b"HTTP/1.0 200 ok\r\n\r\n")
         while True:
             t.sendall(b"x" * 65536)
-    with Bad(serve) as port:
-        status, a = connect(port)
+    with Bad(serve) as where:
+        status, a = connect(where)
     assert status == 1
     has(a, "warning", "TLS 1.2 and 1.3: without a certificate there is a page")
 
 
 def test_a_server_that_hangs():
-    with Bad(lambda s: s.recv(1000)) as port:
-            status, a = connect(port)
+    with Bad(lambda s: s.recv(1000)) as where:
+            status, a = connect(where)
     assert status == 1 and len(a["visits"]) == 1        # and no more, each as long
     has(a, "fault", "no TLS")
     has(a, "note", "TLS 1.3: no handshake: no answer in time")
