@@ -62,7 +62,7 @@ take_place(struct looking *w)
 		(void)complain("--connect: expected HOST:PORT, or HOST:PORT/PATH");
 		return false;
 	}
-	if (text[0] == '[') {
+	if (text[0] == '[' && end[-1] == ']') {
 		text++;
 		len -= 2;
 	}
@@ -394,7 +394,7 @@ come_back(struct looking *w, const struct visit v[2])
 
 	memset(again, 0, sizeof(again));
 	for (i = 0; i < 2; i++)
-		if (visit_let_in(&v[i]) && v[i].session != NULL &&
+		if (v[i].version != 0 && visit_let_in(&v[i]) && v[i].session != NULL &&
 		    SSL_SESSION_is_resumable(v[i].session) == 1)
 			visit(w, &again[i], v[i].version, true, v[i].session);
 	say_both(w, again, mean_again);
@@ -406,6 +406,7 @@ static bool
 look(struct looking *w)
 {
 	struct visit	bare[2], with[2], old;
+	size_t		i;
 
 	visit(w, &bare[0], TLS1_3_VERSION, false, NULL);
 	if (!bare[0].reached) {
@@ -432,14 +433,15 @@ look(struct looking *w)
 		    "forbids: certificates travel in the clear there",
 		    "offer TLS 1.2 and 1.3 alone");
 	say_both(w, bare, mean_without);
-	if (w->leaf != NULL) {
-		visit(w, &with[0], TLS1_3_VERSION, true, NULL);
-		visit(w, &with[1], TLS1_2_VERSION, true, NULL);
-		say_both(w, with, mean_with);
-		come_back(w, with);
-		visit_free(&with[0]);
-		visit_free(&with[1]);
+	for (i = 0; i < 2; i++) {
+		memset(&with[i], 0, sizeof(with[i]));
+		if (w->leaf != NULL && (bare[i].done || bare[i].asked))
+			visit(w, &with[i], bare[i].version, true, NULL);
 	}
+	say_both(w, with, mean_with);
+	come_back(w, with);
+	visit_free(&with[0]);
+	visit_free(&with[1]);
 	visit_free(&old);
 out:
 	visit_free(&bare[0]);

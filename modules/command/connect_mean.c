@@ -238,8 +238,8 @@ visit_let_in(const struct visit *v)
 void
 mean_with(const struct visit *v, struct saying *s)
 {
-	if (!v->asked && !v->done)
-		return;
+	if (v->version == 0)
+		return;		/* not with this version of TLS */
 	if (visit_let_in(v) && v->talk.accepted)
 		put(s, CERTAUTH_NOTE, v, v->talk.speech == SPEECH_HTTP ?
 		    "with the certificate let in" : "with the certificate logged in",
@@ -249,6 +249,9 @@ mean_with(const struct visit *v, struct saying *s)
 		put(s, CERTAUTH_FATAL, v, "with the certificate EXTERNAL is not "
 		    "offered", "", "write \"auth_mechanisms = plain login "
 		    "external\"; certauth check --server dovecot tells more");
+	else if (!v->asked && !v->done)
+		put(s, CERTAUTH_FATAL, v, "with the certificate there is no "
+		    "handshake", "", "");
 	else
 		put_refusal(s, CERTAUTH_FATAL, v, v->talk.speech == SPEECH_HTTP &&
 		    visit_let_in(v) ? "with the certificate" :

@@ -95,6 +95,18 @@ def test_nobody_asks(shared_world):
         has(a, "fault", "no TLS")
 
 
+def test_one_version_of_tls(shared_world):
+    with shared_world.nginx("server { listen @TLS@ ssl; ssl_protocols TLSv1.2; certauth staff; "
+                            "return 200 ok; }", "old") as n:
+        status, a = connect(n.port["TLS"], **cert(shared_world, "alice"))
+        assert status == 0
+        has(a, "note", "TLS 1.2: with the certificate let in")
+        status, a = connect("[127.0.0.1]:%d" % n.port["TLS"], **cert(shared_world, "rita"))
+        assert status == 1
+        has(a, "fault", "TLS 1.2: with the certificate refused")
+        assert not [v for v in a["visits"] if v["certificate"] and v["tls"] == "1.3"]
+
+
 def test_data_of_the_server_is_missing(world):
     world.write("certauth.conf", world.policy().replace('/crls" ]', '/none" ]'))
     os.makedirs(world.path("none"))
