@@ -167,30 +167,29 @@ class Ask:
         self.stop()
 
     def start(self):
-        if os.path.exists(self.path):
-            os.unlink(self.path)
+        beside = self.path + "~"
+        if os.path.exists(beside):
+            os.unlink(beside)
         self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
-        os.chmod(self.path, self.mode)
+        self.listener.bind(beside)
+        os.chmod(beside, self.mode)
         self.listener.listen(0 if self.how == "shut" else 128)
+        # One that was there is replaced: servers never see that nobody is.
+        os.rename(beside, self.path)
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
         return self
 
-    def stop(self):
+    def stop(self, replaced=False):
         """As a daemon that was killed: all its connections end."""
         listener, self.listener = self.listener, None
         if listener is None:
             return
+        # Closing alone leaves the thread in accept(), and that the socket.
+        listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         try:
-            # A thread in accept() keeps the socket until somebody comes.
-            with socket.socket(socket.AF_UNIX) as s:
-                s.setblocking(False)
-                s.connect(self.path)
-        except OSError:
-            pass
-        try:
-            os.unlink(self.path)
+            if not replaced:
+                os.unlink(self.path)
         except FileNotFoundError:
             pass
         self.drop()
