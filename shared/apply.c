@@ -311,6 +311,12 @@ certauth_applied_differs(const char *conf, struct certauth_error *error_r)
 
 /* ----------------------------------------------------------------- changing */
 
+static mode_t
+wanted_mode(const struct apply_rights *rights)
+{
+	return rights->mode & 0644;
+}
+
 /* NAME: what `text` says, readable for those who may read all of its parts. */
 static bool
 write_new(struct certauth_apply *a, const struct apply_rights *rights,
@@ -321,7 +327,7 @@ write_new(struct certauth_apply *a, const struct apply_rights *rights,
 
 	ok = file_part_make(&part, a->dirfd, a->name) && (!rights->has_gid ||
 	    fchown(part.fd, (uid_t)-1, rights->gid) == 0) &&
-	    fchmod(part.fd, rights->mode & 0644) == 0 &&
+	    fchmod(part.fd, wanted_mode(rights)) == 0 &&
 	    file_write_all(part.fd, text->data, text->len) &&
 	    file_part_seal(&part) && file_part_place(&part);
 	if (!ok)
@@ -348,6 +354,20 @@ make_generation(struct certauth_apply *a, struct applied *new,
 	return ok;
 }
 
+/* Can those read it who may read its parts as they are now? */
+static bool
+same_rights(const struct certauth_apply *a, unsigned number,
+    const struct apply_rights *rights)
+{
+	struct stat	st;
+	char		name[APPLIED_NAME_BYTES];
+
+	(void)snprintf(name, sizeof(name), "%u", number);
+	return fstatat(a->dirfd, name, &st, 0) == 0 &&
+	    (st.st_mode & 0777) == wanted_mode(rights) &&
+	    (!rights->has_gid || st.st_gid == rights->gid);
+}
+
 /* Of the file as it is now. */
 static bool
 begin_file(struct certauth_apply *a, const struct certauth_apply_ask *ask,
@@ -362,7 +382,8 @@ begin_file(struct certauth_apply *a, const struct certauth_apply_ask *ask,
 		return false;
 	/* A damaged one is replaced by what is good. */
 	found = applied_in_force(a->conf, &a->owners, &old, NULL);
-	if (found == APPLIED_FOUND && bundle_equal(&old.bundle, &new.bundle)) {
+	if (found == APPLIED_FOUND && bundle_equal(&old.bundle, &new.bundle) &&
+	    same_rights(a, old.number, &rights)) {
 		a->same = ok = true;
 		a->number = old.number;
 		(void)snprintf(a->name, sizeof(a->name), "%u", a->number);

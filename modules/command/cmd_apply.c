@@ -179,6 +179,44 @@ print_result(const struct args *args, const struct check_report *r,
 	return status;
 }
 
+/* In which role a CA is trusted, and by whom. */
+static const char *
+key_of(char *buf, size_t size, const struct certauth_ca *ca)
+{
+	(void)snprintf(buf, size, "%s %s %s", ca->sha256, ca->role,
+	    ca->authority);
+	return buf;
+}
+
+/* CAs that what is in force does not have: one may have been taken out because its key
+ * was stolen. Where nothing can be opened now, everything is new. */
+static void
+say_returning(const struct args *args, const struct args *as,
+    struct check_report *r)
+{
+	struct certauth_error	 error;
+	struct certauth_ca	 ca;
+	struct certauth		*now = certauth_open(args_conf(args), &error);
+	struct certauth		*then = args_open(as, &error);
+	json_t			*known = json_object();
+	char			 text[900];
+	size_t			 i;
+
+	for (i = 0; now != NULL && certauth_ca_at(now, i, &ca); i++)
+		(void)json_object_set_new(known, key_of(text, sizeof(text), &ca),
+		    json_true());
+	for (i = 0; then != NULL && certauth_ca_at(then, i, &ca); i++) {
+		if (json_object_get(known, key_of(text, sizeof(text), &ca)) != NULL)
+			continue;
+		(void)snprintf(text, sizeof(text), "comes back: %s of %s, %s, SHA-256 "
+		    "%s", ca.role, ca.authority, ca.subject, ca.sha256);
+		check_add(r, "trust", CERTAUTH_WARNING, text);
+	}
+	json_decref(known);
+	certauth_free(now);
+	certauth_free(then);
+}
+
 /* Looks at what is to come, and lets it come. `back`: an emergency; faults that let
  * somebody in all the same do not hinder. */
 static int
@@ -196,6 +234,8 @@ change(const struct args *args, struct certauth_apply *a, bool back)
 	}
 	if (!check_as_servers(&r, &as))
 		goto out;
+	if (back)
+		say_returning(args, &as, &r);
 	if (!args->json)
 		check_print(&r);
 	if (r.unopened > 0 || (r.faults > 0 && !back && !args->force)) {

@@ -99,8 +99,8 @@ add_row(struct check_report *r, const char *user, int severity, const char *text
 		    json_incref(json_object_get(where, "remedy"))));
 }
 
-static void
-add_line(struct check_report *r, const char *user, int severity, const char *text)
+void
+check_add(struct check_report *r, const char *user, int severity, const char *text)
 {
 	add_row(r, user, severity, text, NULL);
 }
@@ -136,7 +136,7 @@ check_as(struct check_report *r, const char *user, const struct args *args)
 	in = fdopen(fds[0], "r");
 	while (in != NULL && (len = getline(&line, &size, in)) > 2) {
 		line[strcspn(line, "\n")] = '\0';
-		add_line(r, shown, line[0] - '0', line + 2);
+		check_add(r, shown, line[0] - '0', line + 2);
 	}
 	free(line);
 	if (in != NULL)
@@ -147,16 +147,16 @@ check_as(struct check_report *r, const char *user, const struct args *args)
 	r->unopened += !opened;
 	if (in == NULL || !WIFEXITED(status) || (!opened &&
 	    (WEXITSTATUS(status) != EXIT_REJECTED || r->faults == before)))
-		add_line(r, shown, CERTAUTH_FATAL, "the check ended by itself");
+		check_add(r, shown, CERTAUTH_FATAL, "the check ended by itself");
 	if (r->faults == before)
-		add_line(r, shown, CERTAUTH_NOTE, "can open everything");
+		check_add(r, shown, CERTAUTH_NOTE, "can open everything");
 	return true;
 }
 
 static void
 running_line(void *context, enum certauth_severity severity, const char *text)
 {
-	add_line(context, "running", (int)severity, text);
+	check_add(context, "running", (int)severity, text);
 }
 
 /* What is the same for everybody: the refresher, old code in memory. */
@@ -247,7 +247,7 @@ check_users(struct check_report *r, const struct args *args, const char *const *
 	for (i = 0; ok && root && i < n; i++) {
 		if (getpwnam(users[i]) == NULL) {
 			r->unopened += args->users.num_items > 0;
-			add_line(r, users[i], args->users.num_items > 0 ?
+			check_add(r, users[i], args->users.num_items > 0 ?
 			    CERTAUTH_FATAL : CERTAUTH_NOTE,
 			    "there is no such user here");
 			continue;
@@ -255,7 +255,7 @@ check_users(struct check_report *r, const struct args *args, const char *const *
 		ok = check_as(r, users[i], args);
 	}
 	if (!root)
-		add_line(r, "this user", CERTAUTH_NOTE, "run as root to check "
+		check_add(r, "this user", CERTAUTH_NOTE, "run as root to check "
 		    "as www-data and dovenull too");
 	return ok;
 }
@@ -339,7 +339,7 @@ check_which(struct check_report *r, const struct args *args)
 		    "was looked at; %.500s differs from it: certauth diff says "
 		    "what that would change, certauth apply puts it in force",
 		    number, args_conf(args));
-	add_line(r, "policy", file || strstr(text, " differs ") == NULL ?
+	check_add(r, "policy", file || strstr(text, " differs ") == NULL ?
 	    CERTAUTH_NOTE : CERTAUTH_WARNING, text);
 }
 

@@ -182,7 +182,7 @@ take_line(struct diff *d, const char *file, const char *line)
 	unsigned char		*frame;
 	int			 n;
 
-	if (len == 0 || len % 4 != 0 || len > MAX_SEEN_LINE)
+	if (len == 0 || len % 4 != 0 || len >= MAX_SEEN_LINE)
 		return;
 	while (padding < 2 && word[len - padding] == '=')
 		padding++;
@@ -199,10 +199,11 @@ take_line(struct diff *d, const char *file, const char *line)
 static bool
 read_seen(struct diff *d)
 {
-	char	 path[4096], *line = NULL;
-	size_t	 size = 0, lines = 0;
+	char	 path[4096], *line = malloc(MAX_SEEN_LINE);
+	size_t	 lines = 0;
 	FILE	*f;
 	int	 fd;
+	bool	 whole, within = false;
 
 	(void)snprintf(path, sizeof(path), "%s/" SEEN_FILE,
 	    certauth_state(d->old));
@@ -210,11 +211,18 @@ read_seen(struct diff *d)
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno != ENOENT && errno != ENOTDIR) {
 		(void)complain("%s: %s", path, strerror(errno));
+		free(line);
 		return false;
 	}
 	f = fd >= 0 ? fdopen(fd, "r") : NULL;
-	while (f != NULL && lines++ < MAX_SEEN && getline(&line, &size, f) > 0)
-		take_line(d, path, line);
+	/* of a line that is too long each part is passed over */
+	while (f != NULL && line != NULL && lines++ < MAX_SEEN &&
+	    fgets(line, MAX_SEEN_LINE, f) != NULL) {
+		whole = strchr(line, '\n') != NULL;
+		if (whole && !within)
+			take_line(d, path, line);
+		within = !whole;
+	}
 	free(line);
 	if (f != NULL)
 		(void)fclose(f);

@@ -130,6 +130,9 @@ struct check_report {
 /* As whoever asks, and as root as each of --user, else of the servers' on Debian.
  * False: said on stderr. */
 bool	check_as_servers(struct check_report *, const struct args *);
+/* One more line; `severity` as certauth_audit()'s. */
+void	check_add(struct check_report *, const char *user, int severity,
+	    const char *text);
 void	check_print(const struct check_report *);
 
 /* cmd_state.c: the refresher's status file, the caller's; NULL: none. */

@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <openssl/sha.h>
 
+#include "base/open.h"
 #include "config/applied.h"
 
 /* And then SHA-256, in hex, of all that comes behind that line. */
@@ -124,6 +126,35 @@ parse_current(const struct file_bytes *bytes, unsigned *number_r,
 	    *p == '\0';
 }
 
+/*
+ * Is it the folder, and may nobody else write in it? That `current` is not there puts
+ * the file in force, so whoever can remove it decides. No folder at all is fine.
+ */
+static bool
+folder_ok(const char *conf, int folder_fd, const struct file_owners *owners,
+    struct certauth_error *error_r)
+{
+	struct text	path = { 0 };
+	struct stat	st;
+	bool		ok = false;
+
+	text_printf(&path, "%s" APPLIED_SUFFIX, conf);
+	if (path.failed)
+		error_set(error_r, conf, 0, "out of memory");
+	else if (folder_fd >= 0)
+		ok = fstat(folder_fd, &st) == 0 ? open_owner_ok(owners, &st,
+		    path.data, "folder", error_r) : open_refuse(error_r,
+		    path.data, errno, NULL);
+	else if (lstat(path.data, &st) == 0)
+		error_set(error_r, path.data, 0, "is no folder; expected that of "
+		    "the generations, or nothing of that name");
+	else
+		ok = errno == ENOENT || errno == ENOTDIR ||
+		    open_refuse(error_r, path.data, errno, NULL);
+	text_free(&path);
+	return ok;
+}
+
 enum applied_found
 applied_current(const char *conf, const struct file_owners *owners,
     unsigned *number_r, unsigned char sha256_r[32],
@@ -136,6 +167,10 @@ applied_current(const char *conf, const struct file_owners *owners,
 	*number_r = 0;
 	if (!ref_open(&ref, conf, APPLIED_CURRENT, error_r))
 		return APPLIED_BAD;
+	if (!folder_ok(conf, ref.folder_fd, owners, error_r)) {
+		file_ref_close(&ref);
+		return APPLIED_BAD;
+	}
 	if (!file_read(&ref, owners, MAX_CURRENT, &bytes, error_r)) {
 		ok = errno == ENOENT;
 		file_ref_close(&ref);

@@ -158,6 +158,24 @@ def test_rollback_goes_the_way_back(world):
     assert "already" in world.run("rollback", "3").stdout
 
 
+def test_rollback_names_the_cas_that_come_back(world):
+    """One may have been taken out because its key was stolen."""
+    world.apply()
+    stolen = CA("Stolen CA", issuer=world.root)
+    write_pem(world.folder / "ca2.pem", stolen)
+    with_it = POLICY.replace('"ca.pem"', '"ca.pem", "ca2.pem"')
+    world.write("certauth.conf", with_it)
+    assert "Stolen" not in world.apply().stdout
+    world.write("certauth.conf", POLICY + "# without\n")
+    world.apply()
+    r = world.run("rollback", "1", "--user", ME)
+    assert r.returncode == 0 and "comes back" not in r.stdout, r
+    r = world.run("rollback", "2", "--user", ME)
+    assert r.returncode == 0, r
+    said = re.findall(r"^warning +trust: comes back: (.*), SHA-256 [0-9a-f]{64}$", r.stdout, re.M)
+    assert said == ["issuer of ours, CN=Stolen CA"], r
+
+
 @pytest.mark.parametrize("args", [["0"], ["-1"], ["x"], ["1x"], ["9999999999"], ["7"], ["1", "2"]])
 def test_rollback_to_what_is_not_there(world, args):
     world.apply()
@@ -333,6 +351,36 @@ def test_a_folder_that_others_can_write(world):
     world.write("certauth.conf", POLICY + "# two\n")
     r = world.run("apply", "--user", ME)
     assert r.returncode == 2 and "chmod go-w" in r.stderr, r
+
+
+def test_servers_do_not_believe_a_folder_that_others_can_write(world):
+    """Who can remove `current` would put the file in force, as it is now."""
+    world.apply()
+    world.write("people.map", "alice@example.com alice\nbob@example.com bob\n")
+    for how in ("writable", "link", "file"):
+        if how == "writable":
+            world.applied.chmod(0o777)
+            (world.applied / "current").unlink()
+        else:
+            shutil.rmtree(world.applied, ignore_errors=True)
+            world.applied.unlink(missing_ok=True)
+            if how == "link":       # to where something is not mounted
+                world.applied.symlink_to(world.folder / "nowhere")
+            else:
+                world.applied.write_text("")
+        r = certauth("verify", "--json", "--config", world.conf, "--in-force", "--profile", "web",
+                     world.folder / "alice.pem")
+        assert r.returncode == 2 and r.stdout == "" and "certauth.conf.applied" in r.stderr, (how, r)
+
+
+def test_the_same_for_other_readers_is_another(world):
+    world.apply()
+    (world.folder / "ca.pem").chmod(0o640)
+    world.apply()
+    assert world.list()["inForce"] == 2
+    assert (world.applied / "2").stat().st_mode & 0o777 == 0o640
+    world.apply()
+    assert world.list()["inForce"] == 2
 
 
 def test_the_folder_may_have_another_name_later(world):

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from test_apply import POLICY, PROFILES, World, certauth     # noqa: E402
+from test_apply import BINARY, POLICY, PROFILES, World, certauth     # noqa: E402
 
 
 @pytest.fixture
@@ -140,6 +140,18 @@ def test_those_that_were_seen_lately(world):
     world.write("profiles.conf", PROFILES.replace("{san.email}", "{san.email|prefix('x')}"))
     d = diff(world, code=1)
     assert [(r["change"], r["was"]["user"]) for r in d["rows"]] == [("loses", "alice")]
+    # nor does a line without an end fill the memory of root
+    with open(world.folder / "state" / "refresher.known", "r+b") as f:
+        f.truncate(1 << 30)
+        f.seek(0, os.SEEK_END)
+        f.write(b"\n\n" + lines[0].encode() + b"\n")
+    out = (os.POSIX_SPAWN_OPEN, 1, str(world.folder / "out"), os.O_WRONLY | os.O_CREAT, 0o644)
+    pid = os.posix_spawn(BINARY, [BINARY, "diff", "--config", str(world.conf)], os.environ,
+                         file_actions=[out])
+    _, status, used = os.wait4(pid, 0)
+    said = (world.folder / "out").read_text()
+    assert os.waitstatus_to_exitcode(status) == 1 and "3 certificates judged" in said, said
+    assert used.ru_maxrss < 600 * 1024
     # a link is not followed: the folder is the refresher's user's
     (world.folder / "state" / "refresher.known").rename(world.folder / "elsewhere")
     (world.folder / "state" / "refresher.known").symlink_to(world.folder / "elsewhere")
