@@ -194,6 +194,8 @@ $(patsubst %,$(B)/unit/%,$(filter refresher/%,$(UNIT))): $(B)/unit/refresher/%: 
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CORE_CFLAGS) -Imodules/refresher -o $@ $< $(REFRESHER_PURE_O) $(LDFLAGS) -lcrypto -lcmocka
 
+# A file can be replaced while it is read.
+$(B)/unit/base/test_file: LDFLAGS += -Wl,--wrap=read
 # Its allocations can be made to fail.
 $(B)/unit/engine/test_memory: LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallocarray \
 	aligned_alloc strdup strndup)

@@ -19,6 +19,9 @@
 #include "base/open.h"
 #include "base/text.h"
 
+/* A rename over a file whose reader is not through changes its ctime; a file that is
+ * replaced so often cannot be read. */
+#define FILE_MAX_REPLACED	3u
 /* Signals that may interrupt one read or write before we give up. */
 #define FILE_MAX_INTERRUPTS	1000u
 
@@ -260,18 +263,19 @@ file_stat_fd(int fd, struct file_stamp *stamp_r)
 		stamp_set(stamp_r, &st);
 }
 
-bool
-file_read(const struct file_ref *ref, const struct file_owners *owners,
-    size_t max, struct file_bytes *bytes_r, struct certauth_error *error_r)
+/* *replaced_r when it changed and its name leads to another file, or none, by now. */
+static bool
+read_once(const struct file_ref *ref, const struct file_owners *owners,
+    size_t max, struct file_bytes *bytes_r, bool *replaced_r,
+    struct certauth_error *error_r)
 {
-	struct file_stamp	 after;
+	struct file_stamp	 after, there;
 	unsigned char		*data = NULL;
 	size_t			 size;
 	int			 fd, saved;
 	bool			 ok = false, changed;
 
-	if (ref->bundle != NULL)
-		return bundle_read(ref, max, bytes_r, error_r);
+	*replaced_r = false;
 	memset(bytes_r, 0, sizeof(*bytes_r));
 	fd = file_open(ref, owners, max, &bytes_r->stamp, error_r);
 	if (fd < 0)
@@ -288,6 +292,9 @@ file_read(const struct file_ref *ref, const struct file_owners *owners,
 	}
 	file_stat_fd(fd, &after);
 	if (changed || !file_stamp_equal(&bytes_r->stamp, &after)) {
+		file_stat(ref, &there);
+		*replaced_r = there.device != after.device ||
+		    there.inode != after.inode;
 		open_refuse(error_r, ref->path, EAGAIN, "changed while it was read; "
 		    "expected new files to be put in place by rename");
 		goto out;
@@ -304,5 +311,20 @@ out:
 	if (!ok)
 		memset(bytes_r, 0, sizeof(*bytes_r));
 	errno = saved;
+	return ok;
+}
+
+bool
+file_read(const struct file_ref *ref, const struct file_owners *owners,
+    size_t max, struct file_bytes *bytes_r, struct certauth_error *error_r)
+{
+	unsigned	tries = 0;
+	bool		ok, replaced;
+
+	if (ref->bundle != NULL)
+		return bundle_read(ref, max, bytes_r, error_r);
+	do
+		ok = read_once(ref, owners, max, bytes_r, &replaced, error_r);
+	while (!ok && replaced && ++tries < FILE_MAX_REPLACED);
 	return ok;
 }

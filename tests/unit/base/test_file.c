@@ -407,6 +407,46 @@ test_changing(void **state)
 	assert_true(changed > 0);
 }
 
+/* --wrap=read: somebody renames another over "a" before that many reads. */
+static unsigned	replace_in;
+
+ssize_t	__real_read(int fd, void *buf, size_t len);
+ssize_t	__wrap_read(int fd, void *buf, size_t len);
+
+ssize_t
+__wrap_read(int fd, void *buf, size_t len)
+{
+	if (replace_in > 0) {
+		replace_in--;
+		put("new", replace_in == 0 ? "last" : "one more");
+		assert_int_equal(rename(in_base("new"), in_base("a")), 0);
+	}
+	return __real_read(fd, buf, len);
+}
+
+/* Who reads while it is replaced, as it should be, gets one of the two. */
+static void
+test_replaced(void **state)
+{
+	struct file_ref		ref;
+	struct file_bytes	bytes;
+
+	(void)state;
+	put("a", "first");
+	assert_true(file_ref_open(&ref, base, "a", &error));
+	replace_in = 1;
+	assert_true(file_read(&ref, &owners, 100, &bytes, &error));
+	assert_string_equal((char *)bytes.data, "last");
+	file_bytes_free(&bytes);
+	/* But not for ever. */
+	replace_in = 1000;
+	assert_false(file_read(&ref, &owners, 100, &bytes, &error));
+	assert_int_equal(errno, EAGAIN);
+	assert_in_range(replace_in, 900, 999);
+	replace_in = 0;
+	file_ref_close(&ref);
+}
+
 /* The kernel's own files have no size; what they give was not announced. */
 static void
 test_grows(void **state)
@@ -717,7 +757,8 @@ main(void)
 		TEST(test_owners), TEST(test_ref), TEST(test_ref_missing),
 		TEST(test_read), TEST(test_modes), TEST(test_owner),
 		TEST(test_links), TEST(test_link_folder_owner),
-		TEST(test_stamp), TEST(test_changing), TEST(test_grows),
+		TEST(test_stamp), TEST(test_replaced), TEST(test_changing),
+		TEST(test_grows),
 		TEST(test_list), TEST(test_list_descriptors),
 		TEST(test_replace), TEST(test_chroot), TEST(test_look_again),
 		cmocka_unit_test_prestate(test_no_leak, &fds),
