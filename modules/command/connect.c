@@ -428,7 +428,7 @@ look(struct looking *w)
 	say_names(w, bare[0].asked ? &bare[0] : &bare[1]);
 	say_server(w, bare[0].done ? &bare[0] : &bare[1]);
 	visit(w, &old, TLS1_1_VERSION, false, NULL);
-	if (old.done)
+	if (old.done || old.asked)
 		say(w, CERTAUTH_FATAL, "TLS 1.0 or 1.1 is spoken, which RFC 8996 "
 		    "forbids: certificates travel in the clear there",
 		    "offer TLS 1.2 and 1.3 alone");

@@ -139,6 +139,25 @@ again(struct link *l, int returned)
 	}
 }
 
+/* OpenSSL goes on by itself as long as bytes come that say nothing (HelloRequests,
+ * tickets, KeyUpdates): past the deadline there are none, and again() sees why. */
+static long
+read_in_time(BIO *bio, int operation, const char *data, size_t len, int number,
+    long value, int returned, size_t *done)
+{
+	const struct link	*l = (const void *)BIO_get_callback_arg(bio);
+
+	(void)data;
+	(void)len;
+	(void)number;
+	(void)value;
+	(void)done;
+	if (operation != BIO_CB_READ || monotonic_ms() < l->until)
+		return returned;
+	BIO_set_retry_read(bio);
+	return -1;
+}
+
 static bool
 is_address(const char *name)
 {
@@ -158,6 +177,8 @@ link_tls(struct link *l, SSL_CTX *ctx, const char *name, SSL_SESSION *session)
 	l->ssl = SSL_new(ctx);
 	if (l->ssl == NULL || SSL_set_fd(l->ssl, l->fd) != 1)
 		return ended(l, "out of memory");
+	BIO_set_callback_arg(SSL_get_rbio(l->ssl), (char *)l);
+	BIO_set_callback_ex(SSL_get_rbio(l->ssl), read_in_time);
 	SSL_set_app_data(l->ssl, l);
 	SSL_set_info_callback(l->ssl, note_alert);
 	SSL_set_cert_cb(l->ssl, note_asked, l);

@@ -16,6 +16,8 @@
 
 /* Of one answer; of a page. */
 #define MAX_LINES	300
+/* Answers to what a server asks back; each gives it time anew. */
+#define MAX_ASKS	3
 /* Servers of mail speak first, soon after the handshake. One that is slower is
  * recognised all the same, by what it says to a request for a page. */
 #define GREETING_MS	500
@@ -137,7 +139,7 @@ exchange(struct link *l, struct talk *t, const char *command)
 {
 	enum said	 said = SAID_MORE;
 	const char	*line;
-	size_t		 i;
+	size_t		 i, asks = 0;
 
 	/* if it cannot be said, an answer may be there all the same */
 	if (command != NULL)
@@ -156,7 +158,8 @@ exchange(struct link *l, struct talk *t, const char *command)
 		t->external = t->external || offers_external(line);
 		if (said != SAID_MORE)
 			keep(t, line);
-		if (said == SAID_ASKS && !link_say(l, "\r\n"))
+		if (said == SAID_ASKS && (asks++ == MAX_ASKS ||
+		    !link_say(l, "\r\n")))
 			break;
 		if (said == SAID_YES || said == SAID_NO)
 			break;

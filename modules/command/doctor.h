@@ -121,6 +121,9 @@ const char *doctor_binary(const struct doctor *, const char *name);
 
 /* Is it a Dovecot that speaks the language of 2.4? */
 bool	doctor_dovecot_24(const struct doctor *);
+/* Is a profile in force in this server (NO_LINE: the main one), at least somewhere? */
+bool	doctor_nginx_guarded(const struct conf *, size_t server);
+bool	doctor_apache_guarded(const struct conf *, size_t host);
 /* Apache: is NAME_module among what is loaded? */
 bool	doctor_apache_loaded(const struct conf *, const char *module);
 

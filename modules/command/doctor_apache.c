@@ -214,8 +214,8 @@ host_of(const struct conf *c, size_t i)
 }
 
 /* What the main server says holds for all that do not say otherwise. */
-static bool
-in_force(const struct conf *c, size_t host)
+bool
+doctor_apache_guarded(const struct conf *c, size_t host)
 {
 	size_t	i, own = conf_in(c, host, "CertAuthProfile");
 	bool	inherited = false;
@@ -426,7 +426,8 @@ check_all(struct doctor *d)
 			doctor_profile(d, i, 1);
 			any = true;
 		}
-		if (conf_is(&c->lines[i], "VirtualHost") && in_force(c, i)) {
+		if (conf_is(&c->lines[i], "VirtualHost") &&
+		    doctor_apache_guarded(c, i)) {
 			num++;
 			check_host(d, i);
 		}

@@ -221,7 +221,7 @@ pass_on(struct doctor *d, char *err)
 {
 	char		*line, *text, file[1024];
 	unsigned	 n = 0, number;
-	bool		 emerg, placed;
+	bool		 emerg, placed, twice;
 
 	while ((line = conf_cut_line(&err, &n, false)) != NULL) {
 		text = text_behind(line, "[emerg] ");
@@ -237,13 +237,16 @@ pass_on(struct doctor *d, char *err)
 		number = 0;
 		placed = take_place(text, file, sizeof(file), &number);
 		/* of the policy file, not of nginx's: the check as each user says it */
-		if (!emerg && !placed)
+		twice = strstr(text, "conflicting server name") != NULL;
+		if (!emerg && !placed && !twice)
 			continue;
 		doctor_say_at(d, emerg ? CERTAUTH_FATAL : CERTAUTH_WARNING, file,
 		    number, text, strstr(text, "unknown directive \"certauth") !=
 		    NULL ? "put \"load_module modules/" NGINX_MODULE ";\" on top of "
 		    "nginx.conf" : emerg ? "nginx does not start with this; mend it"
-		    : "see docs/nginx.md, Pitfalls");
+		    : twice ? "of two servers with this name only the first is "
+		    "in force: a profile in the other guards nothing; give each "
+		    "a name of its own" : "see docs/nginx.md, Pitfalls");
 	}
 }
 
@@ -256,9 +259,8 @@ on(const struct conf *c, size_t at)
 	    strcmp(c->lines[at].words[1], "off") != 0;
 }
 
-/* Is a profile in force in this server, at least somewhere? */
-static bool
-in_force(const struct conf *c, size_t server)
+bool
+doctor_nginx_guarded(const struct conf *c, size_t server)
 {
 	size_t	i;
 
@@ -447,7 +449,7 @@ check_all(struct doctor *d)
 		if (conf_is(&c->lines[i], "server") && c->lines[i].block &&
 		    c->lines[i].parent != NO_LINE &&
 		    conf_is(&c->lines[c->lines[i].parent], "http") &&
-		    in_force(c, i)) {
+		    doctor_nginx_guarded(c, i)) {
 			num++;
 			check_server(d, i);
 		}

@@ -23,6 +23,23 @@ has_documents(void)
 	return access(DOCUMENTS, F_OK) == 0;
 }
 
+/* What is there already and stays open, or takes the place of what is pasted. */
+static void
+careful(const struct conf *c, size_t at, const char *text, FILE *out)
+{
+	char	file[INIT_PATH];
+
+	if (at == NO_LINE)
+		(void)fprintf(out, "    # Careful: the main server %s.\n", text);
+	else
+		(void)fprintf(out, "    # Careful: %s:%u %s.\n", certauth_printable(
+		    file, sizeof(file), c->lines[at].file), c->lines[at].line, text);
+}
+
+#define SAME_NAME	"has this name, too: of two the first is taken, so put the lines " \
+			"below in there"
+#define SAME_FOLDER	"serves this folder to everybody"
+
 /* -------------------------------------------------------------------- nginx */
 
 /* The folder of modules, as nginx was built. */
@@ -95,6 +112,34 @@ nginx_listens6(const struct conf *c)
 	return false;
 }
 
+static void
+nginx_others(const struct init *in, FILE *out)
+{
+	const struct conf	*c = &in->doctor.conf;
+	const char		*root = DOCUMENTS;
+	size_t			 i, k, at = nginx_http(c, "root");
+	bool			 tls;
+
+	if (at != NO_LINE)
+		root = conf_at(&c->lines[at], 1);
+	for (i = 0; i < c->num_lines; i++) {
+		if (!conf_is(&c->lines[i], "server") || !c->lines[i].block ||
+		    c->lines[i].parent != conf_in(c, NO_LINE, "http"))
+			continue;
+		for (tls = false, k = i + 1; k < c->num_lines; k++)
+			tls = tls || (c->lines[k].parent == i && conf_is(&c->lines[k],
+			    "listen") && conf_has(&c->lines[k], "ssl"));
+		at = conf_in(c, i, "server_name");
+		if (tls && at != NO_LINE && conf_has(&c->lines[at], in->host))
+			careful(c, i, SAME_NAME, out);
+		at = conf_effective(c, i, "root");
+		if (at != NO_LINE && strcmp(conf_at(&c->lines[at], 1), root) == 0 &&
+		    conf_in(c, i, "return") == NO_LINE &&
+		    !doctor_nginx_guarded(c, i))
+			careful(c, i, SAME_FOLDER, out);
+	}
+}
+
 bool
 init_nginx(struct init *in)
 {
@@ -119,6 +164,7 @@ init_nginx(struct init *in)
 	(void)fputs("    ssl_protocols TLSv1.2 TLSv1.3;\n", out);
 	if (nginx_http(c, "root") == NO_LINE && has_documents())
 		(void)fputs("    root " DOCUMENTS ";\n", out);
+	nginx_others(in, out);
 	(void)fprintf(out, "\n    # Asks for a certificate, and refuses who has "
 	    "none.\n    certauth %s;\n\n"
 	    "    # Tells people why.\n"
@@ -189,6 +235,36 @@ apache_top(struct init *in, FILE *out)
 		(void)fputs("Listen 443\n", out);
 }
 
+static void
+apache_others(const struct init *in, FILE *out)
+{
+	const struct conf	*c = &in->doctor.conf;
+	const char		*root = DOCUMENTS;
+	size_t			 i, host, at = conf_in(c, NO_LINE, "DocumentRoot");
+	bool			 tls;
+
+	if (at != NO_LINE) {
+		root = conf_at(&c->lines[at], 1);
+		if (!doctor_apache_guarded(c, NO_LINE))
+			careful(c, NO_LINE, SAME_FOLDER, out);
+	}
+	for (i = 0; i < c->num_lines; i++) {
+		host = c->lines[i].parent;
+		if (host == NO_LINE || !conf_is(&c->lines[host], "VirtualHost"))
+			continue;
+		at = conf_effective(c, host, "SSLEngine");
+		tls = at != NO_LINE && conf_has(&c->lines[at], "on");
+		if (tls && (conf_is(&c->lines[i], "ServerName") ||
+		    conf_is(&c->lines[i], "ServerAlias")) &&
+		    conf_has(&c->lines[i], in->host))
+			careful(c, host, SAME_NAME, out);
+		if (conf_is(&c->lines[i], "DocumentRoot") &&
+		    strcmp(conf_at(&c->lines[i], 1), root) == 0 &&
+		    !doctor_apache_guarded(c, host))
+			careful(c, host, SAME_FOLDER, out);
+	}
+}
+
 bool
 init_apache(struct init *in)
 {
@@ -211,6 +287,7 @@ init_apache(struct init *in)
 	    ftell(out) > 0 ? "\n" : "", in->host);
 	if (conf_in(c, NO_LINE, "DocumentRoot") == NO_LINE && has_documents())
 		(void)fputs("    DocumentRoot " DOCUMENTS "\n", out);
+	apache_others(in, out);
 	(void)fprintf(out, "    SSLEngine on\n"
 	    "    SSLProtocol -all +TLSv1.2 +TLSv1.3\n"
 	    "%s    SSLCertificateFile %s\n    SSLCertificateKeyFile %s\n\n"

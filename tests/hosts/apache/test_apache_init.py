@@ -4,6 +4,7 @@ nothing of certauth; check finds it clean, httpd takes it, people log in.
 """
 
 import json
+import re
 import subprocess
 
 from test_apache_doctor import COMMAND, doctor
@@ -48,6 +49,25 @@ def test_paste_check_log_in(site):
     again = json.loads(init(site, "--json", profile="anyone").stdout)["parts"][0]["text"]
     for word in ("LoadModule", "CertAuthConfig", "Require"):
         assert word in text and word not in again
+
+
+def test_what_stays_open_is_told(site):
+    """The same folder without a certificate; another host of that name."""
+    before = stock(site)
+    conf = "--config", site.world.path("certauth.conf")
+    text = json.loads(init(site, "--json", *conf).stdout)["parts"][0]["text"]
+    host = re.search(r"ServerName (\S+)\n", text).group(1)
+    assert "has this name" not in text
+    assert "the main server serves this folder to everybody" in text
+    with open(site.conf_file, encoding="utf-8") as f:
+        root = re.search(r"^DocumentRoot (.*)$", f.read(), re.M).group(1)
+    site.conf(before.replace("ServerName old.test", "ServerName " + host)
+              + "<VirtualHost 127.0.0.1:%d>\nDocumentRoot %s\n</VirtualHost>\n"
+              % (site.plain_port, root))
+    text = json.loads(init(site, "--json", *conf).stdout)["parts"][0]["text"]
+    assert text.count("has this name, too") == 1
+    found = re.findall(r"# Careful: (.*) serves this folder to everybody", text)
+    assert len(found) == 2 and site.conf_file in found[1], text
 
 
 def test_without_mod_ssl(make_site):

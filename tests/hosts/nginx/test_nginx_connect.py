@@ -281,3 +281,72 @@ def test_a_server_that_hangs():
     assert status == 1 and len(a["visits"]) == 1        # and no more, each as long
     has(a, "fault", "no TLS")
     has(a, "note", "TLS 1.3: no handshake: no answer in time")
+
+
+def test_a_server_that_never_begins():
+    """HelloRequests before the handshake, without end: OpenSSL passes over each."""
+    def serve(s):
+        while True:
+            s.sendall(b"\x16\x03\x03\x00\x04\0\0\0\0" * 5000)
+    with Bad(serve) as where:
+        status, a = connect(where)
+    assert status == 1 and len(a["visits"]) == 1
+    has(a, "note", "TLS 1.3: no handshake: no answer in time")
+
+
+def test_a_server_that_asks_back_without_end():
+    """Each answer to it gives it time anew, so there are few."""
+    heard = []
+
+    def serve(s):
+        s.sendall(b"+OK\r\n")
+        while True:
+            got = s.recv(1000)
+            if not got:
+                return
+            heard.append(got)
+            s.sendall(b"+ \r\n")
+    with Bad(serve) as where:
+        status, error = connect(where, starttls="pop3")
+    assert status == 2 and "STARTTLS is refused" in error
+    assert heard[0] == b"STLS\r\n" and 1 < len(heard) < 10
+
+
+def test_a_server_that_gives_up(shared_world):
+    """Asks, and from the fourth connection on closes: that is no "fine"."""
+    met = []
+
+    def serve(s):
+        met.append(s)
+        if len(met) > 3:
+            s.shutdown(socket.SHUT_RDWR)
+            return
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(shared_world.path("server.pem"), shared_world.path("server.key"))
+        context.load_verify_locations(shared_world.path("server.pem"))
+        context.verify_mode = ssl.CERT_OPTIONAL
+        t = context.wrap_socket(s, server_side=True)
+        t.recv(1000)
+        t.sendall(b"HTTP/1.0 403 no\r\n\r\n")
+        t.unwrap()
+    with Bad(serve) as where:
+        status, a = connect(where, **cert(shared_world, "alice"))
+    # closed or reset, as it happens: one line, or one for each version
+    assert status == 1 and any("with the certificate there is no handshake" in t
+                               for t in said(a, "fault")), a["lines"]
+
+
+def test_old_tls_that_demands_a_certificate(shared_world):
+    """It is spoken, though nobody without a certificate hears the end of it."""
+    def serve(s):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.load_cert_chain(shared_world.path("server.pem"), shared_world.path("server.key"))
+        context.load_verify_locations(shared_world.path("server.pem"))
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.wrap_socket(s, server_side=True)
+    with Bad(serve) as where:
+        status, a = connect(where)
+    has(a, "fault", "TLS 1.0 or 1.1 is spoken")
+    assert status == 1

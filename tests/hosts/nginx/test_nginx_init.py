@@ -5,6 +5,7 @@ nothing of certauth; check finds it clean, nginx takes it, people log in.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -66,6 +67,28 @@ def test_paste_check_log_in(shared_world):
     assert [p["where"] for p in said["parts"]] == [second["where"]]
     assert "certauth_config" not in said["parts"][0]["text"]
     assert said["policy"] == w.path("certauth.conf")
+
+
+def test_what_stays_open_is_told(shared_world):
+    """The same folder by plain HTTP; a server of that name, which nginx takes instead."""
+    w = shared_world
+    n = stock(w, "init6")
+    conf = "--config", w.path("certauth.conf")
+    load, text = [p["text"] for p in json.loads(init(n, "--json", *conf).stdout)["parts"]]
+    host = re.search(r"server_name (\S+);", text).group(1)
+    assert text.count("serves this folder to everybody") == 2 and "this name" not in text
+    n.http = n.http.replace("server { listen @PLAIN@; }",
+                            "server { listen @PLAIN@; return 301 https://$host/; }") \
+        .replace("old.test", "old.test " + host)
+    text = json.loads(init(n, "--json", *conf).stdout)["parts"][1]["text"]
+    assert text.count("serves this folder to everybody") == 1
+    assert text.count("has this name, too") == 1
+    # pasted all the same, behind it
+    n.http += text.replace("listen 443 ssl", "listen @TLS@ ssl")
+    n.conf = load + n._configuration()
+    lines = doctor(n)[1]
+    assert [x["severity"] for x in lines] == ["warning"], lines
+    assert "conflicting server name" in lines[0]["text"]
 
 
 def test_what_it_refuses(shared_world, tmp_path):
