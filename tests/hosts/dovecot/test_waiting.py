@@ -103,40 +103,21 @@ def asking(world):
     a.down()
 
 
-@pytest.fixture(scope="session")
-def hard(asking):
-    with asking.dovecot("hard") as d:
-        yield d
+def running(name, **how):
+    """A fixture: a Dovecot of that kind for all tests."""
+    @pytest.fixture(scope="session", name=name)
+    def server(asking):
+        with asking.dovecot(name, **how) as d:
+            yield d
+    return server
 
 
-@pytest.fixture(scope="session")
-def hasty(asking):
-    with asking.dovecot("hasty", profile="hasty") as d:
-        yield d
-
-
-@pytest.fixture(scope="session")
-def hasty_soft(asking):
-    with asking.dovecot("hastys", profile="hasty-soft") as d:
-        yield d
-
-
-@pytest.fixture(scope="session")
-def hasty_strict(asking):
-    with asking.dovecot("hstrict", mode="require", profile="hasty") as d:
-        yield d
-
-
-@pytest.fixture(scope="session")
-def strict(asking):
-    with asking.dovecot("strict", mode="require") as d:
-        yield d
-
-
-@pytest.fixture(scope="session")
-def soft(asking):
-    with asking.dovecot("soft", profile="soft") as d:
-        yield d
+_hard, _soft, _strict = running("hard"), running("soft", profile="soft"), \
+    running("strict", mode="require")
+# whose waits in vain are short
+_hasty, _hasty_soft, _hasty_strict = running("hasty", profile="hasty"), \
+    running("hasty_soft", profile="hasty-soft"), \
+    running("hasty_strict", profile="hasty", mode="require")
 
 
 def timed(what, *args, **more):
