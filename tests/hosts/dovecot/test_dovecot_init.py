@@ -61,6 +61,16 @@ def test_paste_check_log_in(world, start):
         login(world, d, "revoked")
     with imaplib.IMAP4("localhost", d.port["imap"]) as c:
         assert c.login("alice", "secret")[0] == "OK"        # beside passwords
+    # and none that is wrong, of nobody, or with no proof at all
+    for name, password in (("alice", "wrong"), ("alice", ""), ("bob", "secret")):
+        with imaplib.IMAP4("localhost", d.port["imap"]) as c, pytest.raises(imaplib.IMAP4.error):
+            c.login(name, password)
+    context = ssl.create_default_context(cafile=world.etc + "/root.pem")
+    for connection in (lambda: imaplib.IMAP4("localhost", d.port["imap"]),
+                       lambda: imaplib.IMAP4_SSL("localhost", d.port["imaps"],
+                                                 ssl_context=context)):
+        with connection() as c, pytest.raises(imaplib.IMAP4.error):
+            c.authenticate("EXTERNAL", lambda _: b"alice")
 
     # what is there is not said again
     again = json.loads(init(d.conf_file, "--json").stdout)["parts"][0]["text"]
