@@ -8,8 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "certauth_data.h"
 #include "engine.h"
+
+/* Cut where it is too long, between characters. */
+static void
+copy_name(char *buf, size_t size, const char *name)
+{
+	size_t	len;
+
+	(void)snprintf(buf, size, "%s", name);
+	for (len = strlen(buf); len > 0 && !text_utf8_valid(buf, len); len--)
+		buf[len - 1] = '\0';
+}
 
 bool
 certauth_ca_at(struct certauth *e, size_t i, struct certauth_ca *ca_r)
@@ -39,8 +51,7 @@ certauth_ca_at(struct certauth *e, size_t i, struct certauth_ca *ca_r)
 		return true;
 	}
 	name = cert_subject_print(cert);
-	(void)snprintf(ca_r->subject, sizeof(ca_r->subject), "%s",
-	    name != NULL ? name : "?");
+	copy_name(ca_r->subject, sizeof(ca_r->subject), name != NULL ? name : "?");
 	free(name);
 	for (k = 0; k < sizeof(cert->sha256); k++)
 		(void)snprintf(ca_r->sha256 + 2 * k, 3, "%02x",

@@ -176,6 +176,16 @@ def test_rollback_names_the_cas_that_come_back(world):
     assert said == ["issuer of ours, CN=Stolen CA"], r
 
 
+@pytest.mark.parametrize("before", ["", "x"])
+def test_a_name_is_cut_between_characters(world, before):
+    """In the middle of one it is no UTF-8, and the whole answer is lost."""
+    write_pem(world.folder / "more" / "long.pem", CA(before + "\u00fc" * 400, issuer=world.root))
+    r = world.run("show", "authorities", "--json")
+    assert r.returncode == 0, r
+    names = [ca["subject"] for ca in json.loads(r.stdout)["authorities"]]
+    assert [n for n in names if n.startswith("CN=" + before + "\u00fc" * 200)], names
+
+
 @pytest.mark.parametrize("args", [["0"], ["-1"], ["x"], ["1x"], ["9999999999"], ["7"], ["1", "2"]])
 def test_rollback_to_what_is_not_there(world, args):
     world.apply()
