@@ -292,10 +292,9 @@ init_apache(struct init *in)
 	    "    SSLProtocol -all +TLSv1.2 +TLSv1.3\n"
 	    "%s    SSLCertificateFile %s\n    SSLCertificateKeyFile %s\n\n"
 	    "    # Asks for a certificate, and refuses who has none.\n"
-	    "    CertAuthProfile %s\n\n"
-	    "    # Tells people why.\n"
-	    "    ErrorDocument 403 \"%%{CERTAUTH_MESSAGE}\"\n", in->own_cert ? "" :
-	    PUT_YOURS, in->cert, in->key, in->args->profile);
+	    "    # httpd's own page tells people why.\n"
+	    "    CertAuthProfile %s\n", in->own_cert ? "" : PUT_YOURS,
+	    in->cert, in->key, in->args->profile);
 	if (in->maps)
 		(void)fprintf(out, "\n    # Gives httpd the user.\n"
 		    "    <Location \"/\">\n        AuthType CertAuth\n"

@@ -44,6 +44,11 @@ def test_paste_check_log_in(site):
     for who, status in (("alice", 200), ("revoked", 403), (None, 403)):
         assert site.get(who=who).status == status, who
     assert site.wait_log('ACCEPT 1000 ok user="alice"')
+    # the page is HTML, and part of what is said comes out of the certificate
+    site.world.add("tricky", email='"<b>tricky</b>"@example.com')
+    answer = site.get(who="tricky")
+    assert answer.status == 403 and "<b>tricky" not in answer.body \
+        and "no-user" in answer.body, answer.body
 
     # what is there is not said again; without rules there is no user
     again = json.loads(init(site, "--json", profile="anyone").stdout)["parts"][0]["text"]
