@@ -357,6 +357,7 @@ dist:
 		--transform='flags=r;s,^,$(DIST)/,' -T - | gzip -9n >build/$(DIST).tar.gz
 	@echo build/$(DIST).tar.gz
 deb: dist
+	@tests/deps build build-essential debhelper
 	@modules/debian/build $(VERSION)
 # In a bare Debian of its own, as root: installed, upgraded, removed (tests/deb).
 check-deb:
