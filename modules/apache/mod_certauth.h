@@ -113,7 +113,7 @@ typedef struct {
     X509 *leaf;                         /* what the verdicts are about */
     STACK_OF(X509) *sent;
     struct certauth_verdict **verdicts; /* one per use, NULL: none yet */
-    enum certauth_reason *logged;       /* one per use, 0: nothing yet */
+    enum certauth_reason *logged;       /* one per slot, 0: nothing yet */
     int num;
 } certauth_conn;
 
@@ -146,7 +146,7 @@ void certauth_status_register_hooks(void);
 void certauth_status_open(server_rec *s);
 
 /* mod_certauth_log.c: what is decided is counted, and logged when the level is. */
-void certauth_log_verdict(request_rec *r, int use,
+void certauth_log_verdict(request_rec *r, int slot,
                           const struct certauth_verdict *v);
 void certauth_log_handshake(const certauth_conn *cc,
                             const struct certauth_verdict *v);
@@ -182,7 +182,10 @@ struct certauth_verdict *certauth_conn_verdict(certauth_conn *cc, int use);
 struct certauth_verdict *certauth_conn_judge_with(certauth_conn *cc, int use,
     const apr_array_header_t *replies, unsigned flags);
 /* True once for each new reason of this connection and profile: log it now. */
-int certauth_conn_news(certauth_conn *cc, int use, enum certauth_reason reason);
+int certauth_conn_news(certauth_conn *cc, int slot, enum certauth_reason reason);
+/* Where a later look at the same request is logged: beside the gate's own word for
+ * that use, not over it. */
+#define CERTAUTH_SLOT_AUTHN(cc, use) ((cc) != NULL ? (cc)->num + (use) : (use))
 /* What mod_ssl shall tell of this connection (SSL_CLIENT_VERIFY). */
 void certauth_conn_mark(certauth_conn *cc, const struct certauth_verdict *v);
 

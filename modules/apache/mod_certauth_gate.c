@@ -415,6 +415,7 @@ static int force_authn(request_rec *r)
 static int check_authn(request_rec *r)
 {
     certauth_request_rec *rec = certauth_request_of(r);
+    const certauth_conn *cc = certauth_conn_of(r->connection);
     const char *type = ap_auth_type(r);
     struct certauth_verdict *v;
 
@@ -437,7 +438,7 @@ static int check_authn(request_rec *r)
                                    CERTAUTH_NO_USER,
                                    "the profile has no identity rules"));
         keep(r, CERTAUTH_STATE_REFUSED, rec->use, v);
-        certauth_log_verdict(r, rec->use, v);
+        certauth_log_verdict(r, CERTAUTH_SLOT_AUTHN(cc, rec->use), v);
         return refuse(r, v);
     }
     set_user(r, rec->verdict);

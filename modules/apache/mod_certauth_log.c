@@ -26,8 +26,8 @@ static void event_of(struct certauth_event *event, const conn_rec *c,
     }
 }
 
-/* One line per connection and change of verdict. */
-void certauth_log_verdict(request_rec *r, int use,
+/* One line per connection, slot and change of verdict. */
+void certauth_log_verdict(request_rec *r, int slot,
                           const struct certauth_verdict *v)
 {
     certauth_conn *cc = certauth_conn_of(r->connection);
@@ -40,7 +40,7 @@ void certauth_log_verdict(request_rec *r, int use,
     if (reason == CERTAUTH_OK || certauth_reason_anybody(reason)) {
         level = APLOG_INFO;
     }
-    if (cc != NULL && !certauth_conn_news(cc, use, reason)) {
+    if (cc != NULL && !certauth_conn_news(cc, slot, reason)) {
         return;
     }
     event_of(&event, r->connection, cc);

@@ -178,16 +178,16 @@ struct certauth_verdict *certauth_conn_judge_with(certauth_conn *cc, int use,
     return v;
 }
 
-int certauth_conn_news(certauth_conn *cc, int use, enum certauth_reason reason)
+int certauth_conn_news(certauth_conn *cc, int slot, enum certauth_reason reason)
 {
     int news;
 
-    if (use < 0 || use >= cc->num
+    if (slot < 0 || slot >= 2 * cc->num
         || apr_thread_mutex_lock(cc->mutex) != APR_SUCCESS) {
         return 1;
     }
-    news = cc->logged[use] != reason;
-    cc->logged[use] = reason;
+    news = cc->logged[slot] != reason;
+    cc->logged[slot] = reason;
     apr_thread_mutex_unlock(cc->mutex);
     return news;
 }
@@ -228,7 +228,7 @@ static int pre_handshake(conn_rec *c, SSL *ssl, int is_proxy)
     cc->num = certauth_proc->uses->nelts;
     cc->verdicts = apr_pcalloc(c->pool, (apr_size_t)cc->num
                                             * sizeof(cc->verdicts[0]));
-    cc->logged = apr_pcalloc(c->pool, (apr_size_t)cc->num
+    cc->logged = apr_pcalloc(c->pool, 2 * (apr_size_t)cc->num
                                           * sizeof(cc->logged[0]));
     if (apr_thread_mutex_create(&cc->mutex, APR_THREAD_MUTEX_DEFAULT, c->pool)
             != APR_SUCCESS

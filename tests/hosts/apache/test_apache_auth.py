@@ -66,6 +66,19 @@ def test_profile_without_identity_has_no_user(site):
     assert a.status == 403 and "(no-user, " in a.body
 
 
+def test_profile_without_identity_says_so_once(site):
+    """Accepted, and nobody by name: two words, each told once for a connection."""
+    site.run(site.vhost("CertAuthProfile anyone\n"
+                        + location("/in/", AUTH, "Require valid-user")))
+    with site.connect("carol") as c:
+        for _ in range(3):
+            assert c.get("/in/").status == 403
+            assert c.get("/").status == 200
+    log = site.error_log()
+    assert log.count("certauth: REJECT 1501 no-user") == 1, log
+    assert log.count("certauth: ACCEPT 1000 ok") == 1, log
+
+
 def test_cert_policy(site):
     site.run(site.vhost("CertAuthProfile staff\n"
                         + location("/p1/", "Require cert-policy 1.3.6.1.4.1.99999.1")
