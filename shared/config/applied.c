@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,6 +156,16 @@ folder_ok(const char *conf, int folder_fd, const struct file_owners *owners,
 	return ok;
 }
 
+/* Nothing of that name puts the file in force; a link that leads nowhere is something. */
+static bool
+is_link(const struct file_ref *ref)
+{
+	struct stat	st;
+
+	return ref->folder_fd >= 0 && fstatat(ref->folder_fd, ref->name, &st,
+	    AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
 enum applied_found
 applied_current(const char *conf, const struct file_owners *owners,
     unsigned *number_r, unsigned char sha256_r[32],
@@ -172,7 +183,7 @@ applied_current(const char *conf, const struct file_owners *owners,
 		return APPLIED_BAD;
 	}
 	if (!file_read(&ref, owners, MAX_CURRENT, &bytes, error_r)) {
-		ok = errno == ENOENT;
+		ok = errno == ENOENT && !is_link(&ref);
 		file_ref_close(&ref);
 		return ok ? APPLIED_NONE : APPLIED_BAD;
 	}

@@ -279,6 +279,8 @@ DAMAGES = {
     "current-junk": lambda w: (w.applied / "current").write_text("1\n"),
     "current-folder": lambda w: ((w.applied / "current").unlink(),
                                  (w.applied / "current").mkdir()),
+    "current-leads-nowhere": lambda w: ((w.applied / "current").unlink(),
+                                        (w.applied / "current").symlink_to("nowhere")),
     "current-writable": lambda w: (w.applied / "current").chmod(0o666),
     "writable": lambda w: (w.applied / "1").chmod(0o664),
 }
