@@ -3,7 +3,7 @@
  * (ptrace), or killed before the k-th.
  *
  * SIGKILL between two system calls changes nothing that a file system can see, so
- * these are all the places where it can die.
+ * these are all the places where it can die. For cmocka's programs.
  */
 #ifndef CERTAUTH_TEST_TRACED_H
 #define CERTAUTH_TEST_TRACED_H
@@ -88,6 +88,73 @@ traced(bool (*work)(void), unsigned last, void (*look)(void))
 	}
 	must(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	return calls;
+}
+
+/* Something that is replaced as a whole, in numbered editions. */
+struct traced_world {
+	void		(*clear)(void);		/* nothing is there */
+	void		(*write)(unsigned n);	/* what `work` will bring: n */
+	bool		(*work)(void);
+	unsigned	(*edition)(void);	/* what a reader sees; 0: nothing */
+	void		(*age)(void);		/* before who comes next; or NULL */
+	void		(*tidy)(void);		/* asserts that nothing is left over */
+	unsigned	spare;			/* calls that one run may make less */
+};
+
+static const struct traced_world	*traced_world;
+static unsigned				 traced_seen, traced_old, traced_new;
+
+static void
+traced_look(void)
+{
+	unsigned	n = traced_world->edition();
+
+	assert_true(n == traced_old || n == traced_new);
+	/* nor back again */
+	assert_false(traced_seen == traced_new && n == traced_old);
+	traced_seen = n;
+}
+
+/* From one edition to the other, killed before every system call in turn: readers see
+ * the old or the new, whole, and whoever works next is not in anybody's way. */
+static void
+traced_kill_at_each(const struct traced_world *w, unsigned from, unsigned to)
+{
+	unsigned	calls, last, seen, olds = 0, news = 0;
+
+	traced_world = w;
+	traced_old = from;
+	traced_new = to;
+	for (calls = TRACED_MAX_CALLS, last = 1; last <= calls; last++) {
+		w->clear();
+		if (from != 0) {
+			w->write(from);
+			assert_true(w->work());
+		}
+		w->write(to);
+		if (last == 1) {
+			/* a reader beside it, all the way */
+			traced_seen = from;
+			calls = traced(w->work, 0, traced_look);
+			assert_int_equal(w->edition(), to);
+			continue;
+		}
+		if (traced(w->work, last, NULL) < last)
+			break;
+		seen = w->edition();
+		assert_true(seen == from || seen == to);
+		olds += seen == from;
+		news += seen == to;
+		if (w->age != NULL)
+			w->age();
+		w->write(3);
+		assert_true(w->work());
+		assert_int_equal(w->edition(), 3);
+		w->tidy();
+	}
+	/* the end came between them: there was something to see */
+	assert_true(olds > 5 && news > 0);
+	assert_true(last + w->spare >= calls);
 }
 
 #endif

@@ -168,68 +168,22 @@ assert_tidy(void)
 
 /* ------------------------------------------------------------------- killed */
 
-static unsigned	seen, old, new;
-
-static void
-look(void)
-{
-	unsigned	n = edition();
-
-	assert_true(n == old || n == new);
-	assert_false(seen == new && n == old);	/* nor back again */
-	seen = n;
-}
-
-static void
-kill_at_each(unsigned from, unsigned to)
-{
-	unsigned	calls, last, olds = 0, news = 0;
-
-	old = from;
-	new = to;
-	for (calls = TRACED_MAX_CALLS, last = 1; last <= calls; last++) {
-		clear();
-		if (old != 0) {
-			write_edition(old);
-			assert_true(apply());
-		}
-		write_edition(new);
-		if (last == 1) {
-			/* a reader beside it, all the way */
-			seen = old;
-			calls = traced(apply, 0, look);
-			assert_int_equal(edition(), new);
-			continue;
-		}
-		if (traced(apply, last, NULL) < last)
-			break;
-		seen = edition();
-		assert_true(seen == old || seen == new);
-		olds += seen == old;
-		news += seen == new;
-		/* whoever comes next is not in anybody's way */
-		write_edition(3);
-		assert_true(apply());
-		assert_int_equal(edition(), 3);
-		assert_tidy();
-	}
-	/* the end came between them: there was something to see */
-	assert_true(olds > 5 && news > 0);
-	assert_true(last + 8 >= calls);
-}
+static const struct traced_world	world = {
+	clear, write_edition, apply, edition, NULL, assert_tidy, 8
+};
 
 static void
 test_killed(void **state)
 {
 	(void)state;
-	kill_at_each(1, 2);
+	traced_kill_at_each(&world, 1, 2);
 }
 
 static void
 test_killed_first(void **state)
 {
 	(void)state;
-	kill_at_each(0, 2);
+	traced_kill_at_each(&world, 0, 2);
 }
 
 /* ------------------------------------------------------------------- inside */

@@ -174,18 +174,6 @@ edition(void)
 	return n;
 }
 
-static unsigned char	seen, old, new;
-
-static void
-look(void)
-{
-	unsigned char	n = edition();
-
-	assert_true(n == old || n == new);
-	assert_false(seen == new && n == old);	/* nor back again */
-	seen = n;
-}
-
 /* Everything in the folder lost its name long ago. */
 static void
 age(void)
@@ -228,55 +216,40 @@ assert_tidy(void)
 /* -------------------------------------------------------------------- tests */
 
 static void
-kill_at_each(unsigned char from, unsigned char to)
+clear(void)
 {
-	unsigned	calls, last, olds = 0, news = 0;
-
-	old = from;
-	new = to;
-	for (calls = TRACED_MAX_CALLS, last = 1; last <= calls; last++) {
-		remove_all(folder);
-		if (old != 0)
-			publish(old);
-		else
-			must(mkdir(folder, 0755) == 0);
-		write_edition(new);
-		if (last == 1) {
-			/* a reader beside it, all the way */
-			seen = old;
-			calls = traced(compile, 0, look);
-			assert_int_equal(edition(), new);
-			continue;
-		}
-		if (traced(compile, last, NULL) < last)
-			break;
-		seen = edition();
-		assert_true(seen == old || seen == new);
-		olds += seen == old;
-		news += seen == new;
-		/* whoever comes next is not in anybody's way */
-		age();
-		publish(3);
-		assert_int_equal(edition(), 3);
-		assert_tidy();
-	}
-	/* the end came between them: there was something to see */
-	assert_true(olds > 5 && news > 0);
-	assert_true(last + 2 >= calls);
+	remove_all(folder);
+	must(mkdir(folder, 0755) == 0);
 }
+
+static void
+write_number(unsigned n)
+{
+	write_edition((unsigned char)n);
+}
+
+static unsigned
+number(void)
+{
+	return edition();
+}
+
+static const struct traced_world	world = {
+	clear, write_number, compile, number, age, assert_tidy, 2
+};
 
 static void
 test_killed(void **state)
 {
 	(void)state;
-	kill_at_each(1, 2);
+	traced_kill_at_each(&world, 1, 2);
 }
 
 static void
 test_killed_first(void **state)
 {
 	(void)state;
-	kill_at_each(0, 2);
+	traced_kill_at_each(&world, 0, 2);
 }
 
 /* A publisher that hangs holds the others up, but no reader. */
